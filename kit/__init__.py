@@ -1,0 +1,1 @@
+"""How: the nouns and verbs of multimodal learning. Knows no use case, no page, no notebook."""

@@ -1,0 +1,118 @@
+"""A closed question is answered by the log-likelihood of each option after the prompt (DESIGN section 6).
+
+The end-of-turn token is included, so that no option is a prefix of another; a prompt is read once and shared by its options.
+Shapes: B samples, N options of all of them, L tokens of the longest option, V vocabulary.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from kit.data import Sample
+from kit.data.collator import Collator
+from kit.errors import KitError
+from kit.language import say
+from kit.models import Loaded
+from kit.models.forward import answer_logits, continue_with, read_prompt
+from kit.show import progress
+
+NORMALISATIONS = ("sum", "mean")
+
+
+def option_scores(
+    loaded: Loaded, samples: list[Sample], batch_size: int = 16, normalise: str = "sum", examples: tuple[Sample, ...] = (), desc: str = "scoring"
+) -> list[np.ndarray]:
+    """Log-likelihood of each option of each sample, in nats: one array (number of options,) per sample.
+
+    Args:
+        loaded: the model and its processor.
+        samples: each with at least two options.
+        batch_size: prompts read at once.
+        normalise: "sum" over an option's tokens, or "mean" per token (named alternative, for options of very different length).
+        examples: in-context examples shown before each question.
+        desc: label of the progress bar.
+
+    Raises:
+        KitError: a sample without options, or an unknown normalisation.
+    """
+    if normalise not in NORMALISATIONS:
+        raise KitError(f"normalise is {normalise!r}; allowed: {', '.join(NORMALISATIONS)}")
+    for sample in samples:
+        if len(sample.options) < 2:
+            raise KitError(
+                say(
+                    f"sample {sample.id} has {len(sample.options)} options; a closed question needs at least two: name them under `options` in poc.yaml",
+                    f"サンプル {sample.id} の選択肢は {len(sample.options)} 個です。poc.yaml の options に 2 個以上書いてください",
+                )
+            )
+    collator = Collator(loaded.processor, answers=False, examples=examples)
+    was_training = loaded.model.training
+    loaded.model.eval()
+    # batches of similar length waste less padding; the order of the result is the caller's
+    order = sorted(range(len(samples)), key=lambda i: (samples[i].modalities, len(samples[i].text)))
+    scores: list[np.ndarray] = [np.empty(0)] * len(samples)
+    for start in progress(range(0, len(order), batch_size), desc=desc):
+        rows = order[start : start + batch_size]
+        for row, score in zip(rows, _score_batch(loaded, collator, [samples[i] for i in rows], normalise), strict=True):
+            scores[row] = score
+    loaded.model.train(was_training)
+    return scores
+
+
+def _score_batch(loaded: Loaded, collator: Collator, samples: list[Sample], normalise: str) -> list[np.ndarray]:
+    prefix = read_prompt(loaded.model, collator(samples))
+    answers = [collator.answer_ids(option) for sample in samples for option in sample.options]
+    owner = torch.tensor([b for b, sample in enumerate(samples) for _ in sample.options], device=loaded.device)
+    length = max(map(len, answers))
+    tokens = torch.zeros((len(answers), length), dtype=torch.long)
+    real = torch.zeros((len(answers), length))
+    for row, ids in enumerate(answers):
+        tokens[row, : len(ids)], real[row, : len(ids)] = torch.tensor(ids), 1
+    tokens, real = tokens.to(loaded.device), real.to(loaded.device)
+
+    first = prefix.logits[owner].log_softmax(-1).gather(1, tokens[:, :1])  # (N, 1)
+    if length > 1:
+        later = continue_with(loaded.model, prefix.select(owner), tokens[:, :-1]).log_softmax(-1)  # (N, L - 1, V)
+        first = torch.cat([first, later.gather(2, tokens[:, 1:, None]).squeeze(2)], 1)
+    total = (first * real).sum(1)
+    if normalise == "mean":
+        total = total / real.sum(1)
+    return [part.double().cpu().numpy() for part in total.split([len(sample.options) for sample in samples])]
+
+
+@torch.no_grad()
+def answer_losses(loaded: Loaded, samples: list[Sample], batch_size: int = 16, desc: str = "loss of the answers") -> np.ndarray:
+    """Negative log-likelihood of each sample's own answer, end of turn included, in nats: (number of samples,)."""
+    collator = Collator(loaded.processor)
+    was_training = loaded.model.training
+    loaded.model.eval()
+    losses = []
+    for start in progress(range(0, len(samples), batch_size), desc=desc):
+        batch = collator(samples[start : start + batch_size])
+        lengths = (batch["labels"] != -100).sum(1).tolist()
+        logits, targets = answer_logits(loaded.model, batch)
+        each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        losses += [float(part.sum()) for part in each.split(lengths)]
+    loaded.model.train(was_training)
+    return np.array(losses)
+
+
+def predict(loaded: Loaded, samples: list[Sample], **scoring) -> pd.DataFrame:
+    """One row per sample: id, answer (the truth), predicted, probabilities ({option: share}, softmax over the options)."""
+    rows = []
+    for sample, scores in zip(samples, option_scores(loaded, samples, **scoring), strict=True):
+        shares = np.exp(scores - scores.max())
+        shares /= shares.sum()
+        rows.append(prediction(sample, dict(zip(sample.options, map(float, shares), strict=True))))
+    return pd.DataFrame(rows, columns=["id", "answer", "predicted", "probabilities", "group"])
+
+
+def prediction(sample: Sample, probabilities: dict[str, float]) -> dict:
+    """One row of a predictions frame; ties go to the option named first."""
+    return {
+        "id": sample.id,
+        "answer": sample.answer,
+        "predicted": max(probabilities, key=probabilities.get),
+        "probabilities": probabilities,
+        "group": sample.group,
+    }

@@ -1,0 +1,24 @@
+"""The two languages of everything a user meets.
+
+`say("English", "日本語")` returns the one that the reader uses: the environment variable POC_LANGUAGE (en or ja) when set, else the locale.
+"""
+
+import locale
+import os
+
+LANGUAGES = ("en", "ja")
+
+
+def current() -> str:
+    """The reader's language: "en" or "ja"."""
+    asked = os.environ.get("POC_LANGUAGE", "").lower()[:2]
+    if asked in LANGUAGES:
+        return asked
+    # LC_ALL and LANG are read by hand first: getlocale() answers only for locales that are installed
+    named = os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or ""
+    return "ja" if named.lower().startswith("ja") else "en"
+
+
+def say(en: str, ja: str, language: str | None = None) -> str:
+    """The text in `language`, or in the reader's when None."""
+    return ja if (language or current()) == "ja" else en

@@ -1,0 +1,165 @@
+"""One forward, the same way for every family: the only file that knows transformers' argument names, positions and cache classes.
+
+Shapes: B batch, T tokens, N options (rows of a continuation), V vocabulary, C model width.
+
+Not covered here: families with linear-attention caches and bidirectional image blocks are not tested yet (issue 2/9).
+"""
+
+import inspect
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from transformers import DynamicCache
+
+# what get_rope_index of one family or another asks for, and the batch entry that answers it
+_POSITION_INPUTS = {
+    "input_ids": "input_ids",
+    "attention_mask": "attention_mask",
+    "image_grid_thw": "image_grid_thw",
+    "video_grid_thw": "video_grid_thw",
+    "mm_token_type_ids": "mm_token_type_ids",
+    "second_per_grids": "video_second_per_grid",
+    "second_per_grid_ts": "second_per_grid_ts",
+}
+_MEDIA_KEYS = ("pixel_values", "pixel_values_videos", "input_features")
+
+
+@dataclass
+class Prefix:
+    """A prompt that has been read once.
+
+    Attributes:
+        cache: keys and values of the B prompts. A continuation appends to it: take a fresh `select` for each pass.
+        logits: (B, V) scores of the first token after each prompt.
+        mask: (B, T) 1 for real tokens.
+        next_position: (B,) the position id of the first token after each prompt.
+    """
+
+    cache: DynamicCache
+    logits: torch.Tensor
+    mask: torch.Tensor
+    next_position: torch.Tensor
+
+    def select(self, rows: torch.Tensor) -> "Prefix":
+        """The same prefix with its batch re-indexed by `rows` (N,); this object is used up (the cache moves on)."""
+        self.cache.reorder_cache(rows)
+        return Prefix(self.cache, self.logits[rows], self.mask[rows], self.next_position[rows])
+
+
+def base_of(model):
+    """The transformers model below PEFT's wrapper."""
+    return model.get_base_model() if hasattr(model, "peft_config") and hasattr(model, "get_base_model") else model
+
+
+def to_device(batch: dict, model) -> dict:
+    """The batch on the model's device, floating media in the encoders' own precision (float32 inputs break a bf16 tower)."""
+    device, dtype = model.device, base_of(model).get_output_embeddings().weight.dtype
+    moved = {}
+    for key, value in batch.items():
+        if torch.is_tensor(value):
+            value = value.to(device)
+            if key in _MEDIA_KEYS and value.is_floating_point():
+                value = value.to(dtype)
+        moved[key] = value
+    return moved
+
+
+def positions(model, batch: dict) -> torch.Tensor:
+    """Explicit position ids, (3, B, T) for families with multimodal rotary positions, else (B, T).
+
+    `rope_deltas` lives on the model object and belongs to whichever batch came last, so it is never relied upon.
+    """
+    mask = batch["attention_mask"]
+    plain = (mask.long().cumsum(-1) - 1).clamp(min=0)
+    model = base_of(model)
+    owner = next((m for m in (model, getattr(model, "model", None)) if hasattr(m, "get_rope_index")), None)
+    if owner is None:
+        return plain
+    if not any(key in batch for key in _MEDIA_KEYS):
+        return plain.unsqueeze(0).expand(3, -1, -1)
+    asked = inspect.signature(owner.get_rope_index).parameters
+    given = {name: batch[key] for name, key in _POSITION_INPUTS.items() if name in asked and batch.get(key) is not None}
+    if "audio_seqlens" in asked and batch.get("feature_attention_mask") is not None:
+        given["audio_seqlens"] = batch["feature_attention_mask"].sum(-1)
+    return owner.get_rope_index(**given)[0].long()
+
+
+@contextmanager
+def only_at(model, where: torch.Tensor | None):
+    """Makes the head score only the positions `where` (B, T) is true (None: the last): full logits are what runs out of memory.
+
+    A hook on the head works for every family, while `logits_to_keep` is swallowed silently by some (Qwen2.5-Omni) and missing in others.
+    """
+
+    def keep(module, args):
+        hidden = args[0]  # (B, T, C)
+        return (hidden[:, -1:] if where is None else hidden[where].unsqueeze(0),) + args[1:]
+
+    handle = base_of(model).get_output_embeddings().register_forward_pre_hook(keep)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def answer_logits(model, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (S, V) that predict the S supervised tokens of the batch, and those tokens (S,), row by row."""
+    batch = to_device(batch, model)
+    labels = batch.pop("labels")
+    where = torch.zeros_like(labels, dtype=torch.bool)
+    where[:, :-1] = labels[:, 1:] != -100  # the token at t is predicted at t - 1
+    with only_at(model, where):
+        logits = model(**batch, position_ids=positions(model, batch), use_cache=False).logits[0]
+    return logits.float(), labels[:, 1:][where[:, :-1]]
+
+
+def media_tokens(model, batch: dict) -> dict[str, tuple[int, int]]:
+    """Per modality (placeholder tokens in the prompt, tokens that its encoder will deliver); fewer placeholders mean that media were cut.
+
+    Only families that say how large their media grids are can be checked; others are left out (their own forward raises on a mismatch).
+    """
+    config = base_of(model).config
+    merge = getattr(getattr(config, "vision_config", None), "spatial_merge_size", 1) ** 2
+    ids, found = batch["input_ids"], {}
+    for modality, key in (("image", "image_grid_thw"), ("video", "video_grid_thw")):
+        if batch.get(key) is not None:
+            found[modality] = (int((ids == getattr(config, f"{modality}_token_id")).sum()), int(batch[key].prod(-1).sum()) // merge)
+    if batch.get("feature_attention_mask") is not None:
+        tower = next(m for path, m in base_of(model).named_modules() if path.endswith("audio_tower"))
+        _, lengths = tower._get_feat_extract_output_lengths(batch["feature_attention_mask"].sum(-1))
+        found["audio"] = (int((ids == config.audio_token_id).sum()), int(lengths.sum()))
+    return found
+
+
+@torch.no_grad()
+def read_prompt(model, batch: dict) -> Prefix:
+    """Runs B left-padded prompts once and keeps their keys and values."""
+    batch = to_device({k: v for k, v in batch.items() if k != "labels"}, model)
+    where = positions(model, batch)
+    with only_at(model, None):
+        out = model(**batch, position_ids=where, past_key_values=DynamicCache(config=base_of(model).config.get_text_config()), use_cache=True)
+    last = where if where.dim() == 2 else where.amax(0)
+    last = last.masked_fill(batch["attention_mask"] == 0, -1).amax(-1)
+    return Prefix(out.past_key_values, out.logits[:, -1].float(), batch["attention_mask"], last + 1)
+
+
+@torch.no_grad()
+def continue_with(model, prefix: Prefix, tokens: torch.Tensor) -> torch.Tensor:
+    """Logits (N, L, V) after each of the L tokens (N, L) that follow the N prefixes; right padding is harmless (attention is causal)."""
+    tokens = tokens.to(model.device)
+    length = tokens.shape[1]
+    where = prefix.next_position[:, None] + torch.arange(length, device=tokens.device)
+    if any(hasattr(m, "get_rope_index") for m in (base_of(model), getattr(base_of(model), "model", None))):
+        where = where.unsqueeze(0).expand(3, -1, -1)
+    mask = torch.cat([prefix.mask, torch.ones_like(tokens)], 1)
+    out = model(input_ids=tokens, attention_mask=mask, position_ids=where, past_key_values=prefix.cache, use_cache=True)
+    return out.logits.float()
+
+
+@torch.no_grad()
+def generate(model, batch: dict, max_new_tokens: int = 32) -> torch.Tensor:
+    """Greedy answer tokens (B, <= max_new_tokens) of left-padded prompts."""
+    batch = to_device({k: v for k, v in batch.items() if k != "labels"}, model)
+    ids = base_of(model).generate(**batch, max_new_tokens=max_new_tokens, do_sample=False)
+    return ids[:, batch["input_ids"].shape[1] :]

@@ -1,0 +1,135 @@
+"""Loading a checkpoint: a catalogue name, a hub id or a local directory, in 16-bit or in 4-bit, with or without an adapter."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from kit.errors import KitError
+from kit.language import say
+from kit.models.catalogue import Checkpoint, resolve
+from kit.models.lora import component_of, is_linear
+
+
+@dataclass
+class Loaded:
+    """A model that is ready to be asked, with the processor that belongs to it.
+
+    Attributes:
+        model: a transformers model, in eval mode, wrapped by PEFT when it has an adapter.
+        processor: turns messages and media into its inputs; saved with the model and used everywhere.
+        checkpoint: what the catalogue knows about it.
+        four_bit: whether the language model's linear layers are stored in nf4.
+    """
+
+    model: torch.nn.Module
+    processor: object
+    checkpoint: Checkpoint
+    four_bit: bool
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+
+def best_device() -> torch.device:
+    """The first CUDA device when there is one, else the CPU."""
+    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, device: str | torch.device | None = None) -> Loaded:
+    """A model and its processor.
+
+    Weights are read from safetensors only and `trust_remote_code` stays off. On CPU everything runs in float32 (bf16 is slower there for
+    small models), on CUDA in bfloat16. In 4-bit, nf4 with double quantisation, only the language model is quantised: towers, connectors
+    and the head stay as they are, because 4-bit hurts them most.
+
+    Args:
+        name: a key of CATALOGUE, a hub id ("owner/name") or a directory.
+        four_bit: quantise the language model with bitsandbytes.
+        adapter: directory of a PEFT adapter to put on top.
+        device: default: CUDA when there is one.
+
+    Raises:
+        KitError: no such checkpoint, or it cannot be reached, or the adapter does not fit it.
+    """
+    checkpoint, source = resolve(name)
+    device = torch.device(device) if device else best_device()
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    from transformers import AutoModelForMultimodalLM, AutoProcessor
+
+    local = Path(source).is_dir()
+    options = {"local_files_only": local or os.environ.get("HF_HUB_OFFLINE") == "1"}
+    try:
+        processor = AutoProcessor.from_pretrained(source, **options)
+        quantisation = _four_bit_config(source, dtype, options) if four_bit else None
+        model = AutoModelForMultimodalLM.from_pretrained(
+            source, dtype=dtype, device_map={"": device}, use_safetensors=True, quantization_config=quantisation, **options
+        )
+    except (OSError, ValueError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise KitError(
+            say(
+                f"checkpoint {name!r} cannot be loaded ({first}); give a catalogue name, a hub id that can be reached, or a directory with config.json, "
+                "processor files and *.safetensors",
+                f"チェックポイント {name!r} を読み込めません（{first}）。カタログ名、到達できるハブの ID、または config.json・プロセッサー・*.safetensors のあるフォルダーを指定してください",
+            )
+        ) from error
+    if four_bit:
+        _keep_trainable(model)
+    if adapter is not None:
+        model = add_adapter(model, Path(adapter))
+    model.eval()
+    model.requires_grad_(False)
+    return Loaded(model, processor, checkpoint, four_bit)
+
+
+def add_adapter(model, adapter: Path):
+    """The model with a saved adapter on top; every key of the file must find its place (PEFT only warns, pains.md 7).
+
+    Raises:
+        KitError: the adapter's files are missing or do not match the model.
+    """
+    from peft import PeftModel
+    from safetensors import safe_open
+
+    file = adapter / "adapter_model.safetensors"
+    if not file.is_file():
+        raise KitError(say(f"no adapter in {adapter}: adapter_model.safetensors is missing", f"{adapter} にアダプターがありません（adapter_model.safetensors）"))
+    wrapped = PeftModel.from_pretrained(model, str(adapter))
+    with safe_open(str(file), "pt") as saved:
+        keys = set(saved.keys())
+    here = {n.replace(".default.", ".").removesuffix(".default") for n, _ in wrapped.named_parameters() if "lora_" in n}
+    strays = sorted(keys ^ here)
+    if strays:
+        raise KitError(
+            say(
+                f"the adapter in {adapter.name} does not fit this model: {len(strays)} of its keys have no partner, first {strays[0]}; "
+                "use the checkpoint that it was trained on",
+                f"{adapter.name} のアダプターはこのモデルに合いません（対応しないキー {len(strays)} 個、最初は {strays[0]}）。学習に使ったチェックポイントを指定してください",
+            )
+        )
+    return wrapped
+
+
+def _four_bit_config(source: str, dtype: torch.dtype, options: dict):
+    from transformers import AutoConfig, AutoModelForMultimodalLM, BitsAndBytesConfig
+
+    with torch.device("meta"):
+        skeleton = AutoModelForMultimodalLM.from_config(AutoConfig.from_pretrained(source, **options))
+    stay = [name for name, module in skeleton.named_modules() if is_linear(module) and component_of(name) != "llm"]
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=stay,
+    )
+
+
+def _keep_trainable(model) -> None:
+    """On CPUs with AVX512-BF16 the first eval-mode forward repacks a Linear4bit for decoding: training afterwards fails, and scoring is 8 to 14 times slower."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
