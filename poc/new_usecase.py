@@ -1,0 +1,171 @@
+"""`poc init`: a commented poc.yaml for a folder, proposing what the folder shows and leaving open what only people know."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from kit.data import Folder, read_folder
+from kit.data.tables import normal
+from kit.errors import KitError
+from kit.language import current, say
+from poc.practice import ANY, PRACTICE, Practice
+
+
+def write_usecase(directory: Path, like: str | None = None, *, language: str | None = None, name: str | None = None,
+                  costs: dict | None = None) -> Path:
+    """Writes directory/poc.yaml and returns its path.
+
+    Args:
+        directory: the folder with the company's files.
+        like: a key of PRACTICE whose habits go into the comments.
+        language: of the comments and the proposed question, "en" or "ja"; None for the reader's.
+        name: of the use case; None for the folder's.
+        costs: {miss, false_alarm, ok_answer} or {matrix}; without them costs stay a commented example and the report shows no yen curve.
+
+    Raises:
+        KitError: poc.yaml exists already, `like` is unknown, or the folder cannot be read.
+    """
+    path = Path(directory) / "poc.yaml"
+    if path.exists():
+        raise KitError(say(f"{path}: exists already and is never overwritten. Edit it, or rename it and run poc init again.",
+                           f"{path}: 既にあるため上書きしません。編集するか、名前を変えてから poc init をやり直してください。"))
+    if like is not None and like not in PRACTICE:
+        raise KitError(say(f"--like {like!r} is unknown; allowed: {', '.join(PRACTICE)}. Choose one or leave it out.",
+                           f"--like {like!r} はありません。使えるもの: {', '.join(PRACTICE)}。いずれかを選ぶか省いてください。"))
+    folder = read_folder(directory, verify=False)
+    text = _text(folder, PRACTICE.get(like, ANY), language or current(), name or normal(folder.root.name), costs)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise KitError(say(f"{path}: cannot be written ({error.strerror}). Check the folder's permissions and the free space.",
+                           f"{path}: 書き込めません({error.strerror})。権限と空き容量を確かめてください。")) from error
+    return path
+
+
+def _text(folder: Folder, practice: Practice, language: str, name: str, costs: dict | None) -> str:
+    def t(en: str, ja: str) -> str:
+        return say(en, ja, language)
+
+    question, options = _question_and_options(folder, practice, t)
+    group_by, group_note = _group(folder, practice, t)
+    return f"""\
+# {t("The use case. Check it with: poc check", "ユースケースの設定。確認するには: poc check")} {name}
+schema: 1
+name: {_yaml(name)}
+title: {{en: {_yaml(name)}, ja: {_yaml(name)}}}
+language: {language}  # {t("of reports and messages: en or ja", "レポートと表示の言語: en か ja")}
+
+# {t("What the model is asked about every sample, and the answers it may give.", "全サンプルに対する質問と、許される答え。")}
+question: {_yaml(question)}
+{options}
+# {t("The evidence that should decide: image, audio, video, text. Every other evidence should not change the answer.", "判断に使う情報: image、audio、video、text。それ以外の情報で答えが変わってはいけません。")}
+decided_by: [{", ".join(_decided_by(folder, practice))}]
+
+# {t(*practice.group)}
+{group_note}
+group_by: {_yaml(group_by) if group_by else "null"}
+
+# {t("What a wrong answer costs. Without costs the report shows no yen curve.", "誤答の費用。書かなければ、レポートに金額の曲線は出ません。")}
+# {t(*practice.costs)}
+{_costs(costs, practice, t)}
+currency: JPY
+costs_are_examples: false  # {t("true marks every yen figure as an example", "true にすると、金額すべてに「例」と表示します")}
+
+# {t(*practice.prevalence)}
+{_prevalence(folder, t)}
+# volume_per_month: 10000  # {t("how many of them in a month", "月あたりの件数")}
+
+# {t("What must hold for a go. Sign it before training: poc sign", "「進む」の条件。学習の前に承認します: poc sign")} {name}
+gates:
+  # {t(*practice.kpi)}
+  kpi: macro_recall  # macro_recall | accuracy | macro_f1
+  threshold: 0.8     # {t("the lower bound of the KPI's interval must beat this and the best cheap baseline", "KPIの区間の下限が、この値と最良の安価な方法を上回ること")}
+  confidence: 0.95
+  guard_drop: 0.03   # {t("how much general ability may be lost", "一般能力の低下の許容幅")}
+  owner: ""          # {t("who answers for this decision", "判定の責任者")}
+
+model:
+  preset: tiny       # {t("tiny: rehearsal on this machine. laptop: 16 GB RAM. gpu: one 24 GB card", "tiny: この機械でのリハーサル。laptop: メモリ16GB。gpu: 24GBのGPU 1枚")}
+  name: null         # {t("a catalogue name, a hub id or a folder; null for the preset's default", "カタログ名、ハブのID、フォルダー。null ならプリセットの既定")}
+  four_bit: auto     # auto | true | false
+
+training:
+  lora: [llm]        # llm, connector, vision, audio
+  rank: 16
+  steps: 300
+  batch: 16
+  learning_rate: 0.002  # {t("for the tiny preset; large models want 0.0001 to 0.0002", "tiny 用。大きなモデルでは 0.0001 から 0.0002")}
+  seed: 0
+  evaluate_every: 100
+  patience: 3        # {t("stop after so many evaluations without progress", "改善がない評価がこの回数続いたら停止")}
+  examples_in_context: 4
+
+data:
+  fractions: {{train: 0.55, validation: 0.1, calibration: 0.15, test: 0.2}}
+  group_rule: blocks # {t("without a group column: blocks | duplicates | none", "グループ列がないとき: blocks | duplicates | none")}
+"""
+
+
+def _yaml(value) -> str:
+    """JSON is YAML, and quotes keep words like no, 01 and 2026-01-01 words."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _question_and_options(folder: Folder, practice: Practice, t) -> tuple[str, str]:
+    """The folder's own question where rows have one, else the domain's; a line of options or a comment that says how to write it."""
+    own = [sample.question for sample in folder.samples if not folder.is_default_question(sample)]
+    question = own[0] if own else t(*practice.question)
+    options = next((s.options for s in folder.samples if s.options and (not own or s.question == question)), ())
+    if options:
+        found = t(f"found in {folder.source}", f"{folder.source} にあったもの")
+        return question, f"options: [{', '.join(_yaml(option) for option in options)}]  # {found}"
+    return question, "# " + t("No labels found. Write the possible answers here, label some samples, then: poc check", "ラベルがありません。答えの候補をここに書き、ラベルを付けてから: poc check") \
+        + '\n# options: ["OK", "NG"]'
+
+
+def _decided_by(folder: Folder, practice: Practice) -> list[str]:
+    """The domain's deciding evidence as far as the folder holds it."""
+    present = {modality for sample in folder.samples for modality in sample.modalities}
+    decided = [modality for modality in practice.decided_by if modality in present]
+    if practice is ANY:  # a photo with a note is decided by the photo unless somebody says otherwise
+        decided = [m for m in decided if m != "text"] or decided
+    return decided or sorted(present) or ["image"]
+
+
+def _group(folder: Folder, practice: Practice, t) -> tuple[str | None, str]:
+    """(column, comment): a column whose values can be split, else the rule that stands in for one."""
+    if folder.group_rule:
+        column = folder.group_rule.removeprefix("column ")
+        return column, "# " + t(f"Found the column {column!r}.", f"列 {column!r} がありました。")
+    columns = list(dict.fromkeys(key for sample in folder.samples for key in sample.meta))
+    plain = {normal(column).lower(): column for column in columns}
+    for wanted in (*practice.columns, *ANY.columns):
+        if wanted in plain and _splittable(folder, plain[wanted]):
+            return plain[wanted], "# " + t(f"Found the column {plain[wanted]!r}; set null if it means something else.", f"列 {plain[wanted]!r} がありました。別の意味の列なら null にしてください。")
+    return None, "# " + t("No such column found, so the kit groups by near-duplicate clusters and blocks of 20 consecutive file numbers.\n# If your table can name the lot or device, add that column and write its name here.",
+                          "そのような列がないため、ほぼ同じ画像のまとまりと、連続する20件のファイル番号ごとにまとめます。\n# ロットや設備の列を追加できるなら、その列名をここに書いてください。")
+
+
+def _splittable(folder: Folder, column: str) -> bool:
+    """Filled in nearly every row, fewer values than rows, and every class in at least two of them."""
+    values = defaultdict(set)
+    rows = [sample for sample in folder.samples if sample.meta.get(column)]
+    for sample in rows:
+        values[sample.question, sample.answer].add(sample.meta[column])
+    distinct = set().union(*values.values()) if values else set()
+    return len(rows) >= 0.9 * len(folder.samples) and 2 <= len(distinct) < len(rows) and all(len(v) > 1 for v in values.values())
+
+
+def _costs(costs: dict | None, practice: Practice, t) -> str:
+    if costs is None:
+        return f"# costs: {practice.example_costs}  # {t('example figures', '金額は例')}"
+    return f"costs: {_yaml(costs)}"
+
+
+def _prevalence(folder: Folder, t) -> str:
+    """The folder's own shares as a comment: a start for whoever knows the real ones."""
+    answers = [sample.answer for sample in folder.samples if sample.answer]
+    shares = {option: round(answers.count(option) / len(answers), 3) for option in folder.options if option in answers} if answers else {"OK": 0.98, "NG": 0.02}
+    note = t("in this folder", "このフォルダーでの割合") if answers else t("an example", "例")
+    return f"# prevalence: {{{', '.join(f'{_yaml(option)}: {share:g}' for option, share in shares.items())}}}  # {note}"
