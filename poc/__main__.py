@@ -1,5 +1,7 @@
 """The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 2 something to mend, 130 interrupted."""
 
+import json
+import logging
 import os
 import sys
 import warnings
@@ -109,12 +111,14 @@ def run(
     seed: Annotated[int | None, typer.Option(help=say("instead of poc.yaml's seed", "poc.yaml のシードの代わり"))] = None,
     out: Annotated[Path, typer.Option(help=say("where runs are kept", "実行結果の置き場所"))] = Path("runs"),
 ) -> None:
-    if model is None or Path(model).exists():
+    if not _names_a_hub(directory, preset, model):
         _stay_offline()
     from poc.pipeline import run as run_pipeline
 
     try:
-        run_pipeline(directory, preset=preset, model=model, resume=resume, skip_bad=skip_bad, seed=seed, out=out)
+        finished = run_pipeline(directory, preset, model, resume=resume, skip_bad=skip_bad, seed=seed, out=out, tell=typer.echo)
+        for line in closing_lines(finished):
+            typer.echo(line)
     except KeyboardInterrupt:
         typer.echo(say(f"Interrupted. To go on where it stopped: poc run {directory} --resume",
                        f"中断しました。続きから始めるには: poc run {directory} --resume"), err=True)
@@ -136,8 +140,37 @@ def demo(run_folder: RunFolder) -> None:
     launch(run_folder)
 
 
+def closing_lines(run_folder: Path) -> list[str]:
+    """The last lines of a run: the verdict with its first reason, the yen, and where the report is."""
+    record = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
+    verdict = record["verdict"]
+    word = {"go": say("GO", "進める"), "stop": say("STOP", "中止"), "grey": say("GREY: undecided", "保留"), "none": say("none", "なし")}
+    reason = next(iter(verdict["reasons"]), None)
+    lines = [say("Verdict: ", "判定: ") + word[verdict["decision"]] + (say(f". {reason['en']}", f"。{reason['ja']}") if reason else "")]
+    costs = {row["arm"]: row["cost_per_1000"] for row in record["results"] if row["condition"] == "as_is"}
+    if costs.get("tuned"):
+        tuned, other = _yen(costs["tuned"]), costs.get(verdict["best_baseline"])
+        against = say(f"; {verdict['best_baseline']}: {_yen(other)}", f"、{verdict['best_baseline']}: {_yen(other)}") if other else ""
+        marked = say(" (the prices are examples)", "（単価は例です）") if record["costs_are_examples"] else ""
+        lines.append(say(f"Cost of errors per 1,000: tuned model {tuned}", f"1,000 件あたりの誤りの費用: 微調整後 {tuned}") + against + marked)
+    return [*lines, say("Report: ", "レポート: ") + str(run_folder / "report.html")]
+
+
+def _yen(cost: dict) -> str:
+    return say(f"{cost['value']:,.0f} yen [{cost['low']:,.0f} to {cost['high']:,.0f}]", f"{cost['value']:,.0f} 円 [{cost['low']:,.0f}〜{cost['high']:,.0f}]")
+
+
+def _names_a_hub(directory: Path, preset: str | None, model: str | None) -> bool:
+    """Whether the user asked for a checkpoint that is not on this machine: a hub's name, or a preset whose default is one."""
+    from poc.usecase import load_usecase
+
+    wanted = load_usecase(directory).model
+    name = model or wanted.name
+    return not (name == "tiny_omni" or Path(name).is_dir()) if name else (preset or wanted.preset) != "tiny"
+
+
 def _stay_offline() -> None:
-    """No library asks a hub; `poc run --model` with a hub's name is the one exception. Set before transformers is imported."""
+    """No library asks a hub. Must be set before transformers is imported, which reads it once."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
@@ -148,6 +181,7 @@ def _quiet() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it mentions an optional hub kernel that is not wanted here
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
 
