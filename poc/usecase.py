@@ -82,6 +82,9 @@ class Training(_Part):
     evaluate_every: Annotated[int, Field(ge=1)] = 100
     patience: Annotated[int, Field(ge=1)] = 3  # evaluations without progress before it stops
     examples_in_context: Annotated[int, Field(ge=0, le=32)] = 4
+    drop_irrelevant: Share = 0.0  # share of training rows shown without the evidence that should not decide them
+    micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples per forward; None = the whole batch
+    max_tokens: Annotated[int, Field(ge=1)] | None = None  # longest prompt + answer; over-budget samples are named, never cut
 
 
 class Data(_Part):
@@ -119,6 +122,14 @@ class UseCase(_Part):
     def free_text(self) -> bool:
         """`options: []` was written out: any answer is allowed."""
         return "options" in self.model_fields_set and not self.options
+
+    def titles(self) -> dict[str, str]:
+        """The title in both languages; a missing one is the other, without any it is the name."""
+        return dict(self.title)
+
+    def group_rule(self, directory: Path) -> str:
+        """How `load_samples` groups the folder, in words."""
+        return read_folder(directory, self, verify=False).group_rule or GROUP_RULES[self.data.group_rule]
 
     @model_validator(mode="before")
     @classmethod
@@ -187,8 +198,14 @@ def load_usecase(directory: Path) -> UseCase:
         raise KitError("\n".join(explain(error, path, lines, UseCase))) from error
 
 
-def load_samples(directory: Path, use: UseCase, verify: bool = True) -> Folder:
-    """The folder's samples, grouped and split as poc.yaml says, and its faults.
+def load_samples(directory: Path, use: UseCase, seed: int | None = None, verify: bool = True) -> Folder:
+    """The folder's samples, grouped and split as poc.yaml says, and its faults; `Folder.group_rule` says in words how they were grouped.
+
+    Args:
+        directory: the use case's folder.
+        use: its poc.yaml.
+        seed: of the split; None for the training's seed.
+        verify: open every media file.
 
     Raises:
         KitError: the folder cannot be read, or its usable rows cannot be split.
@@ -200,7 +217,7 @@ def load_samples(directory: Path, use: UseCase, verify: bool = True) -> Folder:
         samples = tuple(sample.replace(group=groups[sample.id]) for sample in samples)
     rule = rule or GROUP_RULES[use.data.group_rule]
     if any(sample.answer for sample in samples) or not folder.faults:
-        samples = split_samples(samples, use.data.fractions, use.training.seed)
+        samples = split_samples(samples, use.data.fractions, use.training.seed if seed is None else seed)
     return Folder(folder.root, samples, folder.faults, folder.source, folder.unlisted, rule)
 
 

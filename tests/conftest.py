@@ -129,3 +129,40 @@ def pytest_runtest_makereport(item, call):
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
     return _skip_is_failure((yield))
+
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 160, 60), "blue": (50, 70, 200)}
+
+
+def coloured_samples(folder, count: int, seed: int = 0):
+    """`count` samples that a tiny model can learn in seconds: noisy plain pictures, the answer is the colour; every third has a note."""
+    import numpy as np
+    from PIL import Image
+
+    from kit.data import Sample
+
+    rng, names, samples = np.random.default_rng(seed), list(COLOURS), []
+    for i in range(count):
+        name = names[i % len(names)]
+        pixels = np.array(COLOURS[name]) + rng.normal(0, 12, (112, 112, 3))
+        path = folder / f"{seed}_{i:03}.png"
+        Image.fromarray(pixels.clip(0, 255).astype("uint8")).save(path)
+        note = f"looks {name}" if i % 3 == 0 else ""
+        samples.append(
+            Sample(f"s{seed}_{i:03}", "Which colour is the part?", tuple(names), name, image=(path,), text=note, group=f"lot{i // 3}")
+        )
+    return samples
+
+
+@pytest.fixture(scope="session")
+def colours(tmp_path_factory):
+    """Sixty coloured samples (see `coloured_samples`)."""
+    return coloured_samples(tmp_path_factory.mktemp("colours"), 60)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The shipped model, loaded once; tests that train take a copy of their own."""
+    from kit.models import load
+
+    return load("tiny_omni", device="cpu")

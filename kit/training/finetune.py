@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from kit.data import Sample
@@ -103,15 +103,20 @@ def finetune(loaded: Loaded, train: list[Sample], validation: list[Sample], sett
         )
     model = add_lora(loaded.model, list(settings.lora), settings.rank, seed=settings.seed)
     tuned = Tuned(Loaded(model, loaded.processor, loaded.checkpoint, loaded.four_bit), out / "adapter")
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+        model.enable_input_require_grads()
     before = _fingerprints(model)
     watch = _Watch(settings.steps)
     trainer = _Trainer(
         model=model,
         args=_arguments(settings, out / "checkpoints"),
         train_dataset=with_dropped_evidence(train, settings),
+        eval_dataset=validation,
         data_collator=Collator(loaded.processor, max_tokens=settings.max_tokens),
         callbacks=[watch, EarlyStoppingCallback(settings.patience)],
     )
+    trainer.remove_callback(PrinterCallback)  # kit does not print; the progress bar and the history tell it
     trainer.asked = (tuned.loaded, validation, settings.kpi)
     newest = get_last_checkpoint(str(out / "checkpoints")) if resume and (out / "checkpoints").is_dir() else None
     trainer.train(resume_from_checkpoint=newest)
@@ -157,7 +162,6 @@ def _arguments(settings: Settings, out: Path) -> TrainingArguments:
         seed=settings.seed,
         data_seed=settings.seed,
         bf16=on_gpu,
-        gradient_checkpointing=settings.gradient_checkpointing,
         eval_strategy="steps",
         save_strategy="steps",
         eval_steps=settings.evaluate_every,

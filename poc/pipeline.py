@@ -1,0 +1,275 @@
+"""The whole PoC as a readable table of contents: a company's folder in, a run folder with a verdict out.
+
+Not covered yet: free-text answers (closed questions only), several questions in one gate (their rows are pooled).
+"""
+
+import contextlib
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+import torch
+
+from kit.data import Folder, Sample
+from kit.errors import KitError
+from kit.language import say
+from kit.models import Loaded, load, resolve
+from kit.models.catalogue import default_checkpoint
+from kit.training import Settings, Tuned, finetune, run_checks
+from kit.training.checks import installed_versions
+from poc import arms, runs
+from poc.gates import decide, signature
+from poc.usecase import UseCase, data_hash, gates_hash, load_samples, load_usecase
+
+GUARD = Path(__file__).parents[1] / "sample_data" / "general"
+COMPANY = Path(__file__).parents[1] / "sample_data" / "company"
+STAGES = 7
+
+
+def quiet(line: str) -> None:
+    """Tells nobody."""
+
+
+@dataclass
+class Job:
+    """One run while it is being made.
+
+    Attributes:
+        use: the checked poc.yaml.
+        directory: the use case's folder.
+        folder: its samples and faults.
+        run: the run folder.
+        settings: of the fine-tuning.
+        source: checkpoint name, as the user gave it or as the preset chose it.
+        tell: receives one line per stage.
+        timing: seconds per stage.
+    """
+
+    use: UseCase
+    directory: Path
+    folder: Folder
+    run: Path
+    settings: Settings
+    source: str
+    preset: str
+    four_bit: bool
+    skipped: int
+    plan: dict
+    tell: object = quiet
+    timing: dict = field(default_factory=dict)
+
+    def split(self, name: str) -> list[Sample]:
+        """The labelled samples of one split."""
+        return [s for s in self.folder.samples if s.split == name and s.answer]
+
+    @property
+    def rehearsal(self) -> bool:
+        """The tiny model on anything but the sample company proves that the pipeline runs, nothing about the company."""
+        return resolve(self.source)[0].name == "tiny_omni" and not self.directory.resolve().is_relative_to(COMPANY.resolve())
+
+    @contextlib.contextmanager
+    def stage(self, number: int, en: str, ja: str):
+        """Says what is being done, and keeps how long it took."""
+        self.tell(f"[{number}/{STAGES}] {say(en, ja)}")
+        began = time.perf_counter()
+        yield
+        self.timing[en] = round(self.timing.get(en, 0) + time.perf_counter() - began, 1)
+
+
+def run(
+    directory: Path, preset: str | None = None, model: str | None = None, resume: bool = False, skip_bad: bool = False,
+    seed: int | None = None, out: Path = Path("runs"), tell=quiet,
+) -> Path:  # fmt: skip
+    """Runs the PoC of one use case and returns its run folder.
+
+    Args:
+        directory: the company's folder with its poc.yaml.
+        preset: tiny, laptop or gpu; default: poc.yaml's.
+        model: catalogue name, hub id or directory; default: the preset's.
+        resume: go on with the newest unfinished run of the same data and settings.
+        skip_bad: leave bad rows out (they are listed in the report) instead of refusing the folder.
+        seed: of the split, the adapters and the resampling; default: poc.yaml's.
+        out: where runs/<use case>/<time>/ is made.
+        tell: called with one line per stage.
+
+    Raises:
+        KitError: bad input; nothing is written then.
+    """
+    job = prepare(Path(directory), preset, model, resume, skip_bad, seed, Path(out), tell)
+    with job.stage(2, "baselines without an MLLM", "MLLM を使わない比較対象"):
+        tables = arms.baselines(job.split("train"), job.split("test"), job.run / "work")
+    with job.stage(3, "base model on held-out rows", "ベースモデルの評価"):
+        loaded = load(job.source, four_bit=job.four_bit)
+        guard = arms.guard_samples(GUARD, loaded)
+        tables |= arms.base(loaded, job.split("train"), job.split("test"), guard, job.use.training.examples_in_context, job.settings.seed, job.run / "work")
+    with job.stage(4, "fine-tuning", "微調整"):
+        tuned = finetune(loaded, job.split("train"), job.split("validation"), job.settings, job.run / "work", resume=resume)
+    with job.stage(5, "tuned model on held-out rows", "微調整後の評価"):
+        tables |= arms.tuned(tuned.loaded, job.split("test"), guard, job.run / "work")
+    with job.stage(6, "run checks", "実行チェック"):
+        checks = run_checks(tuned, job.source, job.settings, job.split("train"), job.split("test"), job.folder.faults, job.skipped, job.run / "work")
+    with job.stage(7, "results and report", "結果とレポート"):
+        record = write_results(job, tuned, tables, checks, guard)
+        runs.write_json(job.run / "run.json", record)
+        from poc.report import write
+
+        write(job.run)
+        arms.tidy(job.run / "work")
+    return job.run
+
+
+def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, out: Path, tell) -> Job:
+    """Reads and checks everything that can be wrong before anything is written."""
+    tell(f"[1/{STAGES}] " + say("reading the company's folder", "会社のフォルダーを読み込み中"))
+    use = load_usecase(directory)
+    preset = preset or use.model.preset
+    folder = load_samples(directory, use, seed=use.training.seed if seed is None else seed)
+    if folder.faults and not skip_bad:
+        shown = "\n".join(f"  {fault}" for fault in folder.faults[:20])
+        raise KitError(
+            say(
+                f"{len(folder.faults)} faults in {directory}; mend them (`poc check {directory}` lists all) or leave the rows out with --skip-bad:\n{shown}",
+                f"{directory} に不備が {len(folder.faults)} 件あります。直すか（一覧：`poc check {directory}`）、--skip-bad で除外してください：\n{shown}",
+            )
+        )
+    require_labels(folder.samples, directory)
+    modalities = tuple(sorted({m for s in folder.samples for m in s.modalities}))
+    source = model or use.model.name or default_checkpoint(preset, modalities)
+    checkpoint, _ = resolve(source)
+    four_bit = checkpoint.four_bit and torch.cuda.is_available() if use.model.four_bit == "auto" else bool(use.model.four_bit)
+    settings = settings_of(use, seed)
+    plan = {
+        "use_case": use.name,
+        "data": data_hash(folder.samples),
+        "gates": gates_hash(use),
+        "settings": asdict(settings),
+        "source": checkpoint.name,
+        "preset": preset,
+        "four_bit": four_bit,
+    }
+    target = runs.unfinished(out, plan) if resume else None
+    if resume and target is None:
+        tell(say("nothing to resume with these data and settings: starting a new run", "同じデータと設定の中断した実行はありません。新しく始めます"))
+    target = target or runs.start(out, plan)
+    return Job(use, directory, folder, target, settings, source, preset, four_bit, len(folder.faults) if skip_bad else 0, plan, tell)
+
+
+def require_labels(samples, directory: Path) -> None:
+    """Raises a KitError when a split has no labelled rows, and says how many to label first."""
+    counts = {split: sum(1 for s in samples if s.split == split and s.answer) for split in ("train", "validation", "test")}
+    if min(counts.values()) == 0:
+        raise KitError(
+            say(
+                f"{directory} has too few labelled rows (train {counts['train']}, validation {counts['validation']}, test {counts['test']}): "
+                "label about 50 rows per answer first, then run again",
+                f"{directory} のラベル付き行が足りません（学習 {counts['train']}、検証 {counts['validation']}、評価 {counts['test']}）。まず答えごとに約 50 行にラベルを付けてください",
+            )
+        )
+
+
+def settings_of(use: UseCase, seed: int | None) -> Settings:
+    """The fine-tuning settings of a poc.yaml, with its gate's KPI."""
+    training = use.training
+    return Settings(
+        lora=tuple(training.lora),
+        rank=training.rank,
+        steps=training.steps,
+        batch=training.batch,
+        learning_rate=training.learning_rate,
+        seed=training.seed if seed is None else seed,
+        evaluate_every=training.evaluate_every,
+        patience=training.patience,
+        kpi=use.gates.kpi,
+        drop_irrelevant=training.drop_irrelevant,
+        micro_batch=training.micro_batch,
+        max_tokens=training.max_tokens,
+    )
+
+
+def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample]) -> dict:
+    """Writes checks, predictions, findings and the adapter; returns the content of run.json."""
+    results, comparisons = arms.rows(tables, job.use), arms.comparisons(tables, job.use)
+    guarded = arms.guard_row(tables)
+    runs.write_json(job.run / "checks.json", [check.as_dict() for check in checks])
+    arms.write_predictions(job.run / "predictions.csv", tables, job.split("test"), guard, job.directory)
+    runs.write_json(job.run / "findings.json", [finding.as_dict() for finding in arms.findings(tables, job.use)])
+    tuned.loaded.model.save_pretrained(str(job.run / "adapter"))
+    signed = signature(job.directory, job.use)
+    verdict = decide(
+        job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=signed, rehearsal=job.rehearsal
+    )
+    return describe(job, tuned, signed) | {"results": results, "comparisons": comparisons, "guard": guarded, "verdict": verdict}
+
+
+def describe(job: Job, tuned: Tuned, signed: dict) -> dict:
+    """Everything in run.json that is not a result: what was run, on what, with what."""
+    use, checkpoint = job.use, resolve(job.source)[0]
+    return {
+        "schema": 1,
+        "use_case": use.name,
+        "title": use.titles(),
+        "language": use.language,
+        "question": use.question,
+        "options": list(use.options or job.folder.options),
+        "decided_by": list(use.decided_by),
+        "created": datetime.strptime(job.run.name[:15], "%Y%m%d-%H%M%S").isoformat(),
+        "finished": datetime.now().isoformat(timespec="seconds"),
+        "preset": job.preset,
+        "rehearsal": job.rehearsal,
+        "model": {
+            "name": checkpoint.name,
+            "source": checkpoint.source if checkpoint.name != "tiny_omni" else "sample_data/tiny_omni",
+            "parameters": sum(p.numel() for n, p in tuned.loaded.model.named_parameters() if "lora_" not in n),
+            "four_bit": job.four_bit,
+            "license": checkpoint.licence,
+            "commercial_use": checkpoint.commercial_use,
+        },
+        "versions": installed_versions(),
+        "machine": machine(),
+        "data": {
+            "folder": job.directory.resolve().name,
+            "hash": job.plan["data"],
+            "n": {split: len(job.split(split)) for split in ("train", "validation", "calibration", "test")},
+            "groups": len({s.group for s in job.folder.samples}),
+            "group_rule": job.folder.group_rule,
+            "skipped_rows": job.skipped,
+            "layers": {layer: sum(s.data_layer == layer for s in job.folder.samples) for layer in ("general", "task", "domain")},
+        },
+        "gates": use.gates.model_dump() | signed | {"hash": job.plan["gates"]},
+        "costs": use.costs.model_dump() if use.costs else None,
+        "currency": use.currency,
+        "costs_are_examples": use.costs_are_examples,
+        "prevalence": use.prevalence,
+        "volume_per_month": use.volume_per_month,
+        "seed": job.settings.seed,
+        "training": asdict(job.settings)
+        | {"applied_updates": tuned.applied_updates, "stopped_early": tuned.stopped_early, "history": tuned.history},
+        "timing": job.timing,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def machine() -> dict:
+    """What the run was made on; no host or user name."""
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+    return {
+        "cpu": platform.processor() or platform.machine(),
+        "cores": psutil.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "device": device,
+        "platform": platform.system(),
+    }
+
+
+def peak_memory_mb() -> int:
+    """The most memory this process has held, in MB (plus the GPU's, where there is one)."""
+    try:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if platform.system() == "Darwin" else 2**10)
+    except ImportError:  # Windows
+        peak = psutil.Process().memory_info().peak_wset / 2**20
+    return round(peak + (torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0))

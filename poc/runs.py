@@ -1,0 +1,88 @@
+"""Run folders: runs/<use case>/<time>/. A run is finished once its run.json exists; that file is written last, in one move."""
+
+import json
+import os
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from kit.errors import KitError
+from kit.language import say
+
+EXAMPLE = Path(__file__).parents[1] / "sample_data" / "example_run"
+_NEEDED_MB = 500  # adapters, checkpoints with optimizer state, predictions and the report of a small run
+
+
+def start(out: Path, plan: dict) -> Path:
+    """A new run folder holding plan.json.
+
+    Raises:
+        KitError: the disk is (nearly) full, or the folder cannot be written.
+    """
+    folder = out / plan["use_case"] / datetime.now().strftime("%Y%m%d-%H%M%S")
+    while folder.exists():  # two runs in one second
+        folder = folder.with_name(folder.name + "b")
+    here = next(parent for parent in (out.resolve(), *out.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(here).free // 2**20
+    if free < _NEEDED_MB:
+        raise KitError(
+            say(
+                f"only {free} MB free in {out}; a run needs about {_NEEDED_MB} MB: free some space or name another folder with --out",
+                f"{out} の空きは {free} MB だけです。約 {_NEEDED_MB} MB 必要です。空きを作るか --out で別のフォルダーを指定してください",
+            )
+        )
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise KitError(
+            say(f"cannot write to {out} ({error.strerror}); name another folder with --out", f"{out} に書けません（{error.strerror}）。--out で別のフォルダーを指定してください")
+        ) from error
+    write_json(folder / "plan.json", plan)
+    return folder
+
+
+def unfinished(out: Path, plan: dict) -> Path | None:
+    """The newest unfinished run of exactly this plan (same data, gates, settings and model), to go on with."""
+    for folder in sorted((out / plan["use_case"]).glob("*/plan.json"), reverse=True):
+        if not (folder.parent / "run.json").exists() and json.loads(folder.read_text(encoding="utf-8")) == json.loads(json.dumps(plan)):
+            return folder.parent
+    return None
+
+
+def latest(use_case: str, out: Path = Path("runs")) -> Path:
+    """The newest finished run of a use case; the shipped example run when there is none."""
+    finished = sorted((out / use_case).glob("*/run.json"))
+    return finished[-1].parent if finished else EXAMPLE
+
+
+def read(run: Path) -> dict:
+    """run.json of a finished run.
+
+    Raises:
+        KitError: the folder is no finished run.
+    """
+    file = run / "run.json"
+    if not file.is_file():
+        raise KitError(
+            say(
+                f"{run} is no finished run: it has no run.json; finish it with `poc run DIR --resume` or name a folder below runs/",
+                f"{run} は完了した実行ではありません（run.json がありません）。`poc run DIR --resume` で完了させるか、runs/ の下のフォルダーを指定してください",
+            )
+        )
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def read_predictions(run: Path) -> pd.DataFrame:
+    """predictions.csv with the probabilities as dicts; absent evidence reads as ""."""
+    frame = pd.read_csv(run / "predictions.csv", dtype=str, keep_default_na=False)
+    frame["probabilities"] = frame["probabilities"].map(json.loads)
+    return frame
+
+
+def write_json(path: Path, content) -> None:
+    """Writes in one move, so that a crash leaves the old file or the new one, never half of it."""
+    half = path.with_suffix(path.suffix + ".part")
+    half.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(half, path)
