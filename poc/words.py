@@ -1,0 +1,55 @@
+"""The names of arms, KPIs, checks and verdicts in both languages, the same wherever a person reads them."""
+
+Text = dict[str, str]  # {"en", "ja"}
+
+
+def both(en: str, ja: str) -> Text:
+    """A text in both languages, for what is written now and read by either reader later."""
+    return {"en": en, "ja": ja}
+
+
+ARMS: dict[str, Text] = {
+    "majority": both("Always the commonest answer", "常に最多の答え"),
+    "copy_note": both("Copy the note", "メモの写し"),
+    "cheap_model": both("scikit-learn, no MLLM", "scikit-learn（MLLM なし）"),
+    "base": both("Base model", "ベースモデル"),
+    "base_examples": both("Base model with examples", "ベースモデル＋例示"),
+    "tuned": both("Tuned model", "微調整後のモデル"),
+}
+CHEAP = ("majority", "copy_note", "cheap_model")  # what needs no MLLM
+
+KPIS: dict[str, Text] = {
+    "macro_recall": both("macro recall", "マクロ再現率"),
+    "accuracy": both("accuracy", "正解率"),
+    "macro_f1": both("macro F1", "マクロ F1"),
+}
+KPI_MEANING: dict[str, Text] = {
+    "macro_recall": both(
+        "the share found of each true answer, averaged over the answers, so that a rare defect counts as much as a common one",
+        "正解ごとの発見率を平均したもの。まれな不良も多い不良も同じ重みです",
+    ),
+    "accuracy": both("the share of right answers", "正しい答えの割合"),
+    "macro_f1": both(
+        "the balance of finding each answer and being right when naming it, averaged over the answers",
+        "見逃しと誤りの釣り合いを答えごとに求めて平均したもの",
+    ),
+}
+
+CONDITIONS: dict[str, Text] = {"as_is": both("as it is", "そのまま"), "without_text": both("without the note", "メモなし")}
+
+CHECKS: dict[int, Text] = {
+    1: both("Versions", "バージョン"),
+    2: both("Token budget", "トークン数"),
+    3: both("Valid rows", "データ形式"),
+    4: both("Only the answer is taught", "教師は答えだけ"),
+    5: both("The evidence is really used", "メディアの利用"),
+    6: both("Only what should learn has learned", "学習した部分"),
+    7: both("The saved adapter is the measured one", "アダプターの再読込"),
+}
+
+VERDICTS: dict[str, Text] = {
+    "go": both("Go", "進める"),
+    "stop": both("Stop", "中止"),
+    "grey": both("Not decided", "保留"),
+    "none": both("No verdict", "判定なし"),
+}
