@@ -1,6 +1,7 @@
 """`poc init`: a commented poc.yaml for a folder, proposing what the folder shows and leaving open what only people know."""
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from kit.data.tables import normal
 from kit.errors import KitError
 from kit.language import current, say
 from poc.practice import ANY, PRACTICE, Practice
+
+
+def name_of(directory: Path) -> str:
+    """The folder's name as a name of a use case: of runs/<name>/ too, on Windows too."""
+    return re.sub(r'[/\\:*?"<>|\x00-\x1f]|[. ]$', "-", normal(Path(directory).resolve().name)) or "usecase"
 
 
 def write_usecase(directory: Path, like: str | None = None, *, language: str | None = None, name: str | None = None,
@@ -33,7 +39,7 @@ def write_usecase(directory: Path, like: str | None = None, *, language: str | N
         raise KitError(say(f"--like {like!r} is unknown; allowed: {', '.join(PRACTICE)}. Choose one or leave it out.",
                            f"--like {like!r} はありません。使えるもの: {', '.join(PRACTICE)}。いずれかを選ぶか省いてください。"))
     folder = read_folder(directory, verify=False)
-    text = _text(folder, PRACTICE.get(like, ANY), language or current(), name or normal(folder.root.name), costs)
+    text = _text(folder, PRACTICE.get(like, ANY), language or current(), name or name_of(directory), costs)
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -53,7 +59,7 @@ def _text(folder: Folder, practice: Practice, language: str, name: str, costs: d
 # {t("The use case. Check it with: poc check", "ユースケースの設定。確認するには: poc check")} {name}
 schema: 1
 name: {_yaml(name)}
-title: {{en: {_yaml(name)}, ja: {_yaml(name)}}}
+title: {{en: {_yaml(folder.root.name)}, ja: {_yaml(folder.root.name)}}}
 language: {language}  # {t("of reports and messages: en or ja", "レポートと表示の言語: en か ja")}
 
 # {t("What the model is asked about every sample, and the answers it may give.", "全サンプルに対する質問と、許される答え。")}

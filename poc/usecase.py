@@ -15,7 +15,7 @@ from kit.data import FRACTIONS, Folder, Sample, propose_groups, read_folder, spl
 from kit.data.tables import normal
 from kit.errors import KitError
 from kit.language import current, say
-from poc.new_usecase import write_usecase
+from poc.new_usecase import name_of, write_usecase
 from poc.usecase_faults import explain
 from poc.yaml_lines import read_yaml
 
@@ -193,7 +193,7 @@ def load_usecase(directory: Path) -> UseCase:
     data, lines = read_yaml(path)
     data = {key: value for key, value in data.items() if value is not None}  # "costs:" with nothing after it means none
     try:
-        return UseCase.model_validate({"name": Path(directory).resolve().name, **data})
+        return UseCase.model_validate({"name": name_of(directory), **data})
     except ValidationError as error:
         raise KitError("\n".join(explain(error, path, lines, UseCase))) from error
 

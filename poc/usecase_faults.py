@@ -12,7 +12,7 @@ from kit.language import say
 KINDS = {"int": ("a whole number", "整数"), "float": ("a number", "数値"), "bool": ("true or false", "true か false"), "string": ("text", "文字列"),
          "tuple": ("a list such as [a, b]", "[a, b] のようなリスト"), "list": ("a list such as [a, b]", "[a, b] のようなリスト"),
          "dict": ("lines of the form key: value below it", "その下に key: value の行"), "model": ("lines of the form key: value below it", "その下に key: value の行")}
-BOUNDS = {"ge": ("{} or more", "{}以上"), "gt": ("more than {}", "{}より大きい値"), "le": ("{} or less", "{}以下"), "lt": ("less than {}", "{}未満")}
+BOUNDS = {"ge": ("{:g} or more", "{:g}以上"), "gt": ("more than {:g}", "{:g}より大きい値"), "le": ("{:g} or less (80 % is 0.8)", "{:g}以下(80%は0.8)"), "lt": ("less than {:g}", "{:g}未満")}
 
 
 def explain(error: ValidationError, path: Path, lines: dict[tuple, int], model: type[BaseModel]) -> list[str]:

@@ -105,7 +105,7 @@ def load_audio(path: Path, rate: int = 16000) -> np.ndarray:
                 raise MediaError(path, say("has no sound track", "音声トラックがありません"),
                                  say("Leave the audio cell of its row empty", "その行の音声欄を空にしてください"))
             stream = container.streams.audio[0]
-            declared = float(stream.duration * stream.time_base) if stream.duration else 0.0
+            declared = _declared_seconds(stream, path)
             resampler = av.AudioResampler(format="fltp", rate=rate)  # keeps the channels: their mean is ours to take
             pieces = [out.to_ndarray().mean(0) for frame in container.decode(stream) for out in resampler.resample(frame)]
             pieces += [out.to_ndarray().mean(0) for out in resampler.resample(None)]
@@ -115,6 +115,16 @@ def load_audio(path: Path, rate: int = 16000) -> np.ndarray:
     if not len(wave) or len(wave) / rate < SHORTEST_SHARE * declared:
         raise _truncated(path, len(wave) / rate, declared)
     return np.nan_to_num(wave)
+
+
+def _declared_seconds(stream, path: Path) -> float:
+    """The length that the file claims; ffmpeg shortens that of a truncated wav to what is there, so its header is asked."""
+    seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    with path.open("rb") as file:
+        head = file.read(8)
+    size = int.from_bytes(head[4:], "little")
+    streamed = size in (0, 0xFFFFFFFF)  # written by a recorder that never came back to fill it in
+    return seconds * max(1.0, size / path.stat().st_size) if head[:4] == b"RIFF" and not streamed else seconds
 
 
 def load_video(path: Path, frames: int = 8) -> tuple[np.ndarray, float]:

@@ -72,7 +72,8 @@ def parse_row(number: int, cells: dict[str, str], named: dict[str, str], files: 
     label = {field: normal(text) for field, text in raw.items()}
     media, problems = find_media(raw, files)
     first = next((path for name in MEDIA for path in media[name]), None)
-    sample_id = label.get("id") or (files.relative(first) if first else f"row-{number}")
+    written = next((raw[column].strip() for column in ("file_name", *MEDIA) if raw.get(column, "").strip()), "")
+    sample_id = label.get("id") or (files.relative(first) if first else written or f"row-{number}")
     options = _listed(label.get("options", "")) or defaults.options
     fields = {"id": sample_id, "question": raw.get("question", "").strip() or defaults.question, "options": options or (), **media,
               "answer": label.get("answer", ""), "text": raw.get("text", "").strip(), "group": label.get("group", ""),
@@ -99,7 +100,7 @@ def find_media(raw: dict[str, str], files: MediaFiles) -> tuple[dict[str, tuple[
             if path is None:
                 problems.append((problem, fix))
             elif column != "file_name" and modality_of(path) != column and not (column == "audio" and modality_of(path) == "video"):
-                problems.append((say(f"column {column} holds {cell.strip()!r}, a {modality_of(path)} file", f"{column}列に{modality_of(path)}ファイル {cell.strip()!r} があります"),
+                problems.append((say(f"column {column} holds {cell.strip()!r}, which is {modality_of(path)}", f"{column}列に {cell.strip()!r} ({modality_of(path)}) があります"),
                                  say(f"move it to the column {modality_of(path)}", f"{modality_of(path)}列に移してください")))
             else:
                 media[modality_of(path) if column == "file_name" else column].append(path)
