@@ -1,0 +1,177 @@
+"""The `poc` command as a person types it: a fresh process, its exit code, and what stands on its two streams."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kit.errors import KitError
+from poc import doctor
+
+ROOT = Path(__file__).resolve().parents[1]
+PHOTOS = ROOT / "sample_data" / "company" / "inspection"
+
+
+def poc(*arguments, cwd: Path = ROOT, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "poc", *map(str, arguments)], cwd=cwd, env=os.environ | environment,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)  # fmt: skip
+
+
+def in_process(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
+    """The same entry point without the seconds of a new interpreter: exit code, stdout, stderr."""
+    from poc.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["poc", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code or 0, *capsys.readouterr()
+
+
+def test_help_names_every_command_in_both_languages():
+    english, japanese = poc("--help"), poc("--help", POC_LANGUAGE="ja")
+    for command in ("doctor", "init", "check", "sign", "run", "report", "demo"):
+        assert f"  {command}" in english.stdout and f"  {command}" in japanese.stdout
+    assert "フォルダー" in japanese.stdout and "フォルダー" not in english.stdout
+    assert english.returncode == japanese.returncode == 0 and english.stderr == ""
+
+
+def test_version_is_the_distributions(monkeypatch, capsys):
+    assert in_process(monkeypatch, capsys, "--version")[:2] == (0, "mllm-poc-kit 0.1.0\n")
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "somewhere", "--preset", "huge"], ["walk"], ["init", "x", "--like", "bakery"]])
+def test_wrong_usage_exits_with_2_and_says_what_is_allowed(monkeypatch, capsys, arguments):
+    code, _, err = in_process(monkeypatch, capsys, *arguments)
+    assert code == 2 and "Error: " in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["check", "run", "sign"])
+def test_a_folder_without_poc_yaml_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, command):
+    extra = ["--name", "Sato"] if command == "sign" else []
+    code, out, err = in_process(monkeypatch, capsys, command, tmp_path, *extra)
+    assert code == 2 and err.count("\n") == 1 and f"poc init {tmp_path}" in err
+    assert list(tmp_path.iterdir()) == [], "nothing half-written"
+
+
+@pytest.mark.parametrize("command", ["report", "demo"])
+def test_a_folder_that_is_no_run_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, command, need):
+    if command == "demo":
+        need("demo")
+    code, _, err = in_process(monkeypatch, capsys, command, tmp_path)
+    assert code == 2 and err.count("\n") == 1 and "run.json" in err
+
+
+def photos(folder: Path, count: int = 60) -> None:
+    """Noise, as many as make three blocks of consecutive file numbers: one group each for training, validation and test."""
+    from PIL import Image
+
+    folder.mkdir(exist_ok=True)
+    for i in range(count):
+        Image.effect_noise((24, 24), 90).save(folder / f"{i}.jpg")
+
+
+def test_init_writes_a_poc_yaml_once_and_check_reads_it(monkeypatch, capsys, tmp_path):
+    photos(tmp_path / "ok")
+    photos(tmp_path / "scratch")
+    assert in_process(monkeypatch, capsys, "init", tmp_path, "--like", "inspection")[0] == 0
+    written = (tmp_path / "poc.yaml").read_bytes()
+    code, out, _ = in_process(monkeypatch, capsys, "check", tmp_path)
+    assert "120 labelled" in out and code == 0
+    code, _, err = in_process(monkeypatch, capsys, "init", tmp_path)
+    assert code == 2 and err.count("\n") == 1 and (tmp_path / "poc.yaml").read_bytes() == written
+
+
+def test_check_lists_each_fault_with_its_fix_and_exits_with_2(monkeypatch, capsys, tmp_path):
+    photos(tmp_path / "ok")
+    photos(tmp_path / "scratch")
+    (tmp_path / "ok" / "broken.jpg").write_bytes(b"not a photo")
+    in_process(monkeypatch, capsys, "init", tmp_path)
+    code, out, _ = in_process(monkeypatch, capsys, "check", tmp_path)
+    assert code == 2 and "broken.jpg" in out and "1 faults" in out
+
+
+def test_a_folder_without_labels_says_how_many_to_label_first(monkeypatch, capsys, tmp_path):
+    photos(tmp_path)
+    in_process(monkeypatch, capsys, "init", tmp_path)
+    _, out, err = in_process(monkeypatch, capsys, "check", tmp_path)
+    assert re.search(r"[Ll]abel (about )?\d+", out + err), out + err
+
+
+def test_doctor_outlives_a_check_that_breaks():
+    def memory_of_mars():
+        raise OSError("no such planet")
+
+    line = doctor._guarded(memory_of_mars)
+    assert str(line).startswith("[FAIL] memory of mars: no such planet -> ")
+
+
+def test_doctor_notices_a_full_disk_and_a_wrong_product(monkeypatch):
+    import bitsandbytes
+    from bitsandbytes import matmul_4bit
+
+    monkeypatch.setattr(doctor, "DISK_GB", 1e9)
+    assert doctor.disk().status == doctor.FAIL
+    monkeypatch.setattr(bitsandbytes, "matmul_4bit", lambda *given: matmul_4bit(*given) * 1.1)
+    assert doctor.four_bit().status == doctor.FAIL
+
+
+def test_doctor_passes_on_this_machine_with_one_line_per_requirement():
+    done = poc("doctor")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and len(lines) == len(doctor.CHECKS), done.stdout
+    assert all(line.startswith(("[OK] ", "[--] ")) for line in lines)
+    assert done.stderr == "", "libraries' chatter must not stand between a person and the answer"
+
+
+def test_only_a_hubs_name_opens_the_way_to_the_hub():
+    from poc.__main__ import _names_a_hub
+
+    assert not _names_a_hub(PHOTOS, None, None)
+    assert not _names_a_hub(PHOTOS, "gpu", str(ROOT / "sample_data" / "tiny_omni"))
+    assert _names_a_hub(PHOTOS, "laptop", None)
+    assert _names_a_hub(PHOTOS, None, "owner/name")
+
+
+def test_closing_lines_give_verdict_yen_and_report(monkeypatch):
+    from poc.__main__ import closing_lines
+
+    lines = closing_lines(ROOT / "sample_data" / "example_run")
+    assert lines[0].startswith("Verdict: ") and "yen [" in lines[1] and "examples" in lines[1] and lines[2].endswith("report.html")
+    monkeypatch.setenv("POC_LANGUAGE", "ja")
+    assert "円" in closing_lines(ROOT / "sample_data" / "example_run")[1]
+
+
+@pytest.mark.slow
+def test_ctrl_c_exits_with_130_and_says_how_to_go_on(tmp_path):
+    process = subprocess.Popen([sys.executable, "-m", "poc", "run", str(PHOTOS), "--out", str(tmp_path)], cwd=ROOT,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    deadline = time.monotonic() + 240
+    while not list(tmp_path.glob("*/*/plan.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "--resume" in err and "Traceback" not in err
+
+
+def test_tests_reach_no_network():
+    import socket
+
+    with pytest.raises(OSError, match="outside this machine"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+
+
+def test_kit_error_is_what_the_command_line_prints(monkeypatch, capsys, tmp_path):
+    import poc.usecase
+
+    def refuse(directory):
+        raise KitError("poc.yaml, line 3: thresold is unknown; allowed: threshold; correct the key")
+
+    monkeypatch.setattr(poc.usecase, "load_usecase", refuse)
+    code, out, err = in_process(monkeypatch, capsys, "run", tmp_path)
+    assert (code, out, err) == (2, "", "poc: poc.yaml, line 3: thresold is unknown; allowed: threshold; correct the key\n")
