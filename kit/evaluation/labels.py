@@ -16,8 +16,8 @@ from kit.data import Sample
 from kit.data.collator import Collator
 from kit.evaluation.metrics import evaluate
 from kit.evaluation.scoring import prediction
-from kit.models import Loaded
-from kit.models.forward import media_features
+from kit.models import Loaded, component_of
+from kit.models.forward import base_of, read_prompt
 from kit.show import progress
 
 
@@ -25,8 +25,26 @@ def frozen_features(loaded: Loaded, samples: list[Sample], batch_size: int = 16,
     """What the base model's encoders and connectors deliver, before the language model: mean and maximum over the media's tokens, (N, 2 C)."""
     collator = Collator(loaded.processor, answers=False)
     loaded.model.eval()
-    rows = [media_features(loaded.model, collator(samples[start : start + batch_size])) for start in progress(range(0, len(samples), batch_size), desc=desc)]
+    rows = [_pooled(loaded.model, collator(samples[start : start + batch_size])) for start in progress(range(0, len(samples), batch_size), desc=desc)]
     return torch.cat(rows).cpu().numpy()
+
+
+def _pooled(model, batch: dict) -> torch.Tensor:
+    """Mean and maximum (B, 2 C) of the language model's inputs at the media's tokens; at all tokens for a prompt without media."""
+    config, seen = base_of(model).config, []
+    first = next(m for path, m in base_of(model).named_modules() if path.endswith("layers.0") and component_of(path) == "llm")
+    handle = first.register_forward_pre_hook(lambda module, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True)
+    try:
+        read_prompt(model, batch)
+    finally:
+        handle.remove()
+    inputs = seen[0].float()  # (B, T, C)
+    names = [f"{kind}_token_{ending}" for kind in ("image", "video", "audio") for ending in ("id", "index")]
+    media = torch.tensor([getattr(config, name) for name in names if getattr(config, name, None) is not None])
+    real, at = batch["attention_mask"].bool(), torch.isin(batch["input_ids"], media)
+    at = torch.where(at.any(1, keepdim=True), at, real).to(inputs.device)[..., None]  # (B, T, 1)
+    mean = (inputs * at).sum(1) / at.sum(1)
+    return torch.cat([mean, inputs.masked_fill(~at, float("-inf")).amax(1)], 1)
 
 
 def label_curve(

@@ -4,5 +4,6 @@ Figures are returned, never shown or saved; widgets are thin remote controls of 
 """
 
 from kit.show.bars import in_notebook, progress
+from kit.show.slide import page, slide
 
-__all__ = ["in_notebook", "progress"]
+__all__ = ["in_notebook", "page", "progress", "slide"]
