@@ -17,8 +17,14 @@ def name_of(directory: Path) -> str:
     return re.sub(r'[/\\:*?"<>|\x00-\x1f]|[. ]$', "-", normal(Path(directory).resolve().name)) or "usecase"
 
 
-def write_usecase(directory: Path, like: str | None = None, *, language: str | None = None, name: str | None = None,
-                  costs: dict | None = None) -> Path:
+def write_usecase(
+    directory: Path,
+    like: str | None = None,
+    *,
+    language: str | None = None,
+    name: str | None = None,
+    costs: dict | None = None,
+) -> Path:
     """Writes directory/poc.yaml and returns its path.
 
     Args:
@@ -33,19 +39,31 @@ def write_usecase(directory: Path, like: str | None = None, *, language: str | N
     """
     path = Path(directory) / "poc.yaml"
     if path.exists():
-        raise KitError(say(f"{path}: exists already and is never overwritten. Edit it, or rename it and run poc init again.",
-                           f"{path}: 既にあるため上書きしません。編集するか、名前を変えてから poc init をやり直してください。"))
+        raise KitError(
+            say(
+                f"{path}: exists already and is never overwritten. Edit it, or rename it and run poc init again.",
+                f"{path}: 既にあるため上書きしません。編集するか、名前を変えてから poc init をやり直してください。",
+            )
+        )
     if like is not None and like not in PRACTICE:
-        raise KitError(say(f"--like {like!r} is unknown; allowed: {', '.join(PRACTICE)}. Choose one or leave it out.",
-                           f"--like {like!r} はありません。使えるもの: {', '.join(PRACTICE)}。いずれかを選ぶか省いてください。"))
+        raise KitError(
+            say(
+                f"--like {like!r} is unknown; allowed: {', '.join(PRACTICE)}. Choose one or leave it out.",
+                f"--like {like!r} はありません。使えるもの: {', '.join(PRACTICE)}。いずれかを選ぶか省いてください。",
+            )
+        )
     folder = read_folder(directory, verify=False)
     text = _text(folder, PRACTICE.get(like, ANY), language or current(), name or name_of(directory), costs)
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise KitError(say(f"{path}: cannot be written ({error.strerror}). Check the folder's permissions and the free space.",
-                           f"{path}: 書き込めません({error.strerror})。権限と空き容量を確かめてください。")) from error
+        raise KitError(
+            say(
+                f"{path}: cannot be written ({error.strerror}). Check the folder's permissions and the free space.",
+                f"{path}: 書き込めません({error.strerror})。権限と空き容量を確かめてください。",
+            )
+        ) from error
     return path
 
 
@@ -122,12 +140,16 @@ def _question_and_options(folder: Folder, practice: Practice, t) -> tuple[str, s
     """The folder's own question where rows have one, else the domain's; a line of options or a comment that says how to write it."""
     own = [sample.question for sample in folder.samples if not folder.is_default_question(sample)]
     question = own[0] if own else t(*practice.question)
-    options = next((s.options for s in folder.samples if s.options and (not own or s.question == question)), ())
+    options = next(
+        (s.options for s in folder.samples if s.options and (not own or s.question == question)), ()
+    )
     if options:
         found = t(f"found in {folder.source}", f"{folder.source} にあったもの")
         return question, f"options: [{', '.join(_yaml(option) for option in options)}]  # {found}"
-    return question, "# " + t("No labels found. Write the possible answers here, label some samples, then: poc check", "ラベルがありません。答えの候補をここに書き、ラベルを付けてから: poc check") \
-        + '\n# options: ["OK", "NG"]'
+    return question, "# " + t(
+        "No labels found. Write the possible answers here, label some samples, then: poc check",
+        "ラベルがありません。答えの候補をここに書き、ラベルを付けてから: poc check",
+    ) + '\n# options: ["OK", "NG"]'
 
 
 def _decided_by(folder: Folder, practice: Practice) -> list[str]:
@@ -141,16 +163,21 @@ def _decided_by(folder: Folder, practice: Practice) -> list[str]:
 
 def _group(folder: Folder, practice: Practice, t) -> tuple[str | None, str]:
     """(column, comment): a column whose values can be split, else the rule that stands in for one."""
-    if folder.group_rule:
-        column = folder.group_rule.removeprefix("column ")
+    if folder.group_column:
+        column = folder.group_column
         return column, "# " + t(f"Found the column {column!r}.", f"列 {column!r} がありました。")
     columns = list(dict.fromkeys(key for sample in folder.samples for key in sample.meta))
     plain = {normal(column).lower(): column for column in columns}
     for wanted in (*practice.columns, *ANY.columns):
         if wanted in plain and _splittable(folder, plain[wanted]):
-            return plain[wanted], "# " + t(f"Found the column {plain[wanted]!r}; set null if it means something else.", f"列 {plain[wanted]!r} がありました。別の意味の列なら null にしてください。")
-    return None, "# " + t("No such column found, so the kit groups by near-duplicate clusters and blocks of 20 consecutive file numbers.\n# If your table can name the lot or device, add that column and write its name here.",
-                          "そのような列がないため、ほぼ同じ画像のまとまりと、連続する20件のファイル番号ごとにまとめます。\n# ロットや設備の列を追加できるなら、その列名をここに書いてください。")
+            return plain[wanted], "# " + t(
+                f"Found the column {plain[wanted]!r}; set null if it means something else.",
+                f"列 {plain[wanted]!r} がありました。別の意味の列なら null にしてください。",
+            )
+    return None, "# " + t(
+        "No such column found, so the kit groups by near-duplicate clusters and blocks of 20 consecutive file numbers.\n# If your table can name the lot or device, add that column and write its name here.",
+        "そのような列がないため、ほぼ同じ画像のまとまりと、連続する20件のファイル番号ごとにまとめます。\n# ロットや設備の列を追加できるなら、その列名をここに書いてください。",
+    )
 
 
 def _splittable(folder: Folder, column: str) -> bool:
@@ -160,7 +187,11 @@ def _splittable(folder: Folder, column: str) -> bool:
     for sample in rows:
         values[sample.question, sample.answer].add(sample.meta[column])
     distinct = set().union(*values.values()) if values else set()
-    return len(rows) >= 0.9 * len(folder.samples) and 2 <= len(distinct) < len(rows) and all(len(v) > 1 for v in values.values())
+    return (
+        len(rows) >= 0.9 * len(folder.samples)
+        and 2 <= len(distinct) < len(rows)
+        and all(len(v) > 1 for v in values.values())
+    )
 
 
 def _costs(costs: dict | None, practice: Practice, t) -> str:
@@ -172,6 +203,14 @@ def _costs(costs: dict | None, practice: Practice, t) -> str:
 def _prevalence(folder: Folder, t) -> str:
     """The folder's own shares as a comment: a start for whoever knows the real ones."""
     answers = [sample.answer for sample in folder.samples if sample.answer]
-    shares = {option: round(answers.count(option) / len(answers), 3) for option in folder.options if option in answers} if answers else {"OK": 0.98, "NG": 0.02}
+    shares = (
+        {
+            option: round(answers.count(option) / len(answers), 3)
+            for option in folder.options
+            if option in answers
+        }
+        if answers
+        else {"OK": 0.98, "NG": 0.02}
+    )
     note = t("in this folder", "このフォルダーでの割合") if answers else t("an example", "例")
     return f"# prevalence: {{{', '.join(f'{_yaml(option)}: {share:g}' for option, share in shares.items())}}}  # {note}"

@@ -3,182 +3,45 @@
 An error names the file, the line, the key, what was given, what is allowed and what to do next; all faults of the file are told at once, one line each.
 """
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
-from kit.data import FRACTIONS, Folder, Sample, propose_groups, read_folder, split_samples
-from kit.data.tables import normal
+from kit.data import Folder, Sample, propose_groups, read_folder, split_samples
 from kit.errors import KitError
-from kit.language import current, say
+from kit.language import say
 from poc.new_usecase import name_of, write_usecase
 from poc.usecase_faults import explain
+from poc.usecase_schema import Costs, Data, Gates, Model, Training, UseCase
 from poc.yaml_lines import read_yaml
 
-__all__ = ["Costs", "Data", "Gates", "Model", "Training", "UseCase", "check_usecase", "data_hash", "gates_hash", "load_samples", "load_usecase",
-           "write_usecase"]
+__all__ = [
+    "Costs",
+    "Data",
+    "Gates",
+    "Model",
+    "Training",
+    "UseCase",
+    "check_usecase",
+    "data_hash",
+    "gates_hash",
+    "load_samples",
+    "load_usecase",
+    "write_usecase",
+]
 
 FILE = "poc.yaml"
-GROUP_RULES = {"blocks": "near-duplicate clusters and blocks of 20 consecutive file numbers", "duplicates": "near-duplicate clusters", "none": "every file alone"}
-
-Modality = Literal["text", "image", "video", "audio"]
-Share = Annotated[float, Field(ge=0, le=1)]
-Yen = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Word = Annotated[str, BeforeValidator(lambda value: normal(str(value)) if isinstance(value, (str, int, float)) else value), Field(min_length=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Costs(_Part):
-    """What a wrong answer costs: per miss and false alarm around one good answer, or per confusion."""
-
-    miss: Yen | None = None  # a bad part passed as ok_answer
-    false_alarm: Yen | None = None  # a good part refused
-    ok_answer: Word | None = None  # the answer that means "good"
-    matrix: dict[Word, dict[Word, Yen]] | None = None  # truth -> predicted -> cost; what is not listed costs 0
-
-    def of(self, truth: str, predicted: str) -> float:
-        """Cost of one answer; a defect taken for another defect costs nothing unless the matrix says so."""
-        if self.matrix is not None:
-            return self.matrix.get(truth, {}).get(predicted, 0.0)
-        if truth == self.ok_answer:
-            return 0.0 if predicted == truth else self.false_alarm
-        return self.miss if predicted == self.ok_answer else 0.0
-
-
-class Gates(_Part):
-    """What must hold for a go; signed before training."""
-
-    kpi: Literal["macro_recall", "accuracy", "macro_f1"] = "macro_recall"
-    threshold: Share = 0.8  # the lower bound of the KPI's interval must beat it
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
-    guard_drop: Share = 0.03  # how much of the general ability may be lost
-    owner: str = ""  # who answers for it
-
-
-class Model(_Part):
-    """Which checkpoint."""
-
-    preset: Literal["tiny", "laptop", "gpu"] = "tiny"
-    name: str | None = None  # catalogue name, hub id or folder; None = the preset's default
-    four_bit: Literal["auto"] | bool = "auto"
-
-
-class Training(_Part):
-    """How it is fine-tuned."""
-
-    lora: Annotated[tuple[Literal["llm", "connector", "vision", "audio"], ...], Field(min_length=1)] = ("llm",)
-    rank: Annotated[int, Field(ge=1, le=256)] = 16
-    steps: Annotated[int, Field(ge=1)] = 300
-    batch: Annotated[int, Field(ge=1)] = 16
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-3
-    seed: Annotated[int, Field(ge=0)] = 0
-    evaluate_every: Annotated[int, Field(ge=1)] = 100
-    patience: Annotated[int, Field(ge=1)] = 3  # evaluations without progress before it stops
-    examples_in_context: Annotated[int, Field(ge=0, le=32)] = 4
-    drop_irrelevant: Share = 0.0  # share of training rows shown without the evidence that should not decide them
-    micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples per forward; None = the whole batch
-    max_tokens: Annotated[int, Field(ge=1)] | None = None  # longest prompt + answer; over-budget samples are named, never cut
-
-
-class Data(_Part):
-    """How the folder is split."""
-
-    fractions: dict[Literal["train", "validation", "calibration", "test"], Share] = Field(default_factory=lambda: dict(FRACTIONS))
-    group_rule: Literal["blocks", "duplicates", "none"] = "blocks"  # only where the folder has no group column; see GROUP_RULES
-
-
-class UseCase(_Part):
-    """All of poc.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
-
-    schema_version: Annotated[Literal[1], Field(alias="schema")] = 1
-    name: Annotated[Word, Field(pattern=r"^[^/\\:*?\"<>|\x00-\x1f]*[^/\\:*?\"<>|\x00-\x1f. ]$")]  # names a folder of runs, on Windows too
-    title: dict[Literal["en", "ja"], str] = {}
-    language: Literal["en", "ja"] = Field(default_factory=current)
-    question: Word
-    options: tuple[Word, ...] = ()  # left out = the sorted answers found; [] written out = free text
-    decided_by: Annotated[tuple[Modality, ...], Field(min_length=1)] = ("image",)
-    group_by: Word | None = None
-    costs: Costs | None = None
-    currency: str = "JPY"
-    costs_are_examples: bool = False
-    prevalence: dict[Word, Share] = {}
-    volume_per_month: Annotated[int, Field(ge=0)] | None = None
-    scenarios: list[dict[str, Any]] = []
-    gates: Gates = Gates()
-    model: Model = Model()
-    training: Training = Training()
-    data: Data = Data()
-
-    @property
-    def free_text(self) -> bool:
-        """`options: []` was written out: any answer is allowed."""
-        return "options" in self.model_fields_set and not self.options
-
-    def titles(self) -> dict[str, str]:
-        """The title in both languages; a missing one is the other, without any it is the name."""
-        return dict(self.title)
-
-    def group_rule(self, directory: Path) -> str:
-        """How `load_samples` groups the folder, in words."""
-        return read_folder(directory, self, verify=False).group_rule or GROUP_RULES[self.data.group_rule]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _both_titles(cls, given):
-        if isinstance(given, dict) and isinstance(given.get("title", {}), dict | None):
-            title = {key: text for key, text in (given.get("title") or {}).items() if text}
-            either = next(iter(title.values()), given.get("name", ""))
-            return {**given, "title": {"en": str(either), "ja": str(either), **title}}
-        return given
-
-    @model_validator(mode="after")
-    def _parts_fit(self):
-        faults = list(_misfits(self))
-        if faults:
-            raise PydanticCustomError("misfits", "{faults}", {"faults": faults})
-        return self
-
-
-def _misfits(use: UseCase):
-    """(key path, what is wrong, what to do) of values that are allowed alone and not together."""
-    options, costs = use.options, use.costs
-    listed = ", ".join(options)
-    if len(set(options)) < len(options):
-        yield ("options",), say(f"has an option twice: {listed}", f"選択肢が重複しています: {listed}"), say("list each once", "1回ずつ書いてください")
-    if 0 < len(options) < 2:
-        yield ("options",), say(f"given one option: {listed}; allowed: two or more", f"選択肢が1つだけです: {listed}"), say("add the others", "他の選択肢を加えてください")
-    if costs and costs.matrix is None and None in (costs.miss, costs.false_alarm, costs.ok_answer):
-        yield ("costs",), say("needs miss, false_alarm and ok_answer, or a matrix", "miss、false_alarm、ok_answer の3つ、または matrix が必要です"), \
-            say("fill in what is missing, or delete costs: the report then shows no yen curve", "足りないものを書くか、costs を削除してください(レポートに金額の曲線は出ません)")
-    if costs and costs.matrix is not None and costs.miss is not None:
-        yield ("costs", "matrix"), say("given together with miss", "miss と同時に指定されています"), say("keep one of the two", "どちらか一方にしてください")
-    for key, words in _words_that_must_be_options(use):
-        for word in words:
-            if options and word not in options:
-                yield key, say(f"given {word!r}; allowed: {listed}", f"{word!r} は選択肢にありません: {listed}"), say("use one of the options", "選択肢のどれかにしてください")
-    if use.prevalence and abs(sum(use.prevalence.values()) - 1) > 0.01:
-        yield ("prevalence",), say(f"adds up to {sum(use.prevalence.values()):g}; allowed: 1", f"合計が {sum(use.prevalence.values()):g} です(1にしてください)"), \
-            say("correct the shares", "割合を直してください")
-    if abs(sum(use.data.fractions.values()) - 1) > 0.001:
-        total = sum(use.data.fractions.values())
-        yield ("data", "fractions"), say(f"add up to {total:g}; allowed: 1", f"合計が {total:g} です(1にしてください)"), say("correct the shares", "割合を直してください")
-
-
-def _words_that_must_be_options(use: UseCase):
-    yield ("prevalence",), tuple(use.prevalence)
-    if use.costs and use.costs.ok_answer:
-        yield ("costs", "ok_answer"), (use.costs.ok_answer,)
-    for truth, row in ((use.costs and use.costs.matrix) or {}).items():
-        yield ("costs", "matrix", truth), (truth, *row)
+GROUP_RULES = {  # what stands in for a group column, by data.group_rule
+    "blocks": (
+        "near-duplicate clusters and blocks of 20 consecutive file numbers",
+        "ほぼ同じ画像のまとまりと、連続する20件のファイル番号",
+    ),
+    "duplicates": ("near-duplicate clusters", "ほぼ同じ画像のまとまり"),
+    "none": ("every sample alone", "1サンプルずつ"),
+}
 
 
 def load_usecase(directory: Path) -> UseCase:
@@ -189,9 +52,16 @@ def load_usecase(directory: Path) -> UseCase:
     """
     path = Path(directory) / FILE
     if not path.is_file():
-        raise KitError(say(f"{path}: is missing. Write one with: poc init {directory}", f"{path}: ありません。作成するには: poc init {directory}"))
+        raise KitError(
+            say(
+                f"{path}: is missing. Write one with: poc init {directory}",
+                f"{path}: ありません。作成するには: poc init {directory}",
+            )
+        )
     data, lines = read_yaml(path)
-    data = {key: value for key, value in data.items() if value is not None}  # "costs:" with nothing after it means none
+    data = {
+        key: value for key, value in data.items() if value is not None
+    }  # "costs:" with nothing after it means none
     try:
         return UseCase.model_validate({"name": name_of(directory), **data})
     except ValidationError as error:
@@ -212,13 +82,19 @@ def load_samples(directory: Path, use: UseCase, seed: int | None = None, verify:
     """
     folder = read_folder(directory, use, verify=verify)
     samples, rule = folder.samples, folder.group_rule
-    if not rule and use.data.group_rule != "none":
-        groups = propose_groups(samples, block=20 if use.data.group_rule == "blocks" else 0)
-        samples = tuple(sample.replace(group=groups[sample.id]) for sample in samples)
-    rule = rule or GROUP_RULES[use.data.group_rule]
+    if not folder.group_column:
+        rule = say(*GROUP_RULES[use.data.group_rule], use.language)
+        samples = _grouped(samples, use.data.group_rule)
     if any(sample.answer for sample in samples) or not folder.faults:
         samples = split_samples(samples, use.data.fractions, use.training.seed if seed is None else seed)
-    return Folder(folder.root, samples, folder.faults, folder.source, folder.unlisted, rule)
+    return dataclasses.replace(folder, samples=samples, group_rule=rule)
+
+
+def _grouped(samples: tuple[Sample, ...], rule: str) -> tuple[Sample, ...]:
+    if rule == "none":
+        return samples
+    groups = propose_groups(samples, block=20 if rule == "blocks" else 0)
+    return tuple(sample.replace(group=groups[sample.id]) for sample in samples)
 
 
 def check_usecase(directory: Path) -> tuple[list[str], list]:
@@ -234,9 +110,17 @@ def check_usecase(directory: Path) -> tuple[list[str], list]:
     labelled = sum(bool(sample.answer) for sample in folder.samples)
     shares = ", ".join(f"{name} {len(samples)}" for name, samples in folder.by_split.items())
     groups = len({sample.group for sample in folder.samples})
-    return [*lines, say(f"{folder.source}: {len(folder.samples)} samples, {labelled} labelled, {len(folder.unlisted)} unlisted files, {len(faults)} faults",
-                        f"{folder.source}: {len(folder.samples)}サンプル、ラベルあり{labelled}、表にないファイル{len(folder.unlisted)}、不備{len(faults)}"),
-            say(f"groups: {groups} ({folder.group_rule}); split: {shares}", f"グループ: {groups} ({folder.group_rule})、分割: {shares}")], faults
+    return [
+        *lines,
+        say(
+            f"{folder.source}: {len(folder.samples)} samples, {labelled} labelled, {len(folder.unlisted)} unlisted files, {len(faults)} faults",
+            f"{folder.source}: {len(folder.samples)}サンプル、ラベルあり{labelled}、表にないファイル{len(folder.unlisted)}、不備{len(faults)}",
+        ),
+        say(
+            f"groups: {groups} ({folder.group_rule}); split: {shares}",
+            f"グループ: {groups} ({folder.group_rule})、分割: {shares}",
+        ),
+    ], faults
 
 
 def gates_hash(use: UseCase) -> str:
@@ -251,5 +135,10 @@ def data_hash(samples: tuple[Sample, ...]) -> str:
     for sample in sorted(samples, key=lambda sample: sample.id):
         paths = (*sample.image, *sample.video, *sample.audio)
         files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-        digest.update(json.dumps([sample.id, sample.question, sample.answer, sample.text, sample.split, files], ensure_ascii=False).encode())
+        digest.update(
+            json.dumps(
+                [sample.id, sample.question, sample.answer, sample.text, sample.split, files],
+                ensure_ascii=False,
+            ).encode()
+        )
     return digest.hexdigest()

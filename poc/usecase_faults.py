@@ -9,10 +9,22 @@ from pydantic import BaseModel, ValidationError
 
 from kit.language import say
 
-KINDS = {"int": ("a whole number", "整数"), "float": ("a number", "数値"), "bool": ("true or false", "true か false"), "string": ("text", "文字列"),
-         "tuple": ("a list such as [a, b]", "[a, b] のようなリスト"), "list": ("a list such as [a, b]", "[a, b] のようなリスト"),
-         "dict": ("lines of the form key: value below it", "その下に key: value の行"), "model": ("lines of the form key: value below it", "その下に key: value の行")}
-BOUNDS = {"ge": ("{:g} or more", "{:g}以上"), "gt": ("more than {:g}", "{:g}より大きい値"), "le": ("{:g} or less (80 % is 0.8)", "{:g}以下(80%は0.8)"), "lt": ("less than {:g}", "{:g}未満")}
+KINDS = {
+    "int": ("a whole number", "整数"),
+    "float": ("a number", "数値"),
+    "bool": ("true or false", "true か false"),
+    "string": ("text", "文字列"),
+    "tuple": ("a list such as [a, b]", "[a, b] のようなリスト"),
+    "list": ("a list such as [a, b]", "[a, b] のようなリスト"),
+    "dict": ("lines of the form key: value below it", "その下に key: value の行"),
+    "model": ("lines of the form key: value below it", "その下に key: value の行"),
+}
+BOUNDS = {
+    "ge": ("{:g} or more", "{:g}以上"),
+    "gt": ("more than {:g}", "{:g}より大きい値"),
+    "le": ("{:g} or less (80 % is 0.8)", "{:g}以下(80%は0.8)"),
+    "lt": ("less than {:g}", "{:g}未満"),
+}
 
 
 def explain(error: ValidationError, path: Path, lines: dict[tuple, int], model: type[BaseModel]) -> list[str]:
@@ -25,7 +37,9 @@ def explain(error: ValidationError, path: Path, lines: dict[tuple, int], model: 
             continue
         key = _keys_only(one["loc"], lines)
         told.setdefault(key, _line(path, lines, key, *_wrong_and_advice(one, key, model)))
-    parents = {key[:end] for key in told for end in range(1, len(key))}  # a list whose items are wrong is not wrong once more
+    parents = {
+        key[:end] for key in told for end in range(1, len(key))
+    }  # a list whose items are wrong is not wrong once more
     order = sorted((key for key in told if key not in parents), key=lambda key: _line_of(key, lines) or 0)
     return [told[key] for key in order]
 
@@ -57,14 +71,28 @@ def _wrong_and_advice(one: dict, key: tuple, model: type[BaseModel]) -> tuple[st
     kind, given = one["type"], one.get("input")
     if kind == "extra_forbidden":
         allowed = _fields(model, key[:-1])
-        return (say(f"unknown key; allowed: {', '.join(allowed)}", f"未知のキーです。使えるもの: {', '.join(allowed)}"), _mean(key[-1], allowed, say("rename or delete it", "名前を直すか削除してください")))
+        return (
+            say(
+                f"unknown key; allowed: {', '.join(allowed)}",
+                f"未知のキーです。使えるもの: {', '.join(allowed)}",
+            ),
+            _mean(key[-1], allowed, say("rename or delete it", "名前を直すか削除してください")),
+        )
     if kind == "missing":
-        return say("is missing", "がありません"), say(f"add a line {key[-1]}: ...", f"{key[-1]}: ... の行を加えてください")
+        return say("is missing", "がありません"), say(
+            f"add a line {key[-1]}: ...", f"{key[-1]}: ... の行を加えてください"
+        )
     if kind == "literal_error":
         allowed = [a or b for a, b in re.findall(r"'([^']*)'|(\b\d+\b)", one["ctx"]["expected"])]
         allowed += ["true", "false"] if key[-1] == "four_bit" else []
-        return say(f"given {given!r}; allowed: {', '.join(allowed)}", f"{given!r} は使えません。使えるもの: {', '.join(allowed)}"), _mean(given, allowed, say("use one of these", "このいずれかにしてください"))
-    return say(f"given {given!r}; allowed: {_allowed(one, 'en')}", f"{given!r} は使えません。使えるもの: {_allowed(one, 'ja')}"), say("correct the value", "値を直してください")
+        return say(
+            f"given {given!r}; allowed: {', '.join(allowed)}",
+            f"{given!r} は使えません。使えるもの: {', '.join(allowed)}",
+        ), _mean(given, allowed, say("use one of these", "このいずれかにしてください"))
+    return say(
+        f"given {given!r}; allowed: {_allowed(one, 'en')}",
+        f"{given!r} は使えません。使えるもの: {_allowed(one, 'ja')}",
+    ), say("correct the value", "値を直してください")
 
 
 def _allowed(one: dict, language: str) -> str:
@@ -72,7 +100,11 @@ def _allowed(one: dict, language: str) -> str:
     if kind in ("too_short", "string_too_short"):
         return say("at least one", "1つ以上", language)
     if kind == "string_pattern_mismatch":
-        return say('a name without / \\ : * ? " < > | that does not end in a dot', '/ \\ : * ? " < > | を含まず、ピリオドで終わらない名前', language)
+        return say(
+            'a name without / \\ : * ? " < > | that does not end in a dot',
+            '/ \\ : * ? " < > | を含まず、ピリオドで終わらない名前',
+            language,
+        )
     for name, texts in BOUNDS.items():
         if name in context:
             return say(*texts, language).format(context[name])
@@ -88,5 +120,12 @@ def _fields(model: type[BaseModel], key: tuple) -> list[str]:
     """Names allowed at a key path of the model."""
     for part in key:
         annotation = model.model_fields[part].annotation
-        model = next((kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
+        model = next(
+            (
+                kind
+                for kind in (annotation, *get_args(annotation))
+                if isinstance(kind, type) and issubclass(kind, BaseModel)
+            ),
+            model,
+        )
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -18,11 +18,17 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in pairs if tag.rpartition(":")[2] not in ("bool", "int", "timestamp")]
+    first: [
+        (tag, pattern) for tag, pattern in pairs if tag.rpartition(":")[2] not in ("bool", "int", "timestamp")
+    ]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
+)
 
 
 def read_yaml(path: Path) -> tuple[dict, dict[tuple, int]]:
@@ -35,8 +41,12 @@ def read_yaml(path: Path) -> tuple[dict, dict[tuple, int]]:
     try:
         node = yaml.compose(text, Loader=_Loader)
         if not isinstance(node, yaml.MappingNode):
-            raise KitError(say(f"{path}: must hold lines of the form key: value. `poc init` writes one to start from.",
-                               f"{path}: 「key: value」の形で書いてください。`poc init` がひな形を作ります。"))
+            raise KitError(
+                say(
+                    f"{path}: must hold lines of the form key: value. `poc init` writes one to start from.",
+                    f"{path}: 「key: value」の形で書いてください。`poc init` がひな形を作ります。",
+                )
+            )
         lines = {}
         _collect(node, (), lines, path)
         return yaml.load(text, Loader=_Loader), lines  # noqa: S506 (a SafeLoader)
@@ -53,8 +63,12 @@ def _collect(node, key: tuple, lines: dict, path: Path):
         for name, child in node.value:
             below = (*key, name.value)
             if below in lines:
-                raise KitError(say(f"{path} line {name.start_mark.line + 1}: key {name.value!r} is given twice, first in line {lines[below]}. Delete one.",
-                                   f"{path} {name.start_mark.line + 1}行目: キー {name.value!r} が2回あります(最初は{lines[below]}行目)。片方を削除してください。"))
+                raise KitError(
+                    say(
+                        f"{path} line {name.start_mark.line + 1}: key {name.value!r} is given twice, first in line {lines[below]}. Delete one.",
+                        f"{path} {name.start_mark.line + 1}行目: キー {name.value!r} が2回あります(最初は{lines[below]}行目)。片方を削除してください。",
+                    )
+                )
             lines[below] = name.start_mark.line + 1
             _collect(child, below, lines, path)
 
@@ -66,11 +80,24 @@ def _not_yaml(path: Path, text: str, error: yaml.YAMLError) -> KitError:
     near = [(i, lines[i - 1]) for i in (number, number - 1) if 0 < i <= len(lines)]
     wide = next((i for i, line in near if "：" in line and ":" not in line), None)
     if wide:
-        return KitError(say(f"{path} line {wide}: has a full-width colon '：'. Write a plain ':' and a blank after it.",
-                            f"{path} {wide}行目: 全角コロン「：」があります。半角の「:」と空白に直してください。"))
+        return KitError(
+            say(
+                f"{path} line {wide}: has a full-width colon '：'. Write a plain ':' and a blank after it.",
+                f"{path} {wide}行目: 全角コロン「：」があります。半角の「:」と空白に直してください。",
+            )
+        )
     tab = next((i for i, line in near if "\t" in line), None)
     if tab:
-        return KitError(say(f"{path} line {tab}: has a tab. Indent with blanks only.", f"{path} {tab}行目: タブがあります。字下げは半角空白にしてください。"))
+        return KitError(
+            say(
+                f"{path} line {tab}: has a tab. Indent with blanks only.",
+                f"{path} {tab}行目: タブがあります。字下げは半角空白にしてください。",
+            )
+        )
     problem = getattr(error, "problem", None) or "not YAML"
-    return KitError(say(f"{path} line {number}: cannot be read ({problem}). Check quotes, brackets and indentation there.",
-                        f"{path} {number}行目: 読めません({problem})。引用符、かっこ、字下げを確かめてください。"))
+    return KitError(
+        say(
+            f"{path} line {number}: cannot be read ({problem}). Check quotes, brackets and indentation there.",
+            f"{path} {number}行目: 読めません({problem})。引用符、かっこ、字下げを確かめてください。",
+        )
+    )

@@ -18,10 +18,19 @@ def tone(seconds: float, rate: int, hertz: float = 440.0) -> np.ndarray:
     return 0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
 
 
-def write_video(path: Path, frames: int = 20, fps: int = 10, sound: np.ndarray | None = None, rate: int = 22050, half: bool = False) -> Path:
+def write_video(
+    path: Path,
+    frames: int = 20,
+    fps: int = 10,
+    sound: np.ndarray | None = None,
+    rate: int = 22050,
+    half: bool = False,
+) -> Path:
     """A clip whose frame k is grey at 10 * k (its left half white when `half`), with an optional mono sound track."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=fps, width=64, height=32, pix_fmt="yuv420p", bit_rate=2_000_000)
+        stream = container.add_stream(
+            "mpeg4", rate=fps, width=64, height=32, pix_fmt="yuv420p", bit_rate=2_000_000
+        )
         track = container.add_stream("aac", rate=rate, layout="mono") if sound is not None else None
         for k in range(frames):
             picture = np.full((32, 64, 3), min(10 * k, 255), np.uint8)
@@ -30,7 +39,9 @@ def write_video(path: Path, frames: int = 20, fps: int = 10, sound: np.ndarray |
         container.mux(stream.encode())
         if track is not None:
             for start in range(0, len(sound), 1024):
-                frame = av.AudioFrame.from_ndarray(sound[None, start : start + 1024].astype(np.float32), format="fltp", layout="mono")
+                frame = av.AudioFrame.from_ndarray(
+                    sound[None, start : start + 1024].astype(np.float32), format="fltp", layout="mono"
+                )
                 frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
                 container.mux(track.encode(frame))
             container.mux(track.encode())
@@ -51,7 +62,9 @@ def test_a_phone_photo_is_turned_upright(tmp_path):
     assert np.asarray(upright)[:15].mean() > 240 and np.asarray(upright)[25:].mean() < 15
 
 
-@pytest.mark.parametrize("mode, value", [("L", 100), ("P", 1), ("CMYK", (0, 0, 0, 100)), ("1", 1), ("LA", (80, 255))])
+@pytest.mark.parametrize(
+    "mode, value", [("L", 100), ("P", 1), ("CMYK", (0, 0, 0, 100)), ("1", 1), ("LA", (80, 255))]
+)
 def test_every_colour_mode_becomes_rgb(tmp_path, mode, value):
     path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
     Image.new(mode, (8, 8), value).save(path)
@@ -90,13 +103,17 @@ def test_a_missing_heic_package_is_named_with_its_command(tmp_path, monkeypatch)
 
 def test_a_truncated_photo_is_refused(tmp_path):
     whole = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(whole, "jpeg")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(
+        whole, "jpeg"
+    )
     (tmp_path / "half.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
     with pytest.raises(MediaError, match=r"half\.jpg: not readable as an image .*truncated.*Copy it again"):
         load_image(tmp_path / "half.jpg")
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff\xe0 not really", b"<html>404</html>", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xd8\xff\xe0 not really", b"<html>404</html>", b"\x89PNG\r\n\x1a\n" + b"\0" * 40]
+)
 def test_what_is_no_photo_is_refused(tmp_path, content):
     (tmp_path / "fake.png").write_bytes(content)
     with pytest.raises(MediaError, match="not readable as an image"):
@@ -121,7 +138,9 @@ def test_a_missing_file_is_named(tmp_path, load):
 # --- sound
 
 
-@pytest.mark.parametrize("ending, rate, channels", [("wav", 44100, 2), ("flac", 8000, 1), ("ogg", 48000, 2), ("mp3", 22050, 1)])
+@pytest.mark.parametrize(
+    "ending, rate, channels", [("wav", 44100, 2), ("flac", 8000, 1), ("ogg", 48000, 2), ("mp3", 22050, 1)]
+)
 def test_any_container_comes_out_mono_at_16_khz_with_its_pitch_and_loudness(tmp_path, ending, rate, channels):
     wave = np.stack([tone(1.0, rate)] * channels, axis=1)
     soundfile.write(tmp_path / f"a.{ending}", wave, rate)
@@ -174,7 +193,9 @@ def test_what_is_no_medium_is_refused(tmp_path, load):
 def test_frames_are_evenly_spaced_and_their_rate_is_told(tmp_path):
     frames, fps = load_video(write_video(tmp_path / "a.mp4"), frames=4)
     assert frames.shape == (4, 32, 64, 3) and frames.dtype == np.uint8
-    assert frames.mean((1, 2, 3)) == pytest.approx([20, 70, 120, 170], abs=12), "the middles of four pieces of five frames"
+    assert frames.mean((1, 2, 3)) == pytest.approx([20, 70, 120, 170], abs=12), (
+        "the middles of four pieces of five frames"
+    )
     assert fps == pytest.approx(2.0, abs=0.01)
 
 
@@ -200,7 +221,9 @@ def test_a_turned_phone_video_is_upright(tmp_path):
     """The display matrix that an iPhone held upright writes (90 degrees clockwise) is patched into an mp4."""
     content = bytearray(write_video(tmp_path / "a.mp4", frames=4, half=True).read_bytes())
     identity = b"".join(v.to_bytes(4, "big") for v in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
-    turned = b"".join((v % 2**32).to_bytes(4, "big") for v in (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000))
+    turned = b"".join(
+        (v % 2**32).to_bytes(4, "big") for v in (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
+    )
     at = content.index(identity, content.index(b"tkhd"))
     content[at : at + 36] = turned
     (tmp_path / "a.mp4").write_bytes(content)

@@ -18,17 +18,26 @@ def test_every_encoding_of_an_office_gives_the_same_rows(tmp_path, encoding):
     assert table.rows[1] == (3, {"file_name": "b.jpg", "label": "傷", "メモ": "右上"})
 
 
-@pytest.mark.parametrize("content", [b"\x81\xff\xff\xfe\x82 nothing decodes this", b"PK\x03\x04\0\0 an xlsx called csv"])
+@pytest.mark.parametrize(
+    "content", [b"\x81\xff\xff\xfe\x82 nothing decodes this", b"PK\x03\x04\0\0 an xlsx called csv"]
+)
 def test_an_undecodable_file_is_refused_with_the_way_out(tmp_path, content):
     (tmp_path / "labels.csv").write_bytes(content)
-    with pytest.raises(KitError, match=r'labels\.csv: not readable text; allowed: utf-8-sig, utf-8, cp932\. In Excel choose Save As, "CSV UTF-8'):
+    with pytest.raises(
+        KitError,
+        match=r'labels\.csv: not readable text; allowed: utf-8-sig, utf-8, cp932\. In Excel choose Save As, "CSV UTF-8',
+    ):
         decode(tmp_path / "labels.csv")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_delimiter_is_found(tmp_path, delimiter):
-    (tmp_path / "labels.csv").write_text(f'file_name{delimiter}text\na.jpg{delimiter}"dull, grey; old"\n', encoding="utf-8")
-    assert read_table(tmp_path / "labels.csv").rows == ((2, {"file_name": "a.jpg", "text": "dull, grey; old"}),)
+    (tmp_path / "labels.csv").write_text(
+        f'file_name{delimiter}text\na.jpg{delimiter}"dull, grey; old"\n', encoding="utf-8"
+    )
+    assert read_table(tmp_path / "labels.csv").rows == (
+        (2, {"file_name": "a.jpg", "text": "dull, grey; old"}),
+    )
 
 
 def test_row_numbers_are_those_of_the_spreadsheet_and_empty_lines_are_skipped(tmp_path):
@@ -41,7 +50,11 @@ def test_row_numbers_are_those_of_the_spreadsheet_and_empty_lines_are_skipped(tm
 def test_a_row_with_too_many_cells_is_told_and_the_others_are_read(tmp_path):
     (tmp_path / "labels.csv").write_text("file_name,text\na.jpg,dull, grey\nb.jpg,fine\n")
     table = read_table(tmp_path / "labels.csv")
-    assert [row for row, *_ in table.bad] == [2] and "3 cells under 2 columns" in table.bad[0][1] and "double quotes" in table.bad[0][2]
+    assert (
+        [row for row, *_ in table.bad] == [2]
+        and "3 cells under 2 columns" in table.bad[0][1]
+        and "double quotes" in table.bad[0][2]
+    )
     assert [number for number, _ in table.rows] == [3]
 
 
@@ -75,7 +88,12 @@ def test_excel_cells_come_out_as_a_person_sees_them(tmp_path, need):
     import openpyxl
 
     book = openpyxl.Workbook()
-    for row in [["番号", "label", "checked", "x"], [6001, "OK", True, None], [6002.5, "=1+1", False, None], [None] * 4]:
+    for row in [
+        ["番号", "label", "checked", "x"],
+        [6001, "OK", True, None],
+        [6002.5, "=1+1", False, None],
+        [None] * 4,
+    ]:
         book.active.append(row)
     book.save(tmp_path / "labels.xlsx")
     table = read_table(tmp_path / "labels.xlsx")
@@ -91,7 +109,12 @@ def test_a_broken_workbook_is_refused(tmp_path, need):
 
 
 def test_jsonl_lists_and_nulls_become_cells_and_bad_lines_are_told(tmp_path):
-    lines = [json.dumps({"image": ["a.jpg", "b.jpg"], "answer": None, "n": 3.0, "box": {"x": 1}}), "{oops", "", "[1]"]
+    lines = [
+        json.dumps({"image": ["a.jpg", "b.jpg"], "answer": None, "n": 3.0, "box": {"x": 1}}),
+        "{oops",
+        "",
+        "[1]",
+    ]
     (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
     table = read_table(tmp_path / "metadata.jsonl")
     assert table.rows == ((1, {"image": "a.jpg|b.jpg", "answer": "", "n": "3", "box": '{"x": 1}'}),)

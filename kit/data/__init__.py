@@ -1,14 +1,34 @@
 """Samples: the record, the company folder that holds them, the split, the messages that a model reads."""
 
 from kit.data.duplicates import clusters, near_pairs, propose_groups
-from kit.data.folder import Fault, Folder, read_folder, write_folder
+from kit.data.folder import Folder, read_folder
 from kit.data.media import MediaError, load_audio, load_image, load_video
 from kit.data.messages import answer_message, answer_text, prompt_messages
+from kit.data.rows import Fault
 from kit.data.sample import LAYERS, MEDIA, MODALITIES, SPLITS, Sample
 from kit.data.split import FRACTIONS, split_samples
+from kit.data.writer import write_folder
 
 __all__ = [
-    "FRACTIONS", "LAYERS", "MEDIA", "MODALITIES", "SPLITS", "Fault", "Folder", "MediaError", "Sample",
-    "answer_message", "answer_text", "clusters", "load_audio", "load_image", "load_video", "near_pairs", "prompt_messages",
-    "propose_groups", "read_folder", "split_samples", "write_folder",
+    "FRACTIONS",
+    "LAYERS",
+    "MEDIA",
+    "MODALITIES",
+    "SPLITS",
+    "Fault",
+    "Folder",
+    "MediaError",
+    "Sample",
+    "answer_message",
+    "answer_text",
+    "clusters",
+    "load_audio",
+    "load_image",
+    "load_video",
+    "near_pairs",
+    "prompt_messages",
+    "propose_groups",
+    "read_folder",
+    "split_samples",
+    "write_folder",
 ]

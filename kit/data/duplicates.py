@@ -23,11 +23,15 @@ def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str
     Raises:
         MediaError: an image cannot be read.
     """
-    hashes = {path: _dhash(path) for path in dict.fromkeys(path for sample in samples for path in sample.image)}
+    hashes = {
+        path: _dhash(path) for path in dict.fromkeys(path for sample in samples for path in sample.image)
+    }
     pairs = {}
     for count in sorted({len(sample.image) for sample in samples} - {0}):
         alike = [sample for sample in samples if len(sample.image) == count]
-        bits = np.array([[hashes[path] for path in sample.image] for sample in alike], dtype=np.uint64)  # (N, images)
+        bits = np.array(
+            [[hashes[path] for path in sample.image] for sample in alike], dtype=np.uint64
+        )  # (N, images)
         for i, j, bits_apart in _close(bits, distance):
             pairs[alike[i].id, alike[j].id] = bits_apart
     for a, b in _equal(samples):
@@ -37,7 +41,9 @@ def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str
 
 def clusters(samples: tuple[Sample, ...], distance: int = 6) -> dict[str, str]:
     """id -> the id of the first sample of its near-duplicate cluster; alone: its own id."""
-    return _components([sample.id for sample in samples], [pair[:2] for pair in near_pairs(samples, distance)])
+    return _components(
+        [sample.id for sample in samples], [pair[:2] for pair in near_pairs(samples, distance)]
+    )
 
 
 def propose_groups(samples: tuple[Sample, ...], block: int = 20, distance: int = 6) -> dict[str, str]:
@@ -86,7 +92,11 @@ def _equal(samples: tuple[Sample, ...]) -> list[tuple[str, str]]:
     """Pairs of ids with the same bytes in all files of one modality, or the same text where there are no media."""
     read, first, pairs = {}, {}, []
     for sample in samples:
-        keys = [(name, *(_digest(path, read) for path in getattr(sample, name))) for name in ("image", "video", "audio") if getattr(sample, name)]
+        keys = [
+            (name, *(_digest(path, read) for path in getattr(sample, name)))
+            for name in ("image", "video", "audio")
+            if getattr(sample, name)
+        ]
         for key in keys or [("text", sample.text)]:
             if first.setdefault(key, sample.id) != sample.id:
                 pairs.append((first[key], sample.id))

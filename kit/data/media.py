@@ -15,12 +15,42 @@ from kit.errors import KitError
 from kit.language import say
 
 SUFFIXES = {
-    "image": (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif"),
+    "image": (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".png",
+        ".bmp",
+        ".gif",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".hif",
+    ),
     "video": (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts"),
-    "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".aif", ".aiff", ".amr"),
+    "audio": (
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".m4a",
+        ".aac",
+        ".wma",
+        ".aif",
+        ".aiff",
+        ".amr",
+    ),
 }
-MOST_PIXELS = 89_478_485  # Pillow's own line between a photo and a decompression bomb: 1/4 GB at 3 bytes a pixel
-SHORTEST_SHARE = 0.8  # a sound or video that decodes to less than this share of its declared length is truncated
+MOST_PIXELS = (
+    89_478_485  # Pillow's own line between a photo and a decompression bomb: 1/4 GB at 3 bytes a pixel
+)
+SHORTEST_SHARE = (
+    0.8  # a sound or video that decodes to less than this share of its declared length is truncated
+)
 
 
 class MediaError(KitError):
@@ -32,7 +62,7 @@ class MediaError(KitError):
 
 
 def modality_of(path: Path) -> str:
-    """"image", "video" or "audio" by the file's ending, "" for anything else."""
+    """ "image", "video" or "audio" by the file's ending, "" for anything else."""
     suffix = Path(path).suffix.lower()
     return next((modality for modality, endings in SUFFIXES.items() if suffix in endings), "")
 
@@ -52,11 +82,24 @@ def load_image(path: Path) -> Image.Image:
                 return _as_rgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         most = MOST_PIXELS // 10**6
-        raise MediaError(path, say(f"has more than {most} million pixels and could fill the memory", f"{most}百万画素を超え、メモリ不足の恐れがあります"),
-                         say("Save it smaller", "縮小して保存し直してください")) from error
+        raise MediaError(
+            path,
+            say(
+                f"has more than {most} million pixels and could fill the memory",
+                f"{most}百万画素を超え、メモリ不足の恐れがあります",
+            ),
+            say("Save it smaller", "縮小して保存し直してください"),
+        ) from error
     except UnidentifiedImageError as error:
         raise _unreadable(path, "an image", "画像", "unknown format or damaged") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:  # what Pillow's decoders raise on broken files
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        IndexError,
+        struct.error,
+    ) as error:  # what Pillow's decoders raise on broken files
         raise _unreadable(path, "an image", "画像", error) from error
 
 
@@ -77,8 +120,11 @@ def _learn_heic(path: Path):
     try:
         import pillow_heif
     except ImportError as error:
-        raise MediaError(path, say("a HEIC photo needs one more package", "HEIC写真を読むには追加パッケージが必要です"),
-                         say("Run: pip install pillow-heif", "実行: pip install pillow-heif")) from error
+        raise MediaError(
+            path,
+            say("a HEIC photo needs one more package", "HEIC写真を読むには追加パッケージが必要です"),
+            say("Run: pip install pillow-heif", "実行: pip install pillow-heif"),
+        ) from error
     pillow_heif.register_heif_opener()
 
 
@@ -102,12 +148,21 @@ def load_audio(path: Path, rate: int = 16000) -> np.ndarray:
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                raise MediaError(path, say("has no sound track", "音声トラックがありません"),
-                                 say("Leave the audio cell of its row empty", "その行の音声欄を空にしてください"))
+                raise MediaError(
+                    path,
+                    say("has no sound track", "音声トラックがありません"),
+                    say("Leave the audio cell of its row empty", "その行の音声欄を空にしてください"),
+                )
             stream = container.streams.audio[0]
             declared = _declared_seconds(stream, path)
-            resampler = av.AudioResampler(format="fltp", rate=rate)  # keeps the channels: their mean is ours to take
-            pieces = [out.to_ndarray().mean(0) for frame in container.decode(stream) for out in resampler.resample(frame)]
+            resampler = av.AudioResampler(
+                format="fltp", rate=rate
+            )  # keeps the channels: their mean is ours to take
+            pieces = [
+                out.to_ndarray().mean(0)
+                for frame in container.decode(stream)
+                for out in resampler.resample(frame)
+            ]
             pieces += [out.to_ndarray().mean(0) for out in resampler.resample(None)]
     except (av.FFmpegError, ValueError, OSError) as error:
         raise _unreadable(path, "a sound", "音声", error) from error
@@ -162,7 +217,11 @@ def load_video(path: Path, frames: int = 8) -> tuple[np.ndarray, float]:
 def _length(container, path: Path) -> tuple[int, float]:
     """Frames and seconds of the first video stream, counted from its packets: headers often lack them."""
     if not container.streams.video:
-        raise MediaError(path, say("has no pictures", "映像がありません"), say("Leave the video cell of its row empty", "その行の動画欄を空にしてください"))
+        raise MediaError(
+            path,
+            say("has no pictures", "映像がありません"),
+            say("Leave the video cell of its row empty", "その行の動画欄を空にしてください"),
+        )
     stream = container.streams.video[0]
     times = sorted(float(p.pts * stream.time_base) for p in container.demux(stream) if p.pts is not None)
     if not times:
@@ -193,7 +252,11 @@ def check_file(path: Path, modality: str):
 def _existing(path: Path) -> Path:
     path = Path(path)
     if not path.is_file():
-        raise MediaError(path, say("file is missing", "ファイルがありません"), say("Check its name, or put it there", "名前を確かめるか、ファイルを置いてください"))
+        raise MediaError(
+            path,
+            say("file is missing", "ファイルがありません"),
+            say("Check its name, or put it there", "名前を確かめるか、ファイルを置いてください"),
+        )
     return path
 
 
@@ -201,18 +264,36 @@ def _pyav(path: Path):
     try:
         import av
     except ImportError as error:
-        raise MediaError(path, say("sound and video need one more package", "音声と動画を読むには追加パッケージが必要です"),
-                         say("Run: pip install av", "実行: pip install av")) from error
+        raise MediaError(
+            path,
+            say("sound and video need one more package", "音声と動画を読むには追加パッケージが必要です"),
+            say("Run: pip install av", "実行: pip install av"),
+        ) from error
     av.logging.set_level(av.logging.PANIC)  # ffmpeg's own warnings would bury our one line
     return av
 
 
 def _unreadable(path: Path, noun: str, noun_ja: str, error: Exception | str) -> MediaError:
     reason = (str(error).splitlines() or [type(error).__name__])[0][:80]
-    return MediaError(path, say(f"not readable as {noun} ({reason})", f"{noun_ja}として読めません({reason})"),
-                      say("Copy it again from the source or delete its row", "元からコピーし直すか、その行を削除してください"))
+    return MediaError(
+        path,
+        say(f"not readable as {noun} ({reason})", f"{noun_ja}として読めません({reason})"),
+        say(
+            "Copy it again from the source or delete its row",
+            "元からコピーし直すか、その行を削除してください",
+        ),
+    )
 
 
 def _truncated(path: Path, decoded: float, declared: float) -> MediaError:
-    return MediaError(path, say(f"truncated or empty: {decoded:.1f} s of {declared:.1f} s can be read", f"途中で切れているか空です({declared:.1f}秒中{decoded:.1f}秒だけ読めます)"),
-                      say("Copy it again from the source or delete its row", "元からコピーし直すか、その行を削除してください"))
+    return MediaError(
+        path,
+        say(
+            f"truncated or empty: {decoded:.1f} s of {declared:.1f} s can be read",
+            f"途中で切れているか空です({declared:.1f}秒中{decoded:.1f}秒だけ読めます)",
+        ),
+        say(
+            "Copy it again from the source or delete its row",
+            "元からコピーし直すか、その行を削除してください",
+        ),
+    )

@@ -25,7 +25,9 @@ def prompt_messages(sample: Sample, examples: tuple[Sample, ...] = ()) -> list[d
         if not example.answer:
             raise ValueError(f"example {example.id!r} has no answer; an in-context example must be labelled")
         if example.id == sample.id:
-            raise ValueError(f"sample {sample.id!r} is among its own examples, which would give its answer away")
+            raise ValueError(
+                f"sample {sample.id!r} is among its own examples, which would give its answer away"
+            )
         messages += [_user(example), answer_message(example)]
     return [*messages, _user(sample)]
 

@@ -28,8 +28,18 @@ COLUMNS = {
     "decided_by": ("decided_by", "判断に使う情報"),
     "data_layer": ("data_layer", "データ層"),
 }
-SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-               "calibration": "calibration", "calib": "calibration", "test": "test", "holdout": "test"}
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "calibration": "calibration",
+    "calib": "calibration",
+    "test": "test",
+    "holdout": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -59,29 +69,55 @@ class Defaults:
 def name_columns(columns: tuple[str, ...], group_by: str | None) -> dict[str, str]:
     """field of Sample (or "file_name") -> the column that holds it; of several candidates, the first one in COLUMNS."""
     plain = {normal(name).lower().replace(" ", "_").replace("-", "_"): name for name in reversed(columns)}
-    named = {field: next((plain[alias] for alias in aliases if alias in plain), None) for field, aliases in COLUMNS.items()}
+    named = {
+        field: next((plain[alias] for alias in aliases if alias in plain), None)
+        for field, aliases in COLUMNS.items()
+    }
     if group_by:
         named["group"] = plain.get(normal(group_by).lower().replace(" ", "_").replace("-", "_"))
     return {field: column for field, column in named.items() if column is not None}
 
 
-def parse_row(number: int, cells: dict[str, str], named: dict[str, str], files: MediaFiles, defaults: Defaults,
-              answered: bool) -> tuple[Sample | None, list[Fault]]:
+def parse_row(
+    number: int,
+    cells: dict[str, str],
+    named: dict[str, str],
+    files: MediaFiles,
+    defaults: Defaults,
+    answered: bool,
+) -> tuple[Sample | None, list[Fault]]:
     """The row's sample, None when it has faults. `answered`: the table has answers, so an empty one is a fault."""
     raw = {field: cells.get(column, "") for field, column in named.items()}
     label = {field: normal(text) for field, text in raw.items()}
     media, problems = find_media(raw, files)
     first = next((path for name in MEDIA for path in media[name]), None)
-    written = next((raw[column].strip() for column in ("file_name", *MEDIA) if raw.get(column, "").strip()), "")
+    written = next(
+        (raw[column].strip() for column in ("file_name", *MEDIA) if raw.get(column, "").strip()), ""
+    )
     sample_id = label.get("id") or (files.relative(first) if first else written or f"row-{number}")
     options = _listed(label.get("options", "")) or defaults.options
-    fields = {"id": sample_id, "question": raw.get("question", "").strip() or defaults.question, "options": options or (), **media,
-              "answer": label.get("answer", ""), "text": raw.get("text", "").strip(), "group": label.get("group", ""),
-              "split": label.get("split", "").lower(), "data_layer": label.get("data_layer", "").lower() or "domain",
-              "decided_by": _listed(label.get("decided_by", "").lower()) or defaults.decided_by or _present(media)}
+    fields = {
+        "id": sample_id,
+        "question": raw.get("question", "").strip() or defaults.question,
+        "options": options or (),
+        **media,
+        "answer": label.get("answer", ""),
+        "text": raw.get("text", "").strip(),
+        "group": label.get("group", ""),
+        "split": label.get("split", "").lower(),
+        "data_layer": label.get("data_layer", "").lower() or "domain",
+        "decided_by": _listed(label.get("decided_by", "").lower()) or defaults.decided_by or _present(media),
+    }
     problems += _wrong_values(fields, options, answered)
     if not problems and not first and not fields["text"]:
-        problems.append((say("names no file and has no text", "ファイルも文章もありません"), say("fill in the file name or delete the row", "ファイル名を書くか、この行を削除してください")))
+        problems.append(
+            (
+                say("names no file and has no text", "ファイルも文章もありません"),
+                say(
+                    "fill in the file name or delete the row", "ファイル名を書くか、この行を削除してください"
+                ),
+            )
+        )
     if problems:
         return None, [Fault(number, sample_id, problem, fix) for problem, fix in problems]
     used = set(named.values())
@@ -89,7 +125,9 @@ def parse_row(number: int, cells: dict[str, str], named: dict[str, str], files: 
     return Sample(**{**fields, "split": SPLIT_NAMES.get(fields["split"], "")}, meta=meta), []
 
 
-def find_media(raw: dict[str, str], files: MediaFiles) -> tuple[dict[str, tuple[Path, ...]], list[tuple[str, str]]]:
+def find_media(
+    raw: dict[str, str], files: MediaFiles
+) -> tuple[dict[str, tuple[Path, ...]], list[tuple[str, str]]]:
     """({modality: paths}, [(problem, fix)]) of the cells that name files; several paths in a cell are separated by "|"."""
     media, problems = {name: [] for name in MEDIA}, []
     for column in ("file_name", *MEDIA):
@@ -99,9 +137,23 @@ def find_media(raw: dict[str, str], files: MediaFiles) -> tuple[dict[str, tuple[
             path, problem, fix = files.match(cell)
             if path is None:
                 problems.append((problem, fix))
-            elif column != "file_name" and modality_of(path) != column and not (column == "audio" and modality_of(path) == "video"):
-                problems.append((say(f"column {column} holds {cell.strip()!r}, which is {modality_of(path)}", f"{column}列に {cell.strip()!r} ({modality_of(path)}) があります"),
-                                 say(f"move it to the column {modality_of(path)}", f"{modality_of(path)}列に移してください")))
+            elif (
+                column != "file_name"
+                and modality_of(path) != column
+                and not (column == "audio" and modality_of(path) == "video")
+            ):
+                problems.append(
+                    (
+                        say(
+                            f"column {column} holds {cell.strip()!r}, which is {modality_of(path)}",
+                            f"{column}列に {cell.strip()!r} ({modality_of(path)}) があります",
+                        ),
+                        say(
+                            f"move it to the column {modality_of(path)}",
+                            f"{modality_of(path)}列に移してください",
+                        ),
+                    )
+                )
             else:
                 media[modality_of(path) if column == "file_name" else column].append(path)
     return {name: tuple(paths) for name, paths in media.items()}, problems
@@ -112,19 +164,63 @@ def _wrong_values(fields: dict, options: tuple[str, ...] | None, answered: bool)
     problems = []
     answer, split, layer = fields["answer"], fields["split"], fields["data_layer"]
     if answered and not answer:
-        problems.append((say("answer is empty", "正解が空です"), say("fill it in, or delete the row: files in no row count as unlabelled", "記入するか、行を削除してください(表にないファイルはラベルなしとして扱います)")))
+        problems.append(
+            (
+                say("answer is empty", "正解が空です"),
+                say(
+                    "fill it in, or delete the row: files in no row count as unlabelled",
+                    "記入するか、行を削除してください(表にないファイルはラベルなしとして扱います)",
+                ),
+            )
+        )
     if answer and options and answer not in options:
-        problems.append((say(f"unknown option {answer!r}", f"選択肢にない正解 {answer!r}"),
-                         say(f"use one of: {', '.join(options)}, or add it to options in poc.yaml", f"次のいずれかにするか、poc.yamlのoptionsに加えてください: {', '.join(options)}")))
+        problems.append(
+            (
+                say(f"unknown option {answer!r}", f"選択肢にない正解 {answer!r}"),
+                say(
+                    f"use one of: {', '.join(options)}, or add it to options in poc.yaml",
+                    f"次のいずれかにするか、poc.yamlのoptionsに加えてください: {', '.join(options)}",
+                ),
+            )
+        )
     if options and len(set(options)) < len(options):
-        problems.append((say(f"an option is listed twice: {', '.join(options)}", f"選択肢が重複しています: {', '.join(options)}"), say("list it once", "1回だけ書いてください")))
+        problems.append(
+            (
+                say(
+                    f"an option is listed twice: {', '.join(options)}",
+                    f"選択肢が重複しています: {', '.join(options)}",
+                ),
+                say("list it once", "1回だけ書いてください"),
+            )
+        )
     if split and split not in SPLIT_NAMES:
-        problems.append((say(f"unknown split {split!r}", f"未知の分割 {split!r}"), say(f"use one of: {', '.join(SPLITS)}, or leave it empty", f"次のいずれかにするか空にしてください: {', '.join(SPLITS)}")))
+        problems.append(
+            (
+                say(f"unknown split {split!r}", f"未知の分割 {split!r}"),
+                say(
+                    f"use one of: {', '.join(SPLITS)}, or leave it empty",
+                    f"次のいずれかにするか空にしてください: {', '.join(SPLITS)}",
+                ),
+            )
+        )
     if layer not in LAYERS:
-        problems.append((say(f"unknown data_layer {layer!r}", f"未知のデータ層 {layer!r}"), say(f"use one of: {', '.join(LAYERS)}", f"次のいずれかにしてください: {', '.join(LAYERS)}")))
+        problems.append(
+            (
+                say(f"unknown data_layer {layer!r}", f"未知のデータ層 {layer!r}"),
+                say(f"use one of: {', '.join(LAYERS)}", f"次のいずれかにしてください: {', '.join(LAYERS)}"),
+            )
+        )
     unknown = [name for name in fields["decided_by"] if name not in MODALITIES]
     if unknown:
-        problems.append((say(f"unknown decided_by {unknown[0]!r}", f"未知のdecided_by {unknown[0]!r}"), say(f"use one or several of: {', '.join(MODALITIES)}, separated by |", f"次から選び | で区切ってください: {', '.join(MODALITIES)}")))
+        problems.append(
+            (
+                say(f"unknown decided_by {unknown[0]!r}", f"未知のdecided_by {unknown[0]!r}"),
+                say(
+                    f"use one or several of: {', '.join(MODALITIES)}, separated by |",
+                    f"次から選び | で区切ってください: {', '.join(MODALITIES)}",
+                ),
+            )
+        )
     return problems
 
 

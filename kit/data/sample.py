@@ -63,12 +63,16 @@ class Sample:
         if len(set(self.options)) < len(self.options):
             raise ValueError(f"sample {self.id!r} has an option twice: {self.options}")
         if self.answer and self.options and self.answer not in self.options:
-            raise ValueError(f"sample {self.id!r} has the answer {self.answer!r}; its options are {self.options}")
+            raise ValueError(
+                f"sample {self.id!r} has the answer {self.answer!r}; its options are {self.options}"
+            )
         unknown = [name for name in self.decided_by if name not in MODALITIES]
         if unknown:
             raise ValueError(f"sample {self.id!r} is decided by {unknown}; allowed: {MODALITIES}")
         if self.split and self.split not in SPLITS:
-            raise ValueError(f"sample {self.id!r} is in split {self.split!r}; allowed: {SPLITS}, or '' for none yet")
+            raise ValueError(
+                f"sample {self.id!r} is in split {self.split!r}; allowed: {SPLITS}, or '' for none yet"
+            )
         if self.data_layer not in LAYERS:
             raise ValueError(f"sample {self.id!r} is of data layer {self.data_layer!r}; allowed: {LAYERS}")
 
