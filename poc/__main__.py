@@ -1,6 +1,5 @@
 """The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 2 something to mend, 130 interrupted."""
 
-import json
 import logging
 import os
 import sys
@@ -12,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from kit.errors import KitError
-from kit.language import say
+from kit.language import current, say
 
 app = typer.Typer(
     name="poc",
@@ -92,7 +91,9 @@ def sign(
 ) -> None:
     from poc.gates import sign as sign_gates
 
-    typer.echo(sign_gates(directory, name))
+    signed = sign_gates(directory, name)
+    typer.echo(say(f"Signed by {signed['name']} at {signed['time']}; a later change of gates, costs or options will show.",
+                   f"{signed['name']} さんが {signed['time']} に承認しました。以後、判定基準・費用・選択肢を変えると分かります。"))
 
 
 @app.command(help=say("The whole PoC on DIR: data, baselines, fine-tuning, run checks, verdict, report.",
@@ -142,17 +143,18 @@ def demo(run_folder: RunFolder) -> None:
 
 def closing_lines(run_folder: Path) -> list[str]:
     """The last lines of a run: the verdict with its first reason, the yen, and where the report is."""
-    record = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
+    from poc import runs
+    from poc.words import ARMS, VERDICTS
+
+    record, language = runs.read(run_folder), current()
     verdict = record["verdict"]
-    word = {"go": say("GO", "進める"), "stop": say("STOP", "中止"), "grey": say("GREY: undecided", "保留"), "none": say("none", "なし")}
-    reason = next(iter(verdict["reasons"]), None)
-    lines = [say("Verdict: ", "判定: ") + word[verdict["decision"]] + (say(f". {reason['en']}", f"。{reason['ja']}") if reason else "")]
+    reasons = "".join(f" {reason[language]}" for reason in verdict["reasons"][:1])
+    lines = [say("Verdict: ", "判定: ") + VERDICTS[verdict["decision"]][language] + say(".", "。") + reasons]
     costs = {row["arm"]: row["cost_per_1000"] for row in record["results"] if row["condition"] == "as_is"}
-    if costs.get("tuned"):
-        tuned, other = _yen(costs["tuned"]), costs.get(verdict["best_baseline"])
-        against = say(f"; {verdict['best_baseline']}: {_yen(other)}", f"、{verdict['best_baseline']}: {_yen(other)}") if other else ""
+    shown = [f"{ARMS[arm][language]} {_yen(costs[arm])}" for arm in ("tuned", verdict["best_baseline"]) if costs.get(arm)]
+    if shown:
         marked = say(" (the prices are examples)", "（単価は例です）") if record["costs_are_examples"] else ""
-        lines.append(say(f"Cost of errors per 1,000: tuned model {tuned}", f"1,000 件あたりの誤りの費用: 微調整後 {tuned}") + against + marked)
+        lines.append(say("Cost of errors per 1,000: ", "1,000 件あたりの誤りの費用: ") + "; ".join(shown) + marked)
     return [*lines, say("Report: ", "レポート: ") + str(run_folder / "report.html")]
 
 

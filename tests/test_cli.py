@@ -137,13 +137,15 @@ def test_only_a_hubs_name_opens_the_way_to_the_hub():
     assert _names_a_hub(PHOTOS, None, "owner/name")
 
 
-def test_closing_lines_give_verdict_yen_and_report(monkeypatch):
+def test_closing_lines_give_verdict_yen_and_report(monkeypatch, tmp_path):
+    from made_run import make_folder, make_run
     from poc.__main__ import closing_lines
 
-    lines = closing_lines(ROOT / "sample_data" / "example_run")
-    assert lines[0].startswith("Verdict: ") and "yen [" in lines[1] and "examples" in lines[1] and lines[2].endswith("report.html")
+    run = make_run(tmp_path / "run", make_folder(tmp_path / "folder"))
+    verdict, yen, report = closing_lines(run)
+    assert verdict.startswith("Verdict: ") and "Tuned model" in yen and " yen [" in yen and report == f"Report: {run / 'report.html'}"
     monkeypatch.setenv("POC_LANGUAGE", "ja")
-    assert "円" in closing_lines(ROOT / "sample_data" / "example_run")[1]
+    assert [line[:3] for line in closing_lines(run)] == ["判定:", "1,0", "レポー"] and "円" in closing_lines(run)[1]
 
 
 @pytest.mark.slow
