@@ -44,7 +44,7 @@ lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 
 lab: $(VENV)/installed-dev  ## JupyterLab, on the notebooks
-	$(PY) -m jupyterlab --notebook-dir=notebooks
+	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 demo: $(VENV)/installed-dev  ## the Gradio demo on the example run, at 127.0.0.1 only (RUN=runs/... for your own)
 	$(PY) -m poc demo $(RUN)
