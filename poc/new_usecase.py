@@ -124,6 +124,8 @@ training:
   evaluate_every: 100
   patience: 3        # {t("stop after so many evaluations without progress", "改善がない評価がこの回数続いたら停止")}
   examples_in_context: 4
+  drop_irrelevant: 0.0  # {t("share of rows shown without the evidence that should not decide; 0.5 against copying a note", "判断に使わない情報を外して見せる行の割合。メモの丸写しには 0.5")}
+  micro_batch: null  # {t("samples at once, when memory is short", "メモリが足りないとき、一度に処理する件数")}
 
 data:
   fractions: {{train: 0.55, validation: 0.1, calibration: 0.15, test: 0.2}}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from kit.data import Folder, Sample, propose_groups, read_folder, split_samples
+from kit.data import Fault, Folder, Sample, propose_groups, read_folder, split_samples
 from kit.errors import KitError
 from kit.language import say
 from poc.new_usecase import name_of, write_usecase
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 FILE = "poc.yaml"
+LABEL_FIRST = 50  # rows per answer: the 95 % interval of a recall near 0.9 is then about 0.17 wide
 GROUP_RULES = {  # what stands in for a group column, by data.group_rule
     "blocks": (
         "near-duplicate clusters and blocks of 20 consecutive file numbers",
@@ -80,47 +81,69 @@ def load_samples(directory: Path, use: UseCase, seed: int | None = None, verify:
     Raises:
         KitError: the folder cannot be read, or its usable rows cannot be split.
     """
-    folder = read_folder(directory, use, verify=verify)
+    return _arranged(
+        read_folder(directory, use, verify=verify), use, use.training.seed if seed is None else seed
+    )
+
+
+def _arranged(folder: Folder, use: UseCase, seed: int) -> Folder:
+    """The folder with groups and a split; one without labels is normal, and has nothing to split."""
     samples, rule = folder.samples, folder.group_rule
     if not folder.group_column:
         rule = say(*GROUP_RULES[use.data.group_rule], use.language)
         samples = _grouped(samples, use.data.group_rule)
-    if any(sample.answer for sample in samples) or not folder.faults:
-        samples = split_samples(samples, use.data.fractions, use.training.seed if seed is None else seed)
+    if any(sample.answer for sample in samples):
+        samples = split_samples(samples, use.data.fractions, seed)
     return dataclasses.replace(folder, samples=samples, group_rule=rule)
 
 
 def _grouped(samples: tuple[Sample, ...], rule: str) -> tuple[Sample, ...]:
+    """Proposed groups. They are a guess, so where the company has split its rows itself, its split cuts them."""
     if rule == "none":
         return samples
     groups = propose_groups(samples, block=20 if rule == "blocks" else 0)
-    return tuple(sample.replace(group=groups[sample.id]) for sample in samples)
+    return tuple(s.replace(group=f"{groups[s.id]} {s.split}".strip()) for s in samples)
 
 
 def check_usecase(directory: Path) -> tuple[list[str], list]:
     """(lines for the terminal, faults): every fault of the folder, then what it holds. The media are opened too.
 
     Raises:
-        KitError: poc.yaml or the folder cannot be read, or the samples cannot be split.
+        KitError: poc.yaml or the folder cannot be read.
     """
     use = load_usecase(directory)
-    faults = list(read_folder(directory, use).faults)
-    lines = [str(fault) for fault in faults]
-    folder = load_samples(directory, use, verify=not faults)
+    folder = read_folder(directory, use)
+    faults = list(folder.faults)
+    try:
+        folder = _arranged(folder, use, use.training.seed)
+    except KitError as error:  # the rows are fine one by one and cannot be split together
+        problem, _, fix = str(error).partition(say(". ", "。"))
+        faults.append(Fault(None, "", problem, fix))
+    return [*(str(fault) for fault in faults), *_contents(folder, len(faults))], faults
+
+
+def _contents(folder: Folder, faults: int) -> list[str]:
     labelled = sum(bool(sample.answer) for sample in folder.samples)
     shares = ", ".join(f"{name} {len(samples)}" for name, samples in folder.by_split.items())
     groups = len({sample.group for sample in folder.samples})
-    return [
-        *lines,
+    lines = [
         say(
-            f"{folder.source}: {len(folder.samples)} samples, {labelled} labelled, {len(folder.unlisted)} unlisted files, {len(faults)} faults",
-            f"{folder.source}: {len(folder.samples)}サンプル、ラベルあり{labelled}、表にないファイル{len(folder.unlisted)}、不備{len(faults)}",
+            f"{folder.source}: {len(folder.samples)} samples, {labelled} labelled, {len(folder.unlisted)} unlisted files, {faults} faults",
+            f"{folder.source}: {len(folder.samples)}サンプル、ラベルあり{labelled}、表にないファイル{len(folder.unlisted)}、不備{faults}",
         ),
         say(
             f"groups: {groups} ({folder.group_rule}); split: {shares}",
             f"グループ: {groups} ({folder.group_rule})、分割: {shares}",
         ),
-    ], faults
+    ]
+    if not labelled:
+        lines.append(
+            say(
+                f"no labels yet: label about {LABEL_FIRST} rows per answer first, in a labels.csv with the columns file_name and label",
+                f"ラベルがまだありません。まず答えごとに約{LABEL_FIRST}行、labels.csv (列 file_name, label) にラベルを付けてください",
+            )
+        )
+    return lines
 
 
 def gates_hash(use: UseCase) -> str:

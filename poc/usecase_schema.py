@@ -72,6 +72,9 @@ class Training(_Part):
     evaluate_every: Annotated[int, Field(ge=1)] = 100
     patience: Annotated[int, Field(ge=1)] = 3  # evaluations without progress before it stops
     examples_in_context: Annotated[int, Field(ge=0, le=32)] = 4
+    drop_irrelevant: Share = 0.0  # share of rows shown without the evidence that should not decide them
+    micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples at once; None = the whole batch
+    max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer samples are named, never cut
     drop_irrelevant: Share = (
         0.0  # share of training rows shown without the evidence that should not decide them
     )

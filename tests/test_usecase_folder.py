@@ -182,6 +182,47 @@ def test_check_tells_every_fault_and_then_what_the_folder_holds(company):
     )
 
 
+def test_check_tells_of_a_split_that_cannot_be_made_besides_the_other_faults(company):
+    load(company, SMALL + "group_by: lot\n")
+    rows = [
+        row if row.split(",")[1] != "dent" else f"{row.rsplit(',', 1)[0]},L0"
+        for row in (company / "labels.csv").read_text().split("\n")
+    ]
+    (company / "labels.csv").write_text("\n".join([*rows, "gone.png,OK,L1"]))
+    lines, faults = check_usecase(company)
+    assert len(faults) == 2 and lines[0].startswith("row 50 gone.png:")
+    assert (
+        lines[1].startswith("class with samples in one group only")
+        and "'dent' (L0) -> Collect it from a second group" in lines[1]
+    )
+    with pytest.raises(KitError, match="one group only"):
+        load_samples(company, load_usecase(company))
+
+
+def test_check_of_a_folder_without_labels_says_how_many_to_label_first(company):
+    (company / "labels.csv").unlink()
+    write_usecase(company)
+    lines, faults = check_usecase(company)
+    assert (
+        faults == []
+        and "48 samples, 0 labelled" in lines[0]
+        and "label about 50 rows per answer first" in lines[2]
+    )
+
+
+def test_a_split_by_the_company_wins_over_proposed_groups(company):
+    rows = (company / "labels.csv").read_text().replace("lot", "split").splitlines()
+    rows = [
+        rows[0],
+        *(f"{row.rsplit(',', 1)[0]},{('train', 'test')[i % 2]}" for i, row in enumerate(rows[1:])),
+    ]
+    (company / "labels.csv").write_text("\n".join(rows))
+    folder = load_samples(company, load(company, SMALL))
+    assert [len(part) for part in folder.by_split.values()] == [24, 0, 0, 24]
+    groups = {split: {one.group for one in part} for split, part in folder.by_split.items()}
+    assert not groups["train"] & groups["test"]
+
+
 def test_the_gates_hash_covers_gates_costs_prevalence_and_options_and_nothing_else(tmp_path):
     first = gates_hash(load(tmp_path, SMALL + "gates: {threshold: 0.8, kpi: accuracy}\n"))
     assert first == gates_hash(

@@ -7,6 +7,7 @@ from kit.data.media import MediaError, check_file
 from kit.data.rows import Defaults, Fault
 from kit.data.sample import MEDIA, Sample
 from kit.language import say
+from kit.show import progress
 
 Numbered = list[tuple[int | None, Sample]]  # samples with the row that each came from
 
@@ -14,7 +15,7 @@ Numbered = list[tuple[int | None, Sample]]  # samples with the row that each cam
 def drop_unreadable(samples: Numbered, faults: list[Fault]) -> tuple[Numbered, list[Fault]]:
     """Opens every file once."""
     broken, kept = {}, []
-    for number, sample in samples:
+    for number, sample in progress(samples, say("opening the media", "ファイルを確認中")):
         pairs = [(path, modality) for modality in MEDIA for path in getattr(sample, modality)]
         for path, modality in pairs:
             if (path, modality) not in broken:

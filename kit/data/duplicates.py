@@ -13,6 +13,8 @@ import numpy as np
 
 from kit.data.media import load_image
 from kit.data.sample import Sample
+from kit.language import say
+from kit.show import progress
 
 ROWS_AT_ONCE = 512  # rows of the distance matrix held at once: 512 x 20,000 bytes = 10 MB
 
