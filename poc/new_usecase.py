@@ -54,10 +54,12 @@ def write_usecase(
         )
     folder = read_folder(directory, verify=False)
     text = _text(folder, PRACTICE.get(like, ANY), language or current(), name or name_of(directory), costs)
+    new = path.with_name("poc.yaml.new")  # a full disk must not leave half a poc.yaml behind
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        new.write_text(text, encoding="utf-8", newline="\n")
+        new.rename(path)
     except OSError as error:
+        new.unlink(missing_ok=True)
         raise KitError(
             say(
                 f"{path}: cannot be written ({error.strerror}). Check the folder's permissions and the free space.",

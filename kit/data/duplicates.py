@@ -25,9 +25,8 @@ def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str
     Raises:
         MediaError: an image cannot be read.
     """
-    hashes = {
-        path: _dhash(path) for path in dict.fromkeys(path for sample in samples for path in sample.image)
-    }
+    images = dict.fromkeys(path for sample in samples for path in sample.image)
+    hashes = {path: _dhash(path) for path in progress(images, say("comparing photos", "画像を比較中"))}
     pairs = {}
     for count in sorted({len(sample.image) for sample in samples} - {0}):
         alike = [sample for sample in samples if len(sample.image) == count]

@@ -1,6 +1,10 @@
-"""Samples -> a company folder that `read_folder` reads back."""
+"""Samples -> a company folder that `read_folder` reads back.
+
+Not covered: unlabelled samples beside labelled ones (an empty answer is a fault when it is read back), meta values that are no text (they come back as JSON).
+"""
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,9 +13,14 @@ from kit.data.sample import MEDIA, Sample
 from kit.errors import KitError
 from kit.language import say
 
+PLAIN = ("question", "answer", "text", "group", "split", "data_layer")  # fields that are a cell as they are
+LISTS = ("options", "decided_by")  # fields that are joined with "|"
+
 
 def write_folder(samples: tuple[Sample, ...], root: Path) -> Path:
-    """metadata.csv (UTF-8 with mark, which Excel opens rightly) with paths relative to `root`; files from elsewhere are copied in.
+    """Writes metadata.csv (UTF-8 with mark, which Excel opens rightly) with paths relative to `root`, and returns its path.
+
+    Files from elsewhere are copied in. The table appears last and whole, so an interrupted call leaves no folder that looks finished.
 
     Raises:
         KitError: `root` already has a metadata.csv.
@@ -26,34 +35,34 @@ def write_folder(samples: tuple[Sample, ...], root: Path) -> Path:
             )
         )
     root.mkdir(parents=True, exist_ok=True)
-    extra = list(dict.fromkeys(key for sample in samples for key in sample.meta))
-    plain = ("id", "question", "answer", "text", "group", "split", "data_layer")
-    with table.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(
-            file, [*plain[:1], *MEDIA, *plain[1:], "options", "decided_by", *extra], restval=""
-        )
+    columns = ("id", *MEDIA, *PLAIN, *LISTS)
+    extra = dict.fromkeys(key for sample in samples for key in sample.meta if key not in columns)
+    new = table.with_name("metadata.csv.new")
+    with new.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, [*columns, *extra], restval="", extrasaction="ignore")
         writer.writeheader()
-        for sample in samples:
-            media = {
-                name: "|".join(_inside(path, root, name) for path in getattr(sample, name)) for name in MEDIA
-            }
-            lists = {name: "|".join(getattr(sample, name)) for name in ("options", "decided_by")}
-            meta = {
-                key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                for key, value in sample.meta.items()
-            }
-            writer.writerow({**meta, **{name: getattr(sample, name) for name in plain}, **media, **lists})
+        writer.writerows(_row(sample, root) for sample in samples)
+    new.replace(table)
     return table
+
+
+def _row(sample: Sample, root: Path) -> dict[str, str]:
+    meta = {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in sample.meta.items()}
+    media = {name: "|".join(_inside(path, root, name) for path in getattr(sample, name)) for name in MEDIA}
+    lists = {name: "|".join(getattr(sample, name)) for name in LISTS}
+    return {**meta, "id": sample.id, **{name: getattr(sample, name) for name in PLAIN}, **media, **lists}
 
 
 def _inside(path: Path, root: Path, modality: str) -> str:
     """The path relative to `root`, after copying the file in when it lies elsewhere."""
     path = path.resolve()
-    if not path.is_relative_to(root):
-        target = root / modality / path.name
-        if target.exists() and target.read_bytes() != path.read_bytes():
-            target = root / modality / f"{path.parent.name}_{path.name}"
-        target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    content = path.read_bytes()
+    target = root / modality / path.name
+    if target.exists() and target.read_bytes() != content:  # two folders, one name
+        target = target.with_stem(f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
         shutil.copyfile(path, target)
-        path = target
-    return path.relative_to(root).as_posix()
+    return target.relative_to(root).as_posix()
