@@ -10,11 +10,14 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]  # company_maker, world; kit
 
-from company_maker import inspection  # noqa: E402
+from company_maker import calls, documents, inspection, lines  # noqa: E402
 from company_maker.folder import HOME, build_folder, write_faults  # noqa: E402
 
 USE_CASES = {
     "inspection": inspection,  # photo (+ the previous inspector's note) -> ok or one of five defects
+    "line": lines,  # two seconds of video with sound -> normal, jam, wrong order
+    "callcentre": calls,  # voice + transcript -> how the caller feels; what comes next
+    "documents": documents,  # photo of a gauge + inspection sheet + spoken memo -> do they agree; which state
 }
 
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 from . import surface as s
 
 SIZE = 112  # of the video; drawn at 2 x
-BELT = 168  # y of the belt's surface in drawn pixels
+BELT = 176  # y of the belt's surface in drawn pixels
 
 AMBER, WHITE, GREEN = (0.55, 0.26, 0.05), (0.82, 0.82, 0.80), (0.08, 0.36, 0.20)
 CARTON, PRINTED, CAN = (0.56, 0.38, 0.20), (0.16, 0.28, 0.58), (0.62, 0.64, 0.66)
@@ -19,7 +19,7 @@ LINES = {"1": (("bottle", AMBER), ("bottle", WHITE)), "2": (("box", CARTON), ("b
 
 def product(kind: str, colour, rng) -> np.ndarray:
     """One product standing on the belt: (h, w, 4) of red, green, blue in 0..1 and coverage."""
-    height, width = {"bottle": (84, 32), "box": (54, 46), "can": (56, 36)}[kind]
+    height, width = {"bottle": (112, 43), "box": (72, 62), "can": (76, 48)}[kind]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
     u, v = (x - width / 2) / (width / 2), y / height
     if kind == "box":
@@ -123,8 +123,8 @@ def in_front(frame: np.ndarray, what: str, rng, wobble: float) -> np.ndarray:
         return frame * 0.07 + 0.012
     if what == "steam":
         fog = ndimage.shift(s.spectrum((n, n), rng, 2.6), (wobble, wobble), order=1, mode="wrap")
-        cover = np.clip(0.93 + 0.06 * fog, 0, 0.99)[..., None]
-        return frame * (1 - cover) + 0.66 * cover
+        cover = np.clip(0.975 + 0.02 * fog, 0, 0.995)[..., None]
+        return frame * (1 - cover) + (0.62 + 0.03 * fog[..., None]) * cover
     y, x = np.mgrid[0:n, 0:n].astype(np.float32) / n
     load = np.array(CARTON) * (0.75 + 0.12 * np.cos(2 * math.pi * x * 3) + 0.05 * s.spectrum((n, n), rng, 1.8))[..., None]
     load = load * np.where((np.abs((y * 3) % 1 - 0.5) > 0.47) | (np.abs((x * 2 + wobble / n) % 1 - 0.5) > 0.48), 0.6, 1)[..., None]

@@ -80,11 +80,11 @@ def scratch(part, skin, x, y, rng, strength):
         shift = k * rng.uniform(0.035, 0.07)
         line = [(px - shift * np.sin(angle), py + shift * np.cos(angle)) for px, py in line]
         d, along = distance_to_line(x, y, line)
-        width = rng.uniform(0.011, 0.019) * (1 - 0.5 * np.abs(along - rng.uniform(0.3, 0.7)))
+        width = rng.uniform(0.015, 0.023) * (1 - 0.5 * np.abs(along - rng.uniform(0.3, 0.7)))
         core, lip = s.smooth(-d, -width * 1.3, -width * 0.4), s.smooth(-d, -width * 2.4, -width)
-        skin.height -= 0.010 * strength * core
-        skin.shade *= (1 + (1.1 * strength * core - 0.45 * strength * (lip - core))[..., None])
-        skin.shine *= 1 + 0.6 * strength * core
+        skin.height -= 0.012 * strength * core
+        skin.shade *= (1 + (1.5 * strength * core - 0.6 * strength * (lip - core))[..., None])
+        skin.shine *= 1 + 0.9 * strength * core
         skin.touched = np.maximum(skin.touched, core)
 
 
@@ -98,8 +98,8 @@ def dent(part, skin, x, y, rng, strength):
     r = np.hypot(u / long, v / short) * (1 + warp * 0.5)
     bowl = np.exp(-(r * 1.35) ** 2 * 1.1)
     rim = np.exp(-((r - 1.0) / 0.22) ** 2)
-    skin.height += (-0.21 * bowl + 0.03 * rim) * strength
-    skin.shade *= 1 - 0.16 * strength * bowl[..., None]
+    skin.height += (-0.26 * bowl + 0.035 * rim) * strength
+    skin.shade *= 1 - 0.26 * strength * bowl[..., None]
     skin.shine *= 1 - 0.25 * strength * bowl
     skin.touched = np.maximum(skin.touched, s.smooth(-r, -1.0, -0.85))
 
@@ -112,8 +112,8 @@ def stain(part, skin, x, y, rng, strength):
     body = s.smooth(-r, -1.0, -0.72)
     edge = np.exp(-((r - 0.9) / 0.10) ** 2)
     strength *= 1.25 if part.turned.mean() < 0.7 else 1.0
-    tone = np.array([[0.50, 0.36, 0.22], [0.36, 0.33, 0.30], [0.55, 0.48, 0.34], [0.40, 0.42, 0.46]][rng.integers(4)])
-    cover = np.clip(body * (0.72 + 0.16 * s.spectrum(x.shape, rng, 2.0)) + 0.25 * edge * body, 0, 1) * min(strength, 1.2)
+    tone = np.array([[0.50, 0.30, 0.14], [0.34, 0.25, 0.17], [0.58, 0.44, 0.20], [0.46, 0.27, 0.17]][rng.integers(4)])
+    cover = np.clip(body * (0.80 + 0.14 * s.spectrum(x.shape, rng, 2.0)) + 0.25 * edge * body, 0, 1) * min(strength, 1.2)
     skin.shade *= 1 - cover[..., None] * (1 - tone)
     skin.shine *= 1 - 0.75 * cover
     skin.touched = np.maximum(skin.touched, body)
@@ -131,9 +131,9 @@ def crack(part, skin, x, y, rng, strength):
         lines.append(wander(trunk[k], angle + rng.choice([-1, 1]) * rng.uniform(0.6, 1.1), rng.uniform(0.16, 0.34), rng, 5, 0.2, 0.5))
     for n, line in enumerate(lines):
         d, along = distance_to_line(x, y, line)
-        width = rng.uniform(0.012, 0.019) * (1.15 - 0.75 * along) * (1 if n == 0 else 0.7)
+        width = rng.uniform(0.016, 0.024) * (1.15 - 0.6 * along) * (1 if n == 0 else 0.7)
         core = s.smooth(-d, -width * 1.4, -width * 0.5)
-        skin.shade *= 1 - np.clip(0.86 * strength, 0, 0.95) * core[..., None]
+        skin.shade *= 1 - np.clip(0.95 * strength, 0, 0.96) * core[..., None]
         skin.shine *= 1 - 0.9 * core
         skin.height -= 0.02 * strength * core
         skin.touched = np.maximum(skin.touched, core)

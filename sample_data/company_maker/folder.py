@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 HOME = Path(__file__).resolve().parents[1] / "company"
@@ -61,6 +62,12 @@ def named_faults(use_case: str, rows: list[dict]) -> list[dict]:
             entry["rows"].append(row["id"])
             entry["notes"][row["id"]] = row["fault_note"]
     return list(kinds.values())
+
+
+def pick(rows: list[dict], n: int, rng: np.random.Generator, ask: Callable[[dict], bool] = lambda row: True) -> list[dict]:
+    """n random rows that carry no planted fault yet and are nobody's original."""
+    free = [row for row in rows if "fault" not in row and "taken" not in row and ask(row)]
+    return [free[i] for i in rng.choice(len(free), n, replace=False)]
 
 
 def put(root: Path, relative: str, data: bytes) -> str:

@@ -8,7 +8,7 @@ from PIL import Image
 from . import notes
 from . import surface as s
 from .camera import jpeg
-from .folder import named_faults, put
+from .folder import named_faults, pick, put
 from .parts import PARTS
 from .photo import take_photo
 from .sound import ogg, room
@@ -59,27 +59,24 @@ def plant_faults(rows: list[dict]) -> None:
     """Make the data imperfect on purpose; `fault` and `fault_note` name what was done to a row."""
     rng = s.random_of("faults", NAME)
 
-    def pick(n, split, ask=lambda row: True):
-        free = [r for r in rows if r["split"] == split and "fault" not in r and "taken" not in r and not r["odd_light"] and ask(r)]
-        return [free[i] for i in rng.choice(len(free), n, replace=False)]
-
-    for row in pick(12, "train"):
+    sound = {split: [r for r in rows if r["split"] == split and not r["odd_light"]] for split in ("train", "validation", "calibration", "test")}
+    for row in pick(sound["train"], 12, rng):
         row["answer"] = str(rng.choice([c for c in OPTIONS if c != row["truth"]]))
         row.update(fault="mislabelled", fault_note=f"shows {row['truth']}")
     for kind, n, split, source_split in (("exact_duplicate", 5, "train", "train"), ("exact_duplicate", 2, "test", "test"),
                                          ("near_duplicate", 6, "train", "train"), ("near_duplicate_across_splits", 4, "test", "train")):
-        for row in pick(n, split):
-            source = pick(1, source_split, lambda r, row=row: r is not row and (kind.endswith("splits") or r["lot"] == row["lot"]))[0]
+        for row in pick(sound[split], n, rng):
+            source = pick(sound[source_split], 1, rng, lambda r, row=row, kind=kind: r is not row and (kind.endswith("splits") or r["lot"] == row["lot"]))[0]
             row.update(fault=kind, fault_note=f"same photo as {source['id']}", copy_of=source["id"], truth=source["truth"], answer=source["answer"],
                        camera=source["camera"], part=source["part"])
             source["taken"] = True
             row.update(plan_note(row["truth"], split, rng))
     for split, n in (("train", 3), ("validation", 1), ("calibration", 1), ("test", 2)):
-        for row in pick(n, split):
+        for row in pick(sound[split], n, rng):
             row.update(fault="face_like_sticker", sticker=True, fault_note="a portrait sticker: a privacy scan should find it")
     people = ("Tanaka-san's line, call 090-0000-1234 if {w}", "{w}. Asked Suzuki Hanako, tel 03-0000-5678", "{w}あり。佐藤太郎さんに連絡済み 080-0000-9012",
               "{w} - mail to yamada.ken@example.co.jp")
-    for row, form in zip(pick(3, "train") + pick(1, "test"), people, strict=True):
+    for row, form in zip(pick(sound["train"], 3, rng) + pick(sound["test"], 1, rng), people, strict=True):
         says = row["note_says"] or row["truth"]
         row.update(text=form.format(w=notes.WORDS[says]["あり" in form]), note_says=says, note_language="ja" if "あり" in form else "en",
                    fault="personal_data_in_note", fault_note="a name with a telephone number or an address (fictitious)")

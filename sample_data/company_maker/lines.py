@@ -9,7 +9,7 @@ from scipy import ndimage, signal
 
 from . import conveyor as c
 from . import surface as s
-from .folder import named_faults, put
+from .folder import named_faults, pick, put
 from .sound import RATE
 
 NAME = "line"
@@ -39,22 +39,19 @@ def plan_rows() -> list[dict]:
 def plant_faults(rows: list[dict]) -> None:
     rng = s.random_of("faults", NAME)
 
-    def pick(n, split, ask=lambda row: True):
-        free = [r for r in rows if r["split"] == split and "fault" not in r and "taken" not in r and ask(r)]
-        return [free[i] for i in rng.choice(len(free), n, replace=False)]
-
-    for row in pick(3, "train", lambda r: r["view"] == "clear"):
+    train, test = ([r for r in rows if r["split"] == split] for split in ("train", "test"))
+    for row in pick(train, 3, rng, lambda r: r["view"] == "clear"):
         row["answer"] = str(rng.choice([o for o in OPTIONS if o != row["truth"]]))
         row.update(fault="mislabelled", fault_note=f"shows {row['truth']}")
-    for row in pick(2, "train"):
-        source = pick(1, "train", lambda r, row=row: r is not row and r["day"] == row["day"])[0]
+    for row in pick(train, 2, rng):
+        source = pick(train, 1, rng, lambda r, row=row: r is not row and r["day"] == row["day"])[0]
         keep = {key: source[key] for key in ("truth", "answer", "decided_by", "line", "shift", "sound", "view")}
         row.update(keep, copy_of=source["id"], fault="exact_duplicate", fault_note=f"same clip as {source['id']}")
         source["taken"] = True
     jam = lambda r: r["truth"] == "jam" and r["sound"] == "tells" and r["view"] == "clear"  # noqa: E731
-    for split in ("train", "test"):
-        for row in pick(1, split, jam):
-            row.update(fault="desynchronised", late=-0.7, fault_note="the knocking starts 0.7 s before the products stop")
+    for some in (train, test):
+        for row in pick(some, 1, rng, jam):
+            row.update(fault="desynchronised", late=0.9, fault_note="the sound runs 0.9 s late: the products have long stopped when the knocking starts")
 
 
 def picture(row: dict) -> np.ndarray:
@@ -63,10 +60,10 @@ def picture(row: dict) -> np.ndarray:
     wall, light, tint = c.hall(day), day.uniform(0.75, 1.2), 1 + day.normal(0, 0.05, 3)
     seed, pan = int(day.integers(40)), day.integers(-6, 7, 2)
     kinds = [c.product(kind, colour, day) for kind, colour in c.LINES[row["line"]]]
-    order, gap = sequence(row, rng), rng.uniform(54, 62)
-    speed, start = rng.uniform(15, 22), rng.uniform(-gap, 0)
+    order, gap = sequence(row, rng), rng.uniform(72, 80)
+    speed, start = rng.uniform(17, 25), rng.uniform(-gap, 0)
     stop_at = stop_frame(row)
-    dim = 0.62 if row["shift"] == "night" else 1.0
+    dim = 0.72 if row["shift"] == "night" else 1.0
     flicker, hidden = rng.normal(1, 0.012, FRAMES), s.random_of("hidden", row["id"]).integers(1 << 30)
     frames = []
     for t in range(FRAMES):
@@ -76,20 +73,21 @@ def picture(row: dict) -> np.ndarray:
         c.rail(frame)
         if row["view"] != "clear":
             frame = c.in_front(frame, row["view"], np.random.default_rng(hidden), t * 3.0)
-        frame = np.roll(frame, pan, (0, 1)) * light * dim * flicker[t] * tint
+        frame = np.pad(frame, ((6, 6), (6, 6), (0, 0)), "edge")[6 + pan[0]:6 + pan[0] + 2 * c.SIZE, 6 + pan[1]:6 + pan[1] + 2 * c.SIZE]
+        frame = frame * light * dim * flicker[t] * tint
         frame = ndimage.gaussian_filter(np.clip(frame, 0, 1.2), (1.1, 1.1, 0))
-        frame = frame.reshape(c.SIZE, 2, c.SIZE, 2, 3).mean((1, 3)) + rng.normal(0, 0.006, (c.SIZE, c.SIZE, 1))
+        frame = frame.reshape(c.SIZE, 2, c.SIZE, 2, 3).mean((1, 3)) + rng.normal(0, 0.005, (c.SIZE, c.SIZE, 1)) * min(1.0, frame.mean() * 4)
         frames.append(np.clip(frame, 0, 1) ** (1 / 1.5) * 255)
     return np.stack(frames).astype(np.uint8)
 
 
 def sequence(row: dict, rng) -> list[int]:
     """Which of the two products stands at each place: alternating, or with one neighbour repeated in the middle."""
-    order = [(i + int(rng.integers(2)) * 0) % 2 for i in range(10)]
+    order = [i % 2 for i in range(10)]
     if rng.random() < 0.5:
         order = [1 - k for k in order]
     if row["truth"] == "wrong order" and row["view"] == "clear":
-        at = int(rng.integers(3, 6))
+        at = int(rng.integers(3, 5))
         order = order[:at] + [order[at - 1]] + order[at:-1]
     return order
 
@@ -114,7 +112,7 @@ def positions(row, t, start, gap, speed, stop_at, rng) -> list[float]:
         elif k == front:
             x = limit = held[k]
         else:
-            x = min(xs[k], limit - 41)
+            x = min(xs[k], limit - 55)
             limit = x
         out.append(x + (rng.normal(0, 1.3) if k <= front else 0))
     return out[::-1]
@@ -142,8 +140,8 @@ def track(row: dict) -> np.ndarray:
     wave = wave + 0.10 * signal.lfilter(b, a, rng.standard_normal(n)) * (1 + 0.3 * np.sin(2 * np.pi * day.uniform(3, 6) * t))
     tells = row["sound"] == "tells"
     if tells and row["truth"] == "jam":
-        first = min(stop_frame(row), 2) / FPS + row.get("late", 0.0)
-        for at in np.arange(max(first, 0.05), t[-1], 1 / rng.uniform(4.5, 7)):
+        first = (stop_frame(row) / FPS if row["view"] == "clear" else 0.3) + row.get("late", 0.0)
+        for at in np.arange(first, t[-1], 1 / rng.uniform(4.5, 7)):
             knock(wave, at + rng.normal(0, 0.012), rng, rng.uniform(0.45, 0.8))
     elif tells and row["truth"] == "wrong order":
         first, tone = rng.uniform(0.2, 0.9), rng.uniform(620, 760)
@@ -178,7 +176,7 @@ def mp4(frames: np.ndarray, wave: np.ndarray) -> bytes:
     """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        video = container.add_stream("libx264", rate=FPS, options={"crf": "27", "preset": "veryslow", "threads": "1", "x264-params": "keyint=16:bframes=2"})
+        video = container.add_stream("libx264", rate=FPS, options={"crf": "30", "preset": "veryslow", "threads": "1", "x264-params": "keyint=16:bframes=2"})
         video.width, video.height, video.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         audio = container.add_stream("aac", rate=RATE, layout="mono")
         audio.bit_rate = 16000

@@ -32,7 +32,7 @@ def take_photo(row: dict, with_defect: bool = True) -> tuple[Image.Image, np.nda
     part.tangent = np.stack(s.turn(part.tangent[..., 0], part.tangent[..., 1], -angle), -1)
     skin = clean(part)
     workshop_marks(part, skin, x, y, rng, row["lot"])
-    strength = rng.uniform(0.72, 1.12)
+    strength = rng.uniform(0.8, 1.2)
     defect_rng = s.random_of("defect", row["id"])
     if row["truth"] != "ok" and with_defect:
         add_defect(row["truth"], part, skin, x, y, defect_rng, strength, np.abs(px) < 0.97)
@@ -60,17 +60,17 @@ def cast_shadow(distance: np.ndarray, lamp: tuple, n: int) -> np.ndarray:
 def workshop_marks(part, skin, x, y, rng, lot: str) -> None:
     """What every real part carries, good or bad: uneven plating, dust, short handling marks, a pen dot, the stamped lot."""
     skin.shade *= 1 + (0.055 * s.spectrum(x.shape, rng, 3.0))[..., None] * np.array([1.0, 1.0, 1.1], np.float32)
-    for _ in range(rng.poisson(3)):  # handling marks: too short and too shallow to be a scratch
+    for _ in range(rng.poisson(2)):  # handling marks: too short and too shallow to be a scratch
         cx, cy, a = rng.uniform(-0.8, 0.8), rng.uniform(-0.8, 0.8), rng.uniform(0, np.pi)
-        reach = rng.uniform(0.04, 0.15)
+        reach = rng.uniform(0.03, 0.11)
         d = s.segment(x, y, cx, cy, cx + reach * np.cos(a), cy + reach * np.sin(a))
-        skin.shade *= 1 + rng.uniform(-0.35, 0.4) * s.smooth(-d, -0.012, -0.004)[..., None]
+        skin.shade *= 1 + rng.uniform(-0.28, 0.3) * s.smooth(-d, -0.012, -0.004)[..., None]
     for _ in range(rng.poisson(4)):  # dust and swarf
         d = s.circle(x, y, rng.uniform(-0.9, 0.9), rng.uniform(-0.9, 0.9), rng.uniform(0.004, 0.014))
         skin.shade *= 1 - rng.uniform(0.2, 0.6) * s.smooth(-d, -0.008, 0.004)[..., None]
-    if rng.random() < 0.22:  # a smear of oil the size of a fingertip: allowed by the drawing
+    if rng.random() < 0.15:  # a smear of oil the size of a fingertip: allowed by the drawing
         r = np.hypot(x - rng.uniform(-0.6, 0.6), (y - rng.uniform(-0.6, 0.6)) * 1.3) / rng.uniform(0.09, 0.15)
-        skin.shade *= 1 - rng.uniform(0.12, 0.25) * s.smooth(-r - 0.15 * s.spectrum(x.shape, rng, 3), -1.1, -0.7)[..., None]
+        skin.shade *= 1 - rng.uniform(0.10, 0.2) * s.smooth(-r - 0.15 * s.spectrum(x.shape, rng, 3), -1.1, -0.7)[..., None]
     if rng.random() < 0.2:  # the paint pen of the first inspection
         d = s.circle(x, y, *rng.uniform(-0.6, 0.6, 2), rng.uniform(0.025, 0.045))
         pen = np.array([[0.25, 0.5, 1.5], [1.5, 0.4, 0.25], [1.5, 1.4, 0.3]][rng.integers(3)])
@@ -93,7 +93,7 @@ def stamp(part, skin, x, y, rng, lot: str) -> None:
 
 def put_sticker(metal: np.ndarray, distance: np.ndarray, rng) -> np.ndarray:
     """A round sticker with a face, as children of the open day left on a few parts: a privacy scan should stop here."""
-    n, side = metal.shape[0], int(metal.shape[0] * rng.uniform(0.26, 0.32))
+    side = int(metal.shape[0] * rng.uniform(0.26, 0.32))
     face = draw_face(side, rng)
     # where it covers most sound metal: across the bore it would hang in the air, on the defect it would hide it
     room = ndimage.uniform_filter((distance < 0).astype(np.float32), side)
