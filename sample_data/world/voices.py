@@ -1,9 +1,9 @@
 """Synthetic voices, offline: English from espeak-ng, Japanese from Open JTalk.
 
-Both return float32 mono at 16 kHz, without leading and trailing silence and at one peak level, so that loudness
-is something the caller decides. The wheels (espeakng-loader, pyopenjtalk-plus) carry their dictionaries and voices:
-nothing is downloaded. espeak-ng is GPL-3, so it is an optional extra that only makes sample data; the kit never
-imports this file.
+Both return float32 mono at 16 kHz, without leading and trailing silence and at one peak level, so that
+loudness is something the caller decides. The wheels (espeakng-loader, pyopenjtalk-plus) carry dictionaries
+and voices: nothing is downloaded. espeak-ng is GPL-3, so it is an optional extra that only makes sample data;
+the kit never imports this file.
 """
 
 import _ctypes
@@ -12,6 +12,8 @@ import ctypes
 import io
 import os
 import tempfile
+import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -90,6 +92,27 @@ def speak_japanese(text: str, speed: float = 1.0, half_tone: float = 0.0, forman
     return _finish(wave / 32768, rate * formant)
 
 
+def phonemes_english(texts: Sequence[str]) -> list[list[str]]:
+    """The phonemes of each text in an American voice, one IPA sign each, without stress, length and word boundaries."""
+    found = []
+    with _library("en-us") as (lib, _):
+        lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        for text in texts:
+            signs, rest = "", ctypes.c_char_p(text.encode())
+            while rest.value:  # one clause a call
+                signs += lib.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, 2).decode()  # 2: as IPA
+            found.append([sign for sign in signs if unicodedata.category(sign) in ("Ll", "Lo")])
+    return found
+
+
+def phonemes_japanese(texts: Sequence[str]) -> list[list[str]]:
+    """Open JTalk's phonemes of each text, without pauses."""
+    _open_jtalk()
+    import pyopenjtalk
+
+    return [[sign for sign in pyopenjtalk.g2p(text).split() if sign != "pau"] for text in texts]
+
+
 def _finish(wave: np.ndarray, rate: float) -> np.ndarray:
     """Resample from `rate` to 16 kHz, trim silence below 1.5 % of the peak, set the peak."""
     if wave.size == 0:
@@ -105,16 +128,12 @@ def _finish(wave: np.ndarray, rate: float) -> np.ndarray:
 def _espeak(text: str, voice: str, settings: dict[int, float]) -> tuple[np.ndarray, int]:
     """Render with a library that is loaded for this one call, about 20 ms.
 
-    espeak-ng keeps the phase of its pitch flutter from one utterance to the next in variables that no function
-    resets, and the same call must give the same wave.
+    espeak-ng keeps the phase of its pitch flutter from one utterance to the next in variables that no call resets,
+    and the same call must give the same wave.
 
     Returns:
         (float64 (N,) in [-1, 1], sample rate in Hz).
     """
-    try:
-        import espeakng_loader
-    except ImportError as error:
-        raise KitError("English voices need espeakng-loader; run: pip install espeakng-loader") from error
     chunks: list[bytes] = []
 
     def collect(samples, count, _events):
@@ -123,6 +142,24 @@ def _espeak(text: str, voice: str, settings: dict[int, float]) -> tuple[np.ndarr
         return 0
 
     callback = _CALLBACK(collect)
+    with _library(voice) as (lib, rate):
+        lib.espeak_SetSynthCallback(callback)
+        for parameter, value in settings.items():
+            lib.espeak_SetParameter(parameter, int(value), 0)
+        lib.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breathy voices draw noise
+        spoken = text.encode()
+        lib.espeak_Synth(spoken, ctypes.c_size_t(len(spoken) + 1), 0, 0, 0, _UTF8, None, None)
+        lib.espeak_Synchronize()
+    return np.frombuffer(b"".join(chunks), np.int16) / 32768, rate
+
+
+@contextlib.contextmanager
+def _library(voice: str):
+    """Load espeak-ng, choose the voice, and unload it at the end. Yields (library, sample rate in Hz)."""
+    try:
+        import espeakng_loader
+    except ImportError as error:
+        raise KitError("English voices need espeakng-loader; run: pip install espeakng-loader") from error
     lib = ctypes.CDLL(espeakng_loader.get_library_path())
     try:
         data = _short_path(espeakng_loader.get_data_path()).encode()
@@ -131,22 +168,15 @@ def _espeak(text: str, voice: str, settings: dict[int, float]) -> tuple[np.ndarr
             raise KitError(
                 "espeak-ng cannot read its data; run: pip install --force-reinstall espeakng-loader"
             )
-        lib.espeak_SetSynthCallback(callback)
         if lib.espeak_SetVoiceByName(voice.encode()) != 0:
             known = ", ".join(ENGLISH_VOICES[:6])
             raise KitError(
                 f"voice {voice!r} is unknown to espeak-ng; use one of ENGLISH_VOICES, e.g. {known}"
             )
-        for parameter, value in settings.items():
-            lib.espeak_SetParameter(parameter, int(value), 0)
-        lib.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breathy voices draw noise
-        spoken = text.encode()
-        lib.espeak_Synth(spoken, ctypes.c_size_t(len(spoken) + 1), 0, 0, 0, _UTF8, None, None)
-        lib.espeak_Synchronize()
+        yield lib, rate
     finally:
         lib.espeak_Terminate()  # or its thread outlives the code it runs
         _unload(lib._handle)
-    return np.frombuffer(b"".join(chunks), np.int16) / 32768, rate
 
 
 @lru_cache(maxsize=1)
