@@ -19,6 +19,7 @@ from kit.language import say
 from kit.models.catalogue import default_checkpoint, resolve
 from poc import runs
 from poc.usecase import UseCase, load_samples, load_usecase
+from poc.words import ARMS, CONDITIONS, KPIS
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPANY = ROOT / "sample_data" / "company"
@@ -112,6 +113,28 @@ def open_lesson(preset: str, use_case: str, model: str = "", run: str = "", lang
     resolve(model)
     folder, told = find_run(use.name, run)
     return Lesson(preset, directory, use, model, folder, told)
+
+
+def results_table(record: dict, condition: str | None = None) -> pd.DataFrame:
+    """The results of a run as a table to read: one row per arm and condition, "0.91 [0.88, 0.94]" in each cell, yen per 1,000 cases last.
+
+    Args:
+        record: run.json.
+        condition: "as_is" or "without_text"; None for both.
+    """
+    lines = []
+    for row in record["results"]:
+        if condition in (None, row["condition"]):
+            names = {say("arm", "方式"): say(**ARMS[row["arm"]]), say("condition", "条件"): say(**CONDITIONS[row["condition"]]), "n": row["n"]}
+            measured = {say(**KPIS[kpi]): written(row[kpi]) for kpi in ("macro_recall", "accuracy")}
+            cost = {say("yen per 1,000", "円／1,000 件"): written(row["cost_per_1000"], ",.0f")} if row["cost_per_1000"] else {}
+            lines.append(names | measured | cost)
+    return pd.DataFrame(lines).set_index([say("arm", "方式"), say("condition", "条件")])
+
+
+def written(interval: dict, form: str = ".2f") -> str:
+    """An interval as people write it: value [low, high]."""
+    return f"{interval['value']:{form}} [{interval['low']:{form}}, {interval['high']:{form}}]"
 
 
 def find_use_case(use_case: str) -> Path:

@@ -7,13 +7,13 @@
 # ---
 # %%
 import pandas as pd
+from IPython.display import HTML
 
 from kit import show
 from kit.data import MODALITIES, read_folder
 from kit.evaluation import predict
 from kit.models import CATALOGUE, PRESETS, load
 from poc import doctor
-from poc.cards import card
 from poc.lesson import COMPANY, GUARD, open_lesson
 from poc.pipeline import machine
 
@@ -84,7 +84,7 @@ pd.DataFrame(
 ).T
 
 # %%
-show.page(card(lesson.split("test")[0]))
+HTML(show.sample_card(lesson.split("test")[0]))
 
 # %% [markdown] lang="en"
 # ## Which checkpoint can this machine carry?

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 
 from kit import show
 from kit.data import MODALITIES
@@ -20,7 +21,6 @@ from kit.models import CATALOGUE, load
 from kit.models.forward import generate
 from kit.models.lora import component_table
 from poc import arms
-from poc.cards import card, gallery
 from poc.lesson import GUARD, open_lesson
 
 # %% tags=["parameters"]
@@ -66,7 +66,7 @@ print("not taken in by this checkpoint:", [m for m, s in first.items() if s is N
 
 # %%
 asked = [s for s in first.values() if s is not None]
-show.page(gallery(asked, captions=[f"{s.question}\n{s.answer}" for s in asked]))
+HTML("".join(show.sample_card(s) for s in asked))
 
 # %%
 answers = predict(loaded, asked)
@@ -109,7 +109,7 @@ print(loaded.processor.tokenizer.decode(written[0], skip_special_tokens=True))
 # ユースケースのサンプル 1 件について、トークン、得点、ソフトマックス後の確率を手計算で確かめます。
 # %%
 sample = lesson.split("test")[0]
-show.page(card(sample))
+HTML(show.sample_card(sample))
 
 # %%
 collator = Collator(loaded.processor)
