@@ -16,7 +16,7 @@ from kit.data.sample import Sample
 from kit.language import say
 from kit.show import progress
 
-ROWS_AT_ONCE = 512  # rows of the distance matrix held at once: 512 x 20,000 bytes = 10 MB
+ROWS_AT_ONCE = 128  # rows of the distance matrix held at once: 128 x 20,000 x 8 bytes = 20 MB
 
 
 def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str, str, int]]:
