@@ -104,7 +104,7 @@ def open_lesson(preset: str, use_case: str, model: str = "", run: str = "", lang
     Raises:
         KitError: no such use case, preset, checkpoint or run.
     """
-    _settle(language, offline=not model and preset == "tiny" or Path(model).is_dir())
+    _settle(language, offline=Path(model).is_dir() if model else preset == "tiny")
     directory = find_use_case(use_case)
     use = load_usecase(directory)
     if not model:

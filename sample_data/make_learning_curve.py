@@ -1,0 +1,48 @@
+"""Three real points of the inspection's learning curve -> learning_curve.csv, which notebook 04 shows.
+
+    python sample_data/make_learning_curve.py          about 10 minutes on two cores
+
+The tiny model is fine-tuned with poc.yaml's own settings on a third of the training lots, on two thirds and on all of them (whole lots, as a company would
+collect them), and measured on all held-out rows without the note. The last row is one seed, like a run; its interval is the bootstrap's.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from kit.evaluation import evaluate, predict  # noqa: E402
+from kit.models import load  # noqa: E402
+from kit.show import progress  # noqa: E402
+from kit.training import finetune  # noqa: E402
+from poc.pipeline import settings_of  # noqa: E402
+from poc.usecase import load_samples, load_usecase  # noqa: E402
+
+SHARES = (1 / 3, 2 / 3, 1.0)
+
+
+def point(directory: Path, share: float) -> dict:
+    """labels, lots, value, low, high of the model tuned on this share of the training lots."""
+    use = load_usecase(directory)
+    split = load_samples(directory, use, verify=False).by_split
+    lots = sorted({sample.group for sample in split["train"]})
+    lots = lots[: max(1, round(share * len(lots)))]
+    train = [sample for sample in split["train"] if sample.group in lots and sample.answer]
+    held = [sample.without("text") for sample in split["test"] if sample.answer]
+    with tempfile.TemporaryDirectory() as work:
+        tuned = finetune(load("tiny_omni"), train, [s for s in split["validation"] if s.answer], settings_of(use, None), Path(work))
+        found = evaluate(predict(tuned.loaded, held), list(use.options))["macro_recall"]
+    return {"labels": len(train), "lots": len(lots)} | {name: round(value, 4) for name, value in found.items()} | {"updates": tuned.applied_updates}
+
+
+def main() -> None:
+    rows = [point(HERE / "company" / "inspection", share) for share in progress(SHARES, desc="share of the training lots")]
+    pd.DataFrame(rows).to_csv(HERE / "learning_curve.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
