@@ -70,7 +70,7 @@ def vision_config() -> dict:
 
 
 def audio_config() -> dict:
-    """Returns the audio encoder's configuration: 4 layers of 128 that see chunks of two seconds."""
+    """Returns the audio encoder's configuration: 4 layers of 128 that see chunks of four seconds."""
     return dict(
         num_mel_bins=MEL_BINS,
         encoder_layers=4,
@@ -78,7 +78,7 @@ def audio_config() -> dict:
         encoder_ffn_dim=512,
         d_model=128,
         max_source_positions=100,
-        n_window=50,
+        n_window=100,  # a chunk is 2 * 100 frames = 4 s: a memo or a phrase is not cut in the middle of a word
         output_dim=WIDTH,
     )
 
