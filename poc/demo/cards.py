@@ -1,0 +1,173 @@
+"""What the page says in words and bars: the head with the verdict, the question, both answers, the run's facts. Plain functions that return HTML."""
+
+from kit.data import Sample
+from poc.demo import words as w
+from poc.demo.answer import Answer
+from poc.demo.exhibit import Exhibit
+from poc.demo.words import safe
+from poc.words import ARMS, KPIS, VERDICTS, Text, both
+
+FIGURES = both(
+    "{kpi} on {n:,} held-out samples: base model {base}, tuned model {tuned}.",
+    "評価用サンプル {n:,} 件での{kpi}：ベースモデル {base}、微調整後のモデル {tuned}。",
+)
+COST = both(
+    "Cost of errors per 1,000: tuned model {tuned}; {other}: {cost}.",
+    "1,000 件あたりの誤りの費用：微調整後のモデル {tuned}、{other} {cost}。",
+)
+FACTS = {
+    "model": both("Model", "モデル"),
+    "parameters": both("Parameters", "パラメーター数"),
+    "licence": both("Licence", "ライセンス"),
+    "adapter": both("Adapter", "アダプター"),
+    "data": both("Held-out samples", "評価用サンプル"),
+    "checks": both("Run checks", "実行チェック"),
+    "created": both("Run made", "実行日時"),
+    "device": both("Made on", "実行環境"),
+}
+ADAPTER = both("LoRA on {parts}, rank {rank}, {updates:,} updates", "LoRA（{parts}）、ランク {rank}、更新 {updates:,} 回")
+CHECKS = both("{green} green, {red} red, {na} not applicable", "緑 {green}、赤 {red}、該当なし {na}")
+
+
+def head(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
+    """Title, what a person must know before reading on, and the verdict."""
+    title = exhibit.record["title"][language]
+    return f'<p class="kicker">{w.KICKER[language]}</p><h1>{safe(title)}</h1>{banners(exhibit, language, recorded, reason)}{verdict(exhibit.record, language)}'
+
+
+def banners(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
+    """Rehearsal in red; recorded answers and missing files in amber."""
+    shown = ""
+    if exhibit.record["rehearsal"]:
+        follow = exhibit.record["verdict"].get("next", {}).get(language, "")
+        shown += _banner("rehearsal", w.REHEARSAL[language], f"{w.REHEARSAL_MEANS[language]} {follow}")
+    if recorded:
+        because = f"{w.REASON[language]} {reason}" if reason else ""
+        shown += _banner("recorded", w.RECORDED[language], f"{w.RECORDED_MEANS[language]} {because}")
+    elif exhibit.lacks_files:
+        shown += _banner("recorded", w.RECORDED[language], w.NO_MEDIA[language])
+    return shown
+
+
+def _banner(kind: str, title: str, text: str) -> str:
+    return f'<div class="banner {kind}" id="{kind}-banner" role="note"><strong>{safe(title)}</strong> {safe(text.strip())}</div>'
+
+
+def verdict(record: dict, language: str) -> str:
+    """The verdict with its first reason, the KPI before and after, and the yen."""
+    decided = record["verdict"]
+    reason = next((text[language] for text in decided["reasons"]), "")
+    if record["rehearsal"]:
+        reason = ""  # the banner above says it
+    lines = [line for line in (reason, _figures(record, language)) if line]
+    said = "".join(f"<p>{safe(line)}</p>" for line in lines) + _cost(record, language)
+    badge = f'<span class="badge">{w.VERDICT[language]}<b>{VERDICTS[decided["decision"]][language]}</b></span>'
+    return f'<section class="verdict {decided["decision"]}" id="verdict">{badge}<div>{said}</div></section>'
+
+
+def _figures(record: dict, language: str) -> str:
+    rows, kpi = _rows(record), record["verdict"]["kpi"]
+    if "base" not in rows or "tuned" not in rows:
+        return ""
+    measured = {arm: "{value:.0%} [{low:.0%}, {high:.0%}]".format(**rows[arm][kpi]) for arm in ("base", "tuned")}
+    name = KPIS[kpi][language]
+    return FIGURES[language].format(kpi=name[:1].upper() + name[1:], n=rows["tuned"]["n"], **measured)
+
+
+def _cost(record: dict, language: str) -> str:
+    rows, best = _rows(record), record["verdict"].get("best_baseline", "")
+    if not rows.get("tuned", {}).get("cost_per_1000") or not rows.get(best, {}).get("cost_per_1000"):
+        return ""
+    tuned, cost = (_money(rows[arm]["cost_per_1000"], record["currency"], language) for arm in ("tuned", best))
+    other = ARMS[best][language]
+    chip = f' <span class="chip example">{w.EXAMPLE_FIGURES[language]}</span>' if record["costs_are_examples"] else ""
+    return f'<p class="cost">{safe(COST[language].format(tuned=tuned, other=other, cost=cost))}{chip}</p>'
+
+
+def _money(cost: dict, currency: str, language: str) -> str:
+    unit = {"JPY": both("yen", "円")}.get(currency, both(currency, currency))[language]
+    return f"{cost['value']:,.0f} {unit} [{cost['low']:,.0f}, {cost['high']:,.0f}]"
+
+
+def _rows(record: dict) -> dict[str, dict]:
+    return {row["arm"]: row for row in record["results"] if row["condition"] == "as_is"}
+
+
+def heading(text: Text, language: str) -> str:
+    return f"<h2>{text[language]}</h2>"
+
+
+def hint(text: Text, language: str) -> str:
+    return f'<p class="hint">{text[language]}</p>'
+
+
+def question(sample: Sample | None, language: str) -> str:
+    """The question with its options, in the words that the model reads."""
+    if sample is None:
+        return ""
+    options = "".join(f"<li>{safe(option)}</li>" for option in sample.options)
+    return (
+        f'<div class="question"><span class="label">{w.QUESTION[language]}</span><p id="question">{safe(sample.question)}</p>'
+        f'<ul class="options" aria-label="{w.OPTIONS[language]}">{options}</ul></div>'
+    )
+
+
+def message(text: Text, language: str, kind: str = "quiet") -> str:
+    """One sentence where the answer will be: a hint, "please wait", or why there is none."""
+    role = "alert" if kind == "refused" else "status"
+    return f'<p class="message {kind}" id="message" role="{role}">{safe(text[language])}</p>'
+
+
+def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str) -> str:
+    """Both answers side by side, the truth above them."""
+    if sample.answer:
+        truth = f'<p class="truth" id="truth"><span class="label">{w.TRUTH[language]}</span><b>{safe(sample.answer)}</b></p>'
+    else:
+        truth = f'<p class="truth none" id="truth">{w.NO_TRUTH[language]}</p>'
+    cards = "".join(_card(arm, answer, sample, language) for arm in ("base", "tuned"))
+    took = w.FROM_RECORD[language] if answer.recorded else w.BOTH_ANSWERED[language].format(seconds=answer.seconds)
+    made = f"{exhibit.record['model']['name']} + {exhibit.adapter_name}"
+    foot = f'<p class="foot"><span id="seconds">{took}</span> <span id="model-name">{safe(made)}</span></p><p class="foot">{w.CAUTION[language]}</p>'
+    return f'<div class="result" id="result" role="status">{truth}<div class="pair">{cards}</div>{foot}</div>'
+
+
+def _card(arm: str, answer: Answer, sample: Sample, language: str) -> str:
+    said, shares = answer.said(arm), getattr(answer, arm)
+    mark = ""
+    if sample.answer:
+        right = said == sample.answer
+        sign, name, kind = ("✓", w.RIGHT, "right") if right else ("✗", w.WRONG, "wrong")
+        mark = f'<span class="chip {kind}"><span aria-hidden="true">{sign}</span> {name[language]}</span>'
+    bars = "".join(_bar(option, share, option == said) for option, share in shares.items())
+    return (
+        f'<article class="card {arm}" id="{arm}-answer"><h3>{ARMS[arm][language]}</h3>'
+        f'<p class="said"><b>{safe(said)}</b>{mark}</p><ul class="bars">{bars}</ul></article>'
+    )
+
+
+def _bar(option: str, share: float, said: bool) -> str:
+    percent = f"{share:.0%}" if share >= 0.005 else "<1%" if share > 0 else "0%"
+    return (
+        f'<li class="{"said" if said else ""}"><span class="name">{safe(option)}</span><span class="track" aria-hidden="true">'
+        f'<span style="width:{share:.1%}"></span></span><span class="share">{safe(percent)}</span></li>'
+    )
+
+
+def about(exhibit: Exhibit, language: str) -> str:
+    """The facts behind the page, folded away."""
+    record, checks = exhibit.record, exhibit.checks
+    model, training, machine = record["model"], record["training"], record["machine"]
+    counts = {status: sum(check["status"] == status for check in checks) for status in ("green", "red", "na")}
+    facts = {
+        "model": model["name"] + (" (4-bit)" if model.get("four_bit") else ""),
+        "parameters": f"{model['parameters'] / 1e6:,.1f} M",
+        "licence": str(model.get("license", "")),
+        "adapter": f"{exhibit.adapter_name}: "
+        + ADAPTER[language].format(parts=", ".join(training["lora"]), rank=training["rank"], updates=training["applied_updates"]),
+        "data": f"{len(exhibit.samples):,}",
+        "checks": CHECKS[language].format(**counts) if checks else "",
+        "created": record["created"].replace("T", " "),
+        "device": machine["cpu"] if machine["device"] == "cpu" else machine["device"],
+    }
+    rows = "".join(f"<dt>{FACTS[name][language]}</dt><dd>{safe(value)}</dd>" for name, value in facts.items() if value)
+    return f'<details class="about"><summary>{w.ABOUT[language]}</summary><dl>{rows}</dl></details>'

@@ -1,0 +1,107 @@
+"""A finished run as the demo shows it: its record, its held-out samples, and where their files are."""
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from kit.data import MEDIA, Sample
+from poc import runs
+
+COMPANY = Path(__file__).parents[2] / "sample_data" / "company"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What the page needs to know about a run.
+
+    Attributes:
+        run: the run's folder.
+        record: run.json.
+        checks: checks.json.
+        predictions: predictions.csv.
+        samples: held-out samples by id, in a mixed, always equal order (a sorted list would show the classes in blocks).
+        media: the folder that the samples' files lie in; None when it is not on this machine.
+    """
+
+    run: Path
+    record: dict
+    checks: list[dict]
+    predictions: pd.DataFrame
+    samples: dict[str, Sample]
+    media: Path | None
+
+    @property
+    def questions(self) -> dict[str, tuple[str, ...]]:
+        """Every question of the held-out samples, with its options."""
+        found = {sample.question: sample.options for sample in self.samples.values()}
+        return found or {self.record["question"]: tuple(self.record["options"])}
+
+    def shown_id(self, sample: Sample) -> str:
+        """The sample's id, or its number where the id would give the answer away (class folders do that)."""
+        told = any(option and option.lower() in sample.id.lower() for option in sample.options)
+        return f"No. {list(self.samples).index(sample.id) + 1}" if told else sample.id
+
+    @property
+    def adapter_name(self) -> str:
+        """Where the adapter lies, without this machine's folders."""
+        return f"{self.run.resolve().name}/adapter"
+
+    @property
+    def lacks_files(self) -> bool:
+        """Samples have files, and none of them was found."""
+        return self.media is None and any(getattr(sample, kind) for sample in self.samples.values() for kind in MEDIA)
+
+    def complete(self, sample: Sample) -> bool:
+        """Whether every file of the sample is here."""
+        return all(path.is_file() for kind in MEDIA for path in getattr(sample, kind))
+
+
+def open_exhibit(run: Path, media: Path | None = None) -> Exhibit:
+    """Reads a finished run.
+
+    Args:
+        run: the run's folder.
+        media: the use case's folder; None looks for it beside the run, in the sample company and in the working directory.
+
+    Raises:
+        KitError: the folder is no finished run.
+    """
+    run = Path(run)
+    record, predictions = runs.read(run), runs.read_predictions(run)
+    checks = json.loads((run / "checks.json").read_text(encoding="utf-8")) if (run / "checks.json").is_file() else []
+    rows = _held_out(predictions)
+    media = media or find_media(run, record, rows)
+    samples = [_sample(row, record, media or run / "media") for row in rows.to_dict("records")]
+    random.Random(0).shuffle(samples)
+    return Exhibit(run, record, checks, predictions, {sample.id: sample for sample in samples}, media)
+
+
+def _held_out(predictions: pd.DataFrame) -> pd.DataFrame:
+    rows = predictions[(predictions["split"] == "test") & (predictions["condition"] == "as_is")]
+    return rows[rows["arm"] == ("tuned" if (rows["arm"] == "tuned").any() else "base")]
+
+
+def _sample(row: dict, record: dict, root: Path) -> Sample:
+    files = {kind: tuple(_below(root, name) for name in row[kind].split("|") if name) for kind in MEDIA}
+    return Sample(
+        row["id"], row["question"], tuple(row["probabilities"]), row["answer"], **files, text=row["text"],
+        decided_by=tuple(record["decided_by"]), group=row["group"], split="test",
+    )  # fmt: skip
+
+
+def _below(root: Path, name: str) -> Path:
+    """The file below `root`; a run that somebody sent must not make the page show other files of this machine."""
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("..", "/", ".")]
+    return root.joinpath(*parts)
+
+
+def find_media(run: Path, record: dict, rows: pd.DataFrame) -> Path | None:
+    """The first likely folder that holds the first named file; a run folder does not say where on a disk its use case was."""
+    name = record["data"]["folder"]
+    named = next((row[kind].split("|")[0] for row in rows.to_dict("records") for kind in MEDIA if row[kind]), "")
+    above = [*run.resolve().parents[:4], Path.cwd()]
+    likely = [run / "media", *(folder / name for folder in above), COMPANY / name, *above]
+    return next((folder for folder in likely if named and _below(folder, named).is_file()), None)

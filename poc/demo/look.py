@@ -1,0 +1,121 @@
+"""The demo's look: a calm, light, printable page from the fonts that the reader's system has. Nothing is fetched from anywhere."""
+
+import gradio as gr
+
+# Latin first, then what Windows, macOS, Linux and phones have for Japanese
+FONTS = ("system-ui", "-apple-system", "Segoe UI", "Hiragino Sans", "Yu Gothic UI", "Meiryo", "Noto Sans CJK JP", "Noto Sans JP", "IPAGothic", "sans-serif")
+MONO = ("ui-monospace", "Consolas", "Menlo", "Noto Sans Mono", "monospace")
+
+INK, QUIET, LINE, PAPER, CARD = "#1c2b33", "#52626b", "#d9e0e0", "#f6f7f4", "#ffffff"
+TEAL, TEAL_DARK, TEAL_SOFT = "#0f6b66", "#0a4f4b", "#e3f0ee"
+
+
+def theme() -> gr.themes.Base:
+    """Light in every setting: the dark variants are the light ones, so that a page looks and prints the same everywhere."""
+    made = gr.themes.Base(primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=MONO, radius_size="md", text_size="md").set(
+        body_background_fill=PAPER,
+        body_text_color=INK,
+        body_text_color_subdued=QUIET,
+        background_fill_primary=CARD,
+        background_fill_secondary=PAPER,
+        block_background_fill=CARD,
+        block_border_color=LINE,
+        block_border_width="1px",
+        block_shadow="none",
+        block_title_text_color=INK,
+        block_label_text_color=QUIET,
+        border_color_primary=LINE,
+        input_background_fill=CARD,
+        input_border_color="#8b9aa1",
+        input_placeholder_color=QUIET,
+        button_primary_background_fill=TEAL,
+        button_primary_background_fill_hover=TEAL_DARK,
+        button_primary_text_color="#ffffff",
+        button_secondary_background_fill=CARD,
+        button_secondary_background_fill_hover=TEAL_SOFT,
+        button_secondary_border_color="#8b9aa1",
+        button_secondary_text_color=INK,
+        color_accent_soft=TEAL_SOFT,
+        checkbox_label_background_fill=CARD,
+    )
+    same = {name: getattr(made, name.removesuffix("_dark")) for name in vars(made) if name.endswith("_dark")}
+    return made.set(**{name: value for name, value in same.items() if value is not None})
+
+
+CSS = f"""
+.gradio-container {{ max-width: 1180px !important; margin: 0 auto !important; padding: 20px 20px 48px !important; color: {INK}; }}
+.gradio-container .html-container {{ padding: 0 !important; }}
+.gradio-container h1 {{ font-size: 1.9rem; line-height: 1.25; font-weight: 650; margin: 2px 0 16px; letter-spacing: -.01em; text-wrap: balance; }}
+.gradio-container h2 {{ font-size: 1.15rem; font-weight: 650; margin: 0; }}
+.gradio-container h3 {{ font-size: .95rem; font-weight: 600; margin: 0; color: {QUIET}; }}
+.kicker {{ color: {TEAL}; font-weight: 600; font-size: .875rem; margin: 0; }}
+.label {{ display: block; color: {QUIET}; font-size: .8125rem; }}
+.hint {{ color: {QUIET}; font-size: .9rem; margin: 2px 0 4px; }}
+#language {{ border: 0; background: transparent; padding: 0; min-width: 0; width: fit-content; margin-left: auto; flex-grow: 0; }}
+
+.banner {{ padding: 12px 16px; border-radius: 8px; margin: 0 0 12px; line-height: 1.55; }}
+.banner.rehearsal {{ background: #a4161a; color: #fff; }}
+.banner.recorded {{ background: #fdf3d8; color: #4f3b00; border: 1px solid #e3c878; }}
+.banner strong {{ margin-right: .4em; color: inherit; }}
+
+.verdict {{ display: flex; gap: 20px; align-items: flex-start; background: {CARD}; border: 1px solid {LINE}; border-left: 6px solid #77868e; border-radius: 8px; padding: 16px 20px; }}
+.verdict.go {{ border-left-color: #1a7446; }} .verdict.stop {{ border-left-color: #a4161a; }} .verdict.grey {{ border-left-color: #a66a00; }}
+.verdict p {{ margin: 0 0 6px; line-height: 1.55; }} .verdict p:last-child {{ margin: 0; }}
+.verdict .badge {{ flex: none; min-width: 7.5em; color: {QUIET}; font-size: .8125rem; }}
+.verdict .badge b {{ display: block; font-size: 1.5rem; line-height: 1.2; color: {INK}; }}
+.verdict.go .badge b {{ color: #1a7446; }} .verdict.stop .badge b {{ color: #a4161a; }} .verdict.grey .badge b {{ color: #8a5800; }}
+
+.chip {{ display: inline-block; padding: 1px 9px; border-radius: 999px; font-size: .8125rem; font-weight: 600; white-space: nowrap; }}
+.chip.example {{ background: #fdf3d8; color: #4f3b00; border: 1px solid #e3c878; }}
+.chip.right {{ background: #e0f2e7; color: #14572f; }} .chip.wrong {{ background: #fbe4e4; color: #8c1216; }}
+
+#samples .grid-container {{ gap: 8px; }}
+#samples .caption-label {{ background: rgba(255,255,255,.92); color: {INK}; font-size: .75rem; border-radius: 4px; }}
+#samples .thumbnail-item.selected, #samples .thumbnail-item:focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 1px; }}
+
+.evidence {{ background: {CARD}; border: 1px solid {LINE}; border-radius: 8px; padding: 12px; }}
+.evidence .photo {{ display: block; width: auto; height: auto; max-width: 100%; min-width: min(100%, 240px); max-height: 340px; margin: 0 auto; border-radius: 4px; object-fit: contain; }}
+.evidence video {{ display: block; width: 100%; max-height: 340px; background: #000; border-radius: 4px; }}
+.evidence .wave {{ display: block; width: 100%; height: 90px; border-radius: 4px; margin-top: 8px; }}
+.evidence audio {{ display: block; width: 100%; margin-top: 8px; }}
+.evidence blockquote {{ margin: 10px 0 0; padding: 8px 12px; border-left: 3px solid #8b9aa1; background: {PAPER}; white-space: pre-wrap; color: {INK}; }}
+.evidence .missing {{ color: {QUIET}; margin: 4px; }}
+
+.question p {{ font-size: 1.15rem; font-weight: 600; margin: 0 0 6px; text-wrap: balance; }}
+.options {{ list-style: none; display: flex; flex-wrap: wrap; gap: 6px; padding: 0; margin: 0; }}
+.options li {{ border: 1px solid {LINE}; border-radius: 999px; padding: 1px 10px; margin: 0; font-size: .875rem; background: {CARD}; color: {QUIET}; }}
+
+.message {{ margin: 0; padding: 14px 16px; border-radius: 8px; line-height: 1.55; }}
+.message.quiet {{ color: {QUIET}; border: 1px dashed #b7c2c6; }}
+.message.busy {{ background: {TEAL_SOFT}; color: {TEAL_DARK}; }}
+.message.refused {{ background: #fbe4e4; color: #7a1014; }}
+
+.truth {{ margin: 0 0 12px; }} .truth b {{ font-size: 1.15rem; }} .truth.none {{ color: {QUIET}; }}
+.pair {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 12px; }}
+.card {{ background: {CARD}; border: 1px solid {LINE}; border-radius: 8px; padding: 14px 16px; }}
+.card.tuned {{ border-color: {TEAL}; box-shadow: inset 0 3px 0 {TEAL}; }}
+.card.base {{ box-shadow: inset 0 3px 0 #8b9aa1; }}
+.card p.said {{ display: flex; align-items: center; flex-wrap: wrap; gap: 4px 10px; margin: 2px 0 12px; }}
+.card p.said b {{ font-size: 1.45rem; line-height: 1.3; overflow-wrap: anywhere; }}
+.bars {{ list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: minmax(4.5em, max-content) 1fr auto; gap: 6px 10px; align-items: center; }}
+.bars li {{ display: contents; font-size: .9rem; }}
+.bars .name, .bars .share {{ color: {QUIET}; overflow-wrap: anywhere; }} .bars .share {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.bars .said .name, .bars .said .share {{ color: {INK}; font-weight: 650; }}
+.track {{ background: #e9edec; border-radius: 3px; height: 12px; overflow: hidden; }}
+.track span {{ display: block; height: 100%; background: #b3bfc4; border-radius: 3px; }}
+.base .said .track span {{ background: #66767e; }} .tuned .said .track span {{ background: {TEAL}; }}
+.foot {{ color: {QUIET}; font-size: .85rem; margin: 10px 0 0; line-height: 1.5; }} .foot #model-name {{ margin-left: .6em; }}
+
+.about {{ color: {QUIET}; font-size: .9rem; }} .about summary {{ cursor: pointer; width: fit-content; }}
+.about dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 10px 0 0; }} .about dd {{ margin: 0; color: {INK}; overflow-wrap: anywhere; }}
+:is(button, summary, input, textarea, audio, video):focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 2px; }}
+
+@media (max-width: 640px) {{
+  .gradio-container {{ padding: 14px 12px 40px !important; }}
+  .gradio-container h1 {{ font-size: 1.45rem; }}
+  .verdict {{ flex-direction: column; gap: 8px; padding: 14px 16px; }}
+  .about dl {{ grid-template-columns: 1fr; gap: 0; }} .about dd {{ margin-bottom: 8px; }}
+}}
+@media (prefers-reduced-motion: reduce) {{ * {{ transition: none !important; animation: none !important; }} }}
+@media print {{ button, .tabs, #language {{ display: none !important; }} }}
+"""

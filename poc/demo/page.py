@@ -1,0 +1,157 @@
+"""The page: components, their texts in both languages, and which event calls which method of the Desk."""
+
+from functools import partial
+
+import gradio as gr
+
+from poc.demo import cards, evidence
+from poc.demo import words as w
+from poc.demo.visit import Desk, View
+
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # only /answer is an interface; the page says itself what it is doing
+SET_LANGUAGE = "(language) => { document.documentElement.lang = language; }"
+COLUMNS = 4
+
+
+class Page:
+    """The components of one page, so that a change of language can speak to all of them."""
+
+    def __init__(self, desk: Desk, language: str):
+        self.desk, self.start = desk, language
+        view = desk.first_view()
+        self.view = gr.State(view)
+        self.language = gr.Radio(
+            [(name, code) for code, name in w.LANGUAGES.items()], value=language, label=w.LANGUAGE[language], show_label=False, container=False, elem_id="language"
+        )
+        self.head = gr.HTML(elem_id="head")
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=320):
+                self._left(view)
+            with gr.Column(min_width=320):
+                self._right()
+        self.about = gr.HTML(elem_id="about")
+        self._speak(view)
+        self._wire()
+
+    def _left(self, view: View) -> None:
+        self.step_evidence = gr.HTML()
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("", id="held", elem_id="tab-held") as self.tab_held:
+                self.held_hint = gr.HTML()
+                self.gallery = gr.Gallery(
+                    self._pictures(view), columns=COLUMNS, height="auto", object_fit="cover", allow_preview=False, interactive=False,
+                    show_label=False, container=False, buttons=[], selected_index=0, elem_id="samples", label=w.SAMPLE[self.start],
+                )  # fmt: skip
+                self.others = gr.Button(size="sm", elem_id="others")
+                samples = self.desk.exhibit.samples.values()
+                choices = [(self.desk.exhibit.shown_id(sample), sample.id) for sample in samples]
+                self.sample = gr.Dropdown(sorted(choices), value=view.held or None, elem_id="sample")
+            with gr.Tab("", id="own", elem_id="tab-own") as self.tab_own:
+                self.own_hint = gr.HTML()
+                with gr.Row():
+                    self.files = gr.UploadButton("", file_count="multiple", type="filepath", elem_id="upload", scale=3)
+                    self.clear = gr.Button(elem_id="clear", scale=1)
+                self.note = gr.Textbox(lines=2, max_lines=6, elem_id="note")
+                questions = list(self.desk.exhibit.questions)
+                self.own_question = gr.Dropdown(questions, value=view.question or None, visible=len(questions) > 1, elem_id="own-question")
+
+    def _right(self) -> None:
+        self.step_answer = gr.HTML()
+        self.evidence = gr.HTML(elem_id="evidence-panel")
+        self.question = gr.HTML(elem_id="question-panel")
+        self.ask = gr.Button(variant="primary", size="lg", elem_id="ask")
+        self.outcome = gr.HTML(elem_id="outcome")
+
+    def _pictures(self, view: View) -> list:
+        return [(evidence.small_picture(sample), self.desk.exhibit.shown_id(sample)) for sample in self.desk.offered(view)]
+
+    def texts(self, view: View, language: str) -> dict:
+        """component -> the property that speaks, in `language`: every word of the page."""
+        say, desk = (lambda text: text[language]), self.desk
+        return {
+            self.language: {"label": say(w.LANGUAGE)},
+            self.head: {"value": cards.head(desk.exhibit, language, desk.source.recorded, desk.reason)},
+            self.step_evidence: {"value": cards.heading(w.STEP_EVIDENCE, language)},
+            self.tab_held: {"label": say(w.HELD_OUT)},
+            self.held_hint: {"value": cards.hint(w.HELD_OUT_MEANS, language)},
+            self.others: {"value": say(w.OTHERS)},
+            self.sample: {"label": say(w.SAMPLE)},
+            self.tab_own: {"label": say(w.OWN)},
+            self.own_hint: {"value": cards.hint(w.OWN_MEANS, language)},
+            self.files: {"label": say(w.ADD_FILES)},
+            self.clear: {"value": say(w.CLEAR)},
+            self.note: {"label": say(w.NOTE), "placeholder": say(w.NOTE_HINT)},
+            self.own_question: {"label": say(w.QUESTION)},
+            self.step_answer: {"value": cards.heading(w.STEP_ANSWER, language)},
+            self.ask: {"value": say(w.ASK)},
+            self.about: {"value": cards.about(desk.exhibit, language)},
+        } | self.shown(view, language)
+
+    def shown(self, view: View, language: str) -> dict:
+        """The parts that change with what is looked at and asked."""
+        return {
+            self.evidence: {"value": self.desk.panel(view, language)},
+            self.question: {"value": self.desk.question(view, language)},
+            self.outcome: {"value": self.desk.outcome(view, language)},
+        }
+
+    def _speak(self, view: View) -> None:
+        for component, properties in self.texts(view, self.start).items():
+            for name, value in properties.items():
+                setattr(component, name, value)
+
+    def _wire(self) -> None:
+        parts = [self.view, self.evidence, self.question, self.outcome]
+        asking = self.ask.click(self._ask, [self.view, self.note, self.language], [self.view, self.outcome], trigger_mode="once", **PRIVATE)
+        # the language may have changed while the models were busy
+        asking.success(self._after, [self.view, self.language], [self.evidence, self.outcome], **PRIVATE)
+        again = {"cancels": [asking], **PRIVATE}
+        self.gallery.select(self._select, [self.view, self.language], [*parts, self.sample], **again)
+        self.sample.input(self._pick, [self.view, self.sample, self.language], parts, **again)
+        self.others.click(self._turn, [self.view, self.language], [*parts, self.gallery, self.sample], **again)
+        self.tab_held.select(partial(self._side, False), [self.view, self.language], parts, **again)
+        self.tab_own.select(partial(self._side, True), [self.view, self.language], parts, **again)
+        self.files.upload(self._upload, [self.view, self.files, self.language], parts, **again)
+        self.clear.click(self._clear, [self.view, self.language], [*parts, self.note], **again)
+        self.own_question.input(self._own_question, [self.view, self.own_question, self.language], parts, **again)
+        spoken = list(self.texts(self.desk.first_view(), self.start))
+        self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
+        self.language.change(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
+
+    # what the events call; each returns what its list of outputs asks for
+
+    def _parts(self, view: View, language: str) -> list:
+        return [view, *(change["value"] for change in self.shown(view, language).values())]
+
+    def _ask(self, view: View, note: str, language: str):
+        yield from self.desk.ask(view, note, language)
+
+    def _after(self, view: View, language: str):
+        panel = self.desk.panel(view, language) if view.own else gr.update()  # own evidence has its note now; a player goes on playing
+        return panel, self.desk.outcome(view, language)
+
+    def _select(self, view: View, language: str, event: gr.SelectData):
+        chosen = self.desk.offered(view)[event.index].id
+        return [*self._parts(self.desk.pick(view, chosen), language), chosen]
+
+    def _pick(self, view: View, chosen: str, language: str):
+        return self._parts(self.desk.pick(view, chosen), language)
+
+    def _turn(self, view: View, language: str):
+        view = self.desk.turn_page(view)
+        return [*self._parts(view, language), gr.Gallery(self._pictures(view), selected_index=0), view.held]
+
+    def _side(self, own: bool, view: View, language: str):
+        return self._parts(view if view.own == own else view.fresh(own=own), language)
+
+    def _upload(self, view: View, files: list[str], language: str):
+        return self._parts(self.desk.add_files(view, files), language)
+
+    def _clear(self, view: View, language: str):
+        return [*self._parts(view.fresh(files=(), own=True), language), ""]
+
+    def _own_question(self, view: View, question: str, language: str):
+        return self._parts(view.fresh(question=question, own=True), language)
+
+    def _translate(self, view: View, language: str):
+        return [gr.update(**properties) for properties in self.texts(view, language).values()]

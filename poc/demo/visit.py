@@ -1,0 +1,150 @@
+"""What happens when a visitor picks, uploads, asks. Plain methods from a View to a View; the page only wires them."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kit.data import Sample
+from kit.errors import KitError
+from poc.demo import cards, evidence
+from poc.demo import words as w
+from poc.demo.answer import Answer, ModelPair, Recordings, answer
+from poc.demo.exhibit import Exhibit
+from poc.demo.uploads import checked, own_sample
+from poc.words import Text
+
+SHOWN = 8  # samples offered at once
+
+
+@dataclass(frozen=True)
+class View:
+    """What one visitor has before them; every visitor has their own.
+
+    Attributes:
+        own: they look at their own evidence, not at a held-out sample.
+        held: id of the chosen held-out sample.
+        page: which eight samples are offered.
+        files: their own files, as (modality, path).
+        question: the question they ask about their own evidence.
+        asked, answer: what was asked last and what came back; None before.
+        refusal: why there is no answer.
+    """
+
+    own: bool = False
+    held: str = ""
+    page: int = 0
+    files: tuple[tuple[str, str], ...] = ()
+    question: str = ""
+    asked: Sample | None = None
+    answer: Answer | None = None
+    refusal: Text | None = None
+
+    def fresh(self, **changes) -> "View":
+        """The view with the answer taken away, since it belonged to something else."""
+        return replace(self, **changes, asked=None, answer=None, refusal=None)
+
+
+class Desk:
+    """A finished run and its models, ready to be asked.
+
+    Args:
+        exhibit: the run.
+        source: its models or its recordings.
+        reason: why only recordings are there; "" otherwise.
+    """
+
+    def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, reason: str = ""):
+        self.exhibit, self.source, self.reason = exhibit, source, reason
+        self.recordings = Recordings(exhibit.predictions)
+
+    def first_view(self) -> View:
+        return View(held=next(iter(self.exhibit.samples), ""), question=next(iter(self.exhibit.questions), ""))
+
+    def offered(self, view: View) -> list[Sample]:
+        """The samples of the view's page; the pages go round."""
+        samples = list(self.exhibit.samples.values())
+        start = view.page * SHOWN % max(len(samples), 1)
+        return samples[start : start + SHOWN]
+
+    def turn_page(self, view: View) -> View:
+        page = (view.page + 1) % max(1, -(-len(self.exhibit.samples) // SHOWN))
+        turned = view.fresh(page=page, own=False)
+        return replace(turned, held=self.offered(turned)[0].id if self.offered(turned) else "")
+
+    def pick(self, view: View, sample_id: str) -> View:
+        return view.fresh(held=sample_id, own=False)
+
+    def add_files(self, view: View, files: list[str] | None) -> View:
+        """The view with the files that can be used; a newer one of a kind takes the older one's place."""
+        kept, refusal = dict(view.files), None
+        for file in files or []:
+            try:
+                kept[checked(Path(file))] = str(file)
+            except w.Refusal as no:
+                refusal = no.text
+        return replace(view.fresh(files=tuple(kept.items()), own=True), refusal=refusal)
+
+    def ask(self, view: View, note: str, language: str) -> Iterator[tuple[View, str]]:
+        """First what to wait for, then the view with the answer or the refusal."""
+        busy = w.WAITING if self.source.lock.locked() else w.THINKING
+        yield view, cards.message(busy, language, "busy")
+        done = self.answered(view, note)
+        yield done, self.outcome(done, language)
+
+    def answered(self, view: View, note: str) -> View:
+        """The view with the answer, or with one sentence that says why there is none."""
+        try:
+            sample = self._own(view, note) if view.own else self.exhibit.samples.get(view.held)
+            if sample is None:
+                return replace(view.fresh(), refusal=w.NOTHING_CHOSEN)
+            return replace(view.fresh(), asked=sample, answer=self.answer(sample))
+        except w.Refusal as no:
+            return replace(view.fresh(), refusal=no.text)
+        except (KitError, OSError, ValueError, RuntimeError):
+            logging.getLogger(__name__).exception("no answer")  # for the person at the terminal; a visitor gets the sentence
+            return replace(view.fresh(), refusal=w.FAILED)
+
+    def answer(self, sample: Sample) -> Answer:
+        """The models' answer; the recorded one of a held-out sample whose files are not here."""
+        known = self.exhibit.samples.get(sample.id) is sample
+        return answer(self.recordings if known and not self.exhibit.complete(sample) else self.source, sample)
+
+    @property
+    def senses(self) -> tuple[str, ...] | None:
+        """The modalities that the model takes in; None where no model is loaded."""
+        return self.source.loaded.checkpoint.modalities if isinstance(self.source, ModelPair) else None
+
+    def _own(self, view: View, note: str) -> Sample:
+        files = [file for _, file in view.files]
+        options = self.exhibit.questions[view.question]
+        return own_sample(files, note or "", view.question, options, tuple(self.exhibit.record["decided_by"]), self.senses)
+
+    def looked_at(self, view: View) -> Sample | None:
+        """The sample whose evidence is shown."""
+        if not view.own:
+            return self.exhibit.samples.get(view.held)
+        if view.asked:
+            return view.asked
+        media = {kind: (Path(file),) for kind, file in view.files}
+        return Sample(w.OWN_NAME["en"], view.question, self.exhibit.questions[view.question], **media)
+
+    def panel(self, view: View, language: str) -> str:
+        """The evidence and the question."""
+        sample = self.looked_at(view)
+        if sample is None:
+            return cards.message(w.NOTHING_CHOSEN, language)
+        name = w.OWN_NAME[language] if view.own else self.exhibit.shown_id(sample)
+        shown = evidence.panel(sample, name, language) if sample.modalities else cards.message(w.NOTHING_CHOSEN, language)
+        return f'<div class="evidence" id="evidence" data-sample="{"own" if view.own else w.safe(name)}">{shown}</div>'
+
+    def question(self, view: View, language: str) -> str:
+        return cards.question(self.looked_at(view), language)
+
+    def outcome(self, view: View, language: str) -> str:
+        """The answers, the refusal, or the hint to ask."""
+        if view.refusal:
+            return cards.message(view.refusal, language, "refused")
+        if view.answer is None or view.asked is None:
+            return cards.message(w.NOT_ASKED, language)
+        return cards.result(view.answer, view.asked, self.exhibit, language)

@@ -1,0 +1,109 @@
+"""Every text of the demo in both languages, and the one way in which it says no."""
+
+import html
+
+from kit.errors import KitError
+from kit.language import say
+from poc.words import Text, both
+
+LANGUAGES = {"en": "English", "ja": "日本語"}  # each in its own script, whatever the page's language is
+
+KICKER = both("MLLM PoC Kit, demo", "MLLM PoC Kit デモ")
+LANGUAGE = both("Language", "言語")
+VERDICT = both("Verdict", "判定")
+EXAMPLE_FIGURES = both("example figures", "例の数字")
+REHEARSAL = both("Rehearsal", "リハーサル")
+REHEARSAL_MEANS = both(
+    "The tiny model ran on data it is too small for. This page shows that the path works, and nothing about what is possible on this data.",
+    "練習用の小さなモデルでの実行です。手順が動くことは示しますが、このデータで何ができるかは示しません。",
+)
+RECORDED = both("Recorded answers", "記録した答え")
+RECORDED_MEANS = both(
+    "The model or its adapter could not be loaded, so this page shows the answers that were recorded when the run was made. Only held-out samples can be asked.",
+    "モデルまたはアダプターを読み込めないため、実行時に記録した答えを表示します。評価用サンプルだけを試せます。",
+)
+REASON = both("Reason:", "理由：")
+NO_MEDIA = both(
+    "The files of the held-out samples are not on this machine; their recorded answers are shown.",
+    "評価用サンプルのファイルがこの端末にないため、記録した答えを表示します。",
+)
+ABOUT = both("About this run", "この実行について")
+
+STEP_EVIDENCE = both("1. Choose the evidence", "1. 材料を選ぶ")
+STEP_ANSWER = both("2. Ask both models", "2. 両方のモデルに聞く")
+HELD_OUT = both("Held-out samples", "評価用サンプル")
+HELD_OUT_MEANS = both(
+    "Never seen in training. The true answer stays hidden until the models have answered.",
+    "学習に使っていないサンプルです。正解はモデルが答えるまで隠してあります。",
+)
+OWN = both("Your own", "自分の材料")
+OWN_MEANS = both(
+    "One photo, sound or video each, and a note if there is one. Nothing leaves this machine.",
+    "写真、音声、動画を 1 つずつと、あればメモ。データはこの端末の外に出ません。",
+)
+OTHERS = both("Show other samples", "別のサンプルを表示")
+SAMPLE = both("Sample", "サンプル")
+ADD_FILES = both("Add a photo, sound or video", "写真・音声・動画を追加")
+CLEAR = both("Clear", "消去")
+NOTE = both("Note", "メモ")
+NOTE_HINT = both("What somebody wrote down about it (optional)", "書き留めた内容（任意）")
+QUESTION = both("Question", "質問")
+OPTIONS = both("Options", "選択肢")
+ASK = both("Ask", "質問する")
+NOTHING_CHOSEN = both("Choose a held-out sample, or add your own evidence.", "評価用サンプルを選ぶか、自分の材料を追加してください。")
+NOT_ASKED = both("Press Ask. Base model and tuned model answer the same question about the same evidence.",
+                 "「質問する」を押すと、ベースモデルと微調整後のモデルが同じ材料と質問に答えます。")  # fmt: skip
+THINKING = both("The models are answering …", "モデルが答えています…")
+WAITING = both("Someone else's question is being answered. Yours comes next; this takes a few seconds.",
+               "ほかの方の質問に答えています。次にお答えしますので、数秒お待ちください。")  # fmt: skip
+
+FAILED = both("No answer came: something failed on this machine. The terminal that started the demo says what.",
+              "回答できませんでした。この端末で問題が起きています。詳細はデモを起動したターミナルをご覧ください。")  # fmt: skip
+
+RIGHT = both("Right", "正解")
+WRONG = both("Wrong", "不正解")
+TRUTH = both("True answer", "正解")
+NO_TRUTH = both("Nobody has told the true answer of your own evidence, so right or wrong cannot be shown.",
+                "自分の材料には正解がないため、正誤は表示できません。")  # fmt: skip
+BOTH_ANSWERED = both("Both models answered in {seconds:.2f} s.", "両方のモデルの回答時間：{seconds:.2f} 秒")
+FROM_RECORD = both("These answers were recorded when the run was made.", "実行時に記録した答えです。")
+CAUTION = both(
+    "The bars show how the model shares 100 % between the options. They are not a promise: a high bar can be wrong.",
+    "棒はモデルが 100 % を選択肢にどう配分したかを示します。保証ではなく、高い棒でも誤ることがあります。",
+)
+NO_SAMPLE = both("There is no held-out sample {name}.", "評価用サンプル {name} はありません。")
+NO_QUESTION = both("{name} is not a question of this use case; ask one of: {allowed}", "{name} はこのユースケースの質問ではありません。使えるもの：{allowed}")
+
+PICTURE_OF = both("Photo of {name}", "{name} の写真")
+SOUND_OF = both("Sound of {name}", "{name} の音声")
+VIDEO_OF = both("Video of {name}", "{name} の動画")
+FRAMES_OF = both("Frames of the video of {name}", "{name} の動画のコマ")
+MISSING_FILE = both("A file of this sample is not on this machine.", "このサンプルのファイルがこの端末にありません。")
+OWN_NAME = both("your evidence", "自分の材料")
+MODALITIES = {
+    "text": both("note", "メモ"),
+    "image": both("photo", "写真"),
+    "video": both("video", "動画"),
+    "audio": both("sound", "音声"),
+}
+
+
+class Refusal(KitError):
+    """One sentence in both languages, shown on the page instead of an answer."""
+
+    def __init__(self, text: Text):
+        super().__init__(say(text["en"], text["ja"]))
+        self.text = text
+
+
+def safe(text: str) -> str:
+    """Text from outside as HTML, never as markup, nor as a template (Gradio's HTML component knows ${} and {{}})."""
+    return html.escape(str(text), quote=True).replace("{", "&#123;").replace("$", "&#36;")
+
+
+def fill(text: Text, **values) -> Text:
+    """The text with its holes filled; a value may itself be in both languages."""
+    return {
+        language: words.format(**{name: value[language] if isinstance(value, dict) else value for name, value in values.items()})
+        for language, words in text.items()
+    }
