@@ -20,6 +20,7 @@ SINGLE = {
 
 
 def sound(rng, split, language) -> Recording:
+    """Which sound is it."""
     name, wave, facts = _any_sound(rng, split)
     question = ("What is heard?", "何が聞こえますか?")
     wave = noises.heard(rng, split, wave)
@@ -27,6 +28,7 @@ def sound(rng, split, language) -> Recording:
 
 
 def present(rng, split, language) -> Recording:
+    """Is the named sound there."""
     name, wave, facts = _any_sound(rng, split)
     other = str(rng.choice([kind for kind in KINDS if kind != name]))
     asked = name if rng.random() < 0.5 else other
@@ -37,6 +39,7 @@ def present(rng, split, language) -> Recording:
 
 
 def order(rng, split, language) -> Recording:
+    """Which of two sounds comes first, or last."""
     names, parts = [], []
     while len(names) < 2:
         name, wave, _ = _any_sound(rng, split)
@@ -57,6 +60,7 @@ def order(rng, split, language) -> Recording:
 
 
 def count(rng, split, language) -> Recording:
+    """How many strokes, knocks, clicks or beeps."""
     name, count = str(rng.choice(list(COUNTED))), int(rng.integers(1, 5))
     wave = noises.heard(rng, split, COUNTED[name](rng, split, count))
     question = ("How many times does it sound?", "何回鳴りますか?")
@@ -65,6 +69,7 @@ def count(rng, split, language) -> Recording:
 
 
 def tone(rng, split, language) -> Recording:
+    """Pitch, contour or pulse of a tone."""
     pitch, contour = str(rng.choice(CLASSES["pitch"])), str(rng.choice(CLASSES["contour"]))
     pulsing = bool(rng.random() < 0.5) and contour == "steady"
     wave = noises.heard(rng, split, noises.tone(rng, split, pitch, contour, pulsing))
@@ -79,6 +84,7 @@ def tone(rng, split, language) -> Recording:
 
 
 def rhythm(rng, split, language) -> Recording:
+    """A regular or irregular, fast or slow rhythm."""
     regular, fast = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
     wave = noises.heard(rng, split, noises.rhythm(rng, split, regular, fast))
     facts = {"regularity": "regular" if regular else "irregular", "rhythm": "fast" if fast else "slow"}
@@ -101,6 +107,7 @@ def level(rng, split, language) -> Recording:
 
 
 def change(rng, split, language) -> Recording:
+    """Louder or quieter with time."""
     change = str(rng.choice(CLASSES["change"]))
     wave = SINGLE[str(rng.choice(list(SINGLE)))](rng, split)
     ramp = np.geomspace(0.06, 1, wave.size)

@@ -12,6 +12,7 @@ RATE = noises.RATE
 
 
 def word(rng, split, language) -> Recording:
+    """Which word is it: among its own kind half of the time, among all words otherwise."""
     table = spoken.words(language)
     word, read, category = table[rng.integers(len(table))]
     wave = spoken.utter(language, split, "plain", int(rng.integers(spoken.VARIANTS[split]["word"])), read)
@@ -29,6 +30,7 @@ def word(rng, split, language) -> Recording:
 
 
 def other_word(rng, split, language) -> Recording:
+    """Which word is it, among words that no other question asks about."""
     table = spoken.more_words(language)
     index = int(rng.integers(len(table)))
     variant = int(rng.choice(spoken.more_variants(index, split)))
@@ -49,6 +51,7 @@ def other_word(rng, split, language) -> Recording:
 
 
 def phrase(rng, split, language) -> Recording:
+    """Which colour, animal, number ... does a phrase name."""
     written, read, names, wave = _say_phrase(rng, split, language)
     category = str(rng.choice(list(names)))
     plain = category.split()[-1]
@@ -75,6 +78,7 @@ def phrase(rng, split, language) -> Recording:
 
 
 def transcript(rng, split, language) -> Recording:
+    """What does a phrase say, among phrases that differ in one word."""
     written, read, names, wave = _say_phrase(rng, split, language)
     every = spoken.phrase_list(language, split)
     near = [
@@ -99,6 +103,7 @@ def _style(rng, split, language, styles, fact, question):
 
 
 def rate(rng, split, language) -> Recording:
+    """Fast or slow speech."""
     return _style(
         rng,
         split,
@@ -110,6 +115,7 @@ def rate(rng, split, language) -> Recording:
 
 
 def voice(rng, split, language) -> Recording:
+    """A high or a low voice."""
     return _style(
         rng,
         split,
@@ -121,6 +127,7 @@ def voice(rng, split, language) -> Recording:
 
 
 def delivery(rng, split, language) -> Recording:
+    """An agitated or a calm delivery: speed, pitch and liveliness together."""
     question = ("Does the speaker sound agitated or calm?", "話し方は興奮と落ち着きのどちらですか?")
     return _style(rng, split, language, ("agitated", "calm"), "delivery", question)
 
@@ -149,6 +156,7 @@ def melody(rng, split, language) -> Recording:
 
 
 def speakers(rng, split, language) -> Recording:
+    """One speaker or two, heard in two different words."""
     table = spoken.words(language)
     variants = rng.permutation(spoken.VARIANTS[split]["word"])
     first, second = (spoken.speaker(language, split, "plain", int(v)) for v in variants[:2])
@@ -175,6 +183,7 @@ def _alike(a: dict, b: dict) -> bool:
 
 
 def language(rng, split, language) -> Recording:
+    """English or Japanese."""
     _, read, _, wave = _say_phrase(rng, split, language)
     answer = "English" if language == "en" else "Japanese"
     question = ("Which language is spoken?", "何語ですか?")
@@ -183,6 +192,7 @@ def language(rng, split, language) -> Recording:
 
 
 def spoken_word(rng, split, language) -> tuple[np.ndarray, str]:
+    """A word (peak 1) and how it is read."""
     _, read, _ = spoken.words(language)[rng.integers(len(spoken.words(language)))]
     wave = spoken.utter(language, split, "plain", int(rng.integers(spoken.VARIANTS[split]["word"])), read)
     return wave / 0.7, read
