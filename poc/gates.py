@@ -139,9 +139,9 @@ def _baseline(difference: dict | None, best: str, gates, n: int) -> tuple[str, T
     if difference is None:
         return "grey", both("No method without an MLLM was measured to compare with.", "MLLM を使わない方法との比較がありません。")
     name = {language: f"“{text}”" if language == "en" else f"「{text}」" for language, text in ARMS[best].items()}
-    low, high = difference["low"] * 100, difference["high"] * 100
-    en = f"Against the best method without an MLLM, {name['en']}, it is {low:+.1f} to {high:+.1f} points"
-    ja = f"MLLM を使わない最良の方法{name['ja']}との差は {low:+.1f}～{high:+.1f} ポイント"
+    low, high = _points(difference["low"]), _points(difference["high"])
+    en = f"Against the best method without an MLLM, {name['en']}, it is {low} to {high} points"
+    ja = f"MLLM を使わない最良の方法{name['ja']}との差は {low}～{high} ポイント"
     if difference["low"] > 0:
         return "go", both(f"{en}: better{_sure(gates)['en']}.", f"{ja}で、上回っています{_sure(gates)['ja']}。")
     if difference["high"] <= 0:
@@ -157,9 +157,9 @@ def _guard(guard: dict | None, gates) -> tuple[str, Text]:
         return "grey", both("The guard set was not measured, so it is not known what tuning cost in general ability.",
                             "一般能力の見張りを測定していないため、微調整で失われた能力がわかりません。")  # fmt: skip
     allowed = gates.guard_drop
-    low, high = guard["drop"]["low"] * 100, guard["drop"]["high"] * 100
-    en = f"General ability (guard set) lost {low:+.1f} to {high:+.1f} points; {allowed * 100:g} are allowed"
-    ja = f"一般能力の見張りの低下は {low:+.1f}～{high:+.1f} ポイント、許容は {allowed * 100:g} ポイント"
+    low, high = _points(guard["drop"]["low"]), _points(guard["drop"]["high"])
+    en = f"General ability (guard set) lost {low} to {high} points; {allowed * 100:g} are allowed"
+    ja = f"一般能力の見張りの低下は {low}～{high} ポイント、許容は {allowed * 100:g} ポイント"
     if guard["drop"]["high"] < allowed:
         return "go", both(f"{en}: within the limit.", f"{ja}で、範囲内です。")
     if guard["drop"]["low"] >= allowed:
@@ -183,15 +183,26 @@ def rows_to_decide(measured: dict, threshold: float, n: int) -> int | None:
     half, distance = (value - measured["low"], value - threshold) if value > threshold else (measured["high"] - value, threshold - value)
     if distance <= 0 or half / distance > math.sqrt(_TOO_MANY):
         return None
-    return math.ceil(n * (half / distance) ** 2)
+    return math.ceil(n * (half / distance) ** 2 - 1e-6)
 
 
 def _more_rows(measured: dict, threshold: float, n: int) -> Text:
     needed = rows_to_decide(measured, threshold, n)
     if needed is None:
         return both("It is too close for more held-out rows to decide: improve the model or the data.", "評価データを増やしても決まらないほど僅差です。モデルかデータの改善が必要です。")
-    more = max(needed - n, 1)
+    more = _two_digits(max(needed - n, 1))
     return both(f"About {more:,} more held-out rows would decide it.", f"評価データをあと約 {more:,} 件増やせば決まります。")
+
+
+def _two_digits(count: int) -> int:
+    """Rounded up to two significant digits: an estimate should look like one."""
+    step = 10 ** max(len(str(count)) - 2, 0)
+    return -(-count // step) * step
+
+
+def _points(share: float) -> str:
+    """A difference of shares in points, with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _reasons_of_red(red: list) -> list[Text]:

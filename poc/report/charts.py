@@ -24,7 +24,8 @@ def differences(record: dict, metric: str) -> dict:
     found = [c for c in record["comparisons"] if c["metric"] == metric]
     reach = max([0.05] + [max(abs(c["difference"]["low"]), abs(c["difference"]["high"])) for c in found])
     reach = math.ceil(reach * 20) / 20
-    low = -reach if any(c["difference"]["low"] < 0 for c in found) else -0.05
+    low = min([0.0] + [c["difference"]["low"] for c in found])
+    low = -math.ceil(-low * 20) / 20  # 0 when nothing is below it
     place = lambda value: 100 * (value - low) / (reach - low)  # noqa: E731  one line, used five times
     rows = [
         {"name": ARMS[c["b"]], "condition": CONDITIONS[c["condition"]], "left": place(c["difference"]["low"]), "at": place(c["difference"]["value"]),
@@ -33,7 +34,7 @@ def differences(record: dict, metric: str) -> dict:
          "winner": "tuned" if c["difference"]["low"] > 0 else "other" if c["difference"]["high"] < 0 else "open"}
         for c in found
     ]  # fmt: skip
-    return {"rows": rows, "zero": place(0.0), "low": points(low), "high": points(reach)}
+    return {"rows": rows, "zero": place(0.0), "low": points(low) if place(0.0) > 12 else "", "high": points(reach)}
 
 
 def confusion(row: dict) -> dict:

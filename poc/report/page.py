@@ -1,10 +1,13 @@
 """What the report's template needs, prepared from a run's record: the template itself decides nothing."""
 
+import base64
+import hashlib
 import json
 import math
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from poc import runs
 from poc.report import charts, money, pictures
@@ -37,6 +40,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
     kpi = record["gates"]["kpi"]
     rows = {(row["arm"], row["condition"]): row for row in record["results"]}
     tuned, chosen = rows["tuned", "as_is"], frame[(frame["arm"] == "tuned") & (frame["condition"] == "as_is") & (frame["split"] == "test")]
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     cases, place = pictures.shown_cases(frame, record), pictures.company_folder(record, run, folder)
     for case in (*cases["wrong"], *cases["rescued"]):
         case["picture"] = pictures.thumbnail(case, run, place)
@@ -44,6 +48,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "run": record,
         "language": language or record["language"],
         "kpi": {"id": kpi, "name": KPIS[kpi], "meaning": KPI_MEANING[kpi], "threshold": percent(record["gates"]["threshold"], 0)},
+        "script": Markup(script), "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "hero": hero(record, tuned, chosen),
         "forest": charts.forest(record, kpi),
         "threshold": 100 * record["gates"]["threshold"],
@@ -51,10 +56,10 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "table": table(record, kpi),
         "differences": charts.differences(record, kpi),
         "winner": winner(record, kpi),
-        "confusion": charts.confusion(tuned),
+        "confusions": [(row["arm"], charts.confusion(row)) for row in (rows.get(("base", "as_is")), tuned) if row],
         "cases": cases,
         "cost": charts.cost(chosen, record),
-        "money": money.yen_range(record),
+        "money": money.yen_range(record, frame),
         "findings": _json(run / "findings.json"),
         "learning": charts.learning(record["training"]["history"]),
         "signature": signature_state(record),
@@ -74,7 +79,7 @@ def hero(record: dict, tuned: dict, chosen) -> dict:
         "reasons": verdict["reasons"],
         "next": verdict.get("next"),
         "certainty": certainty(record, tuned, int(chosen["group"].nunique())),
-        "decision_run": verdict.get("decision_run", record["gates"].get("signed", False)),
+        "decision_run": verdict.get("decision_run", False) and signature_state(record)["state"] == "signed",
     }
 
 
@@ -82,9 +87,9 @@ def certainty(record: dict, tuned: dict, groups: int) -> Text:
     """One sentence: how sure we are, in words for people who do not read intervals."""
     if record["verdict"]["decision"] == "none" and not record["rehearsal"]:
         return both("How sure are we? Not at all: a check that every run must pass has failed.", "確かさ：この実行の数値は使えません。必須のチェックが通っていません。")
-    kpi, sure = record["gates"]["kpi"], f"{record['gates']['confidence']:.0%}".replace("%", " %")
-    value, low, high = (round(100 * tuned[kpi][key]) for key in ("value", "low", "high"))
-    low, high = min(low, math.floor(100 * tuned[kpi]["low"] + 0.5)), max(high, value)
+    kpi, sure = record["gates"]["kpi"], f"{record['gates']['confidence']:.0%}"
+    # rounded outwards: a range that is said aloud may be too wide, never too narrow
+    value, low, high = round(100 * tuned[kpi]["value"]), math.floor(100 * tuned[kpi]["low"] + 1e-6), math.ceil(100 * tuned[kpi]["high"] - 1e-6)
     where = both(f"Measured on {tuned['n']:,} cases it never saw, from {groups:,} groups.", f"学習に使っていない {tuned['n']:,} 件（{groups:,} グループ）で測定。")
     kind = {
         "macro_recall": both("Of 100 new cases of each kind, the tuned model gets", "新しい事例を種類ごとに 100 件見せると、微調整後のモデルの正解は平均"),

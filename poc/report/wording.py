@@ -18,7 +18,7 @@ def t(en, ja=None) -> Markup:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as a percentage; an en dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}%"
 
 
 def points(value: float) -> str:
