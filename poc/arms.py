@@ -84,7 +84,20 @@ def guard_samples(folder: Path, loaded: Loaded) -> list[Sample]:
     if not folder.is_dir():
         return []
     takes = set(loaded.checkpoint.modalities)
-    return [s for s in read_folder(folder, verify=False).samples if set(s.modalities) <= takes | {"text"}]
+    return [s for s in read_folder(folder, verify=False).samples if s.split != "train" and set(s.modalities) <= takes | {"text"}]
+
+
+def with_replay(train: list[Sample], folder: Path, share: float, seed: int) -> list[Sample]:
+    """The training rows with general samples mixed in until they make up `share` of all: what is not rehearsed is forgotten.
+
+    Only the general folder's train split is replayed; its other samples are the guard set, which nothing may train on.
+    """
+    if not share or not folder.is_dir():
+        return train
+    known = [s for s in read_folder(folder, verify=False).samples if s.split == "train"]
+    wanted = round(len(train) * share / (1 - share))
+    order = np.random.default_rng(seed).permutation(len(known))
+    return [*train, *(known[order[i % len(known)]] for i in range(wanted if known else 0))]
 
 
 def rows(tables: Tables, use) -> list[dict]:

@@ -4,6 +4,8 @@ Not covered yet: free-text answers (closed questions only), several questions in
 """
 
 import contextlib
+import errno
+import hashlib
 import platform
 import time
 from dataclasses import asdict, dataclass, field
@@ -99,6 +101,23 @@ def run(
         KitError: bad input; nothing is written then.
     """
     job = prepare(Path(directory), preset, model, resume, skip_bad, seed, Path(out), tell)
+    try:
+        make(job, resume)
+    except Exception as error:
+        # torch and safetensors wrap the system's own error in types of theirs; its words stay
+        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+            raise KitError(
+                say(
+                    f"the disk is full; free some space and go on with `poc run {directory} --resume` (what was finished is kept)",
+                    f"ディスクがいっぱいです。空きを作ってから `poc run {directory} --resume` で再開してください（済んだ分は残っています）",
+                )
+            ) from error
+        raise
+    return job.run
+
+
+def make(job: Job, resume: bool) -> None:
+    """The stages of a run, in order; what a stage finished is kept, so that resuming does not repeat it."""
     with job.stage(2, "baselines without an MLLM", "MLLM を使わない比較対象"):
         tables = arms.baselines(job.split("train"), job.split("test"), job.run / "work")
     with job.stage(3, "base model on held-out rows", "ベースモデルの評価"):
@@ -106,7 +125,8 @@ def run(
         guard = arms.guard_samples(GUARD, loaded)
         tables |= arms.base(loaded, job.split("train"), job.split("test"), guard, job.use.training.examples_in_context, job.settings.seed, job.run / "work")
     with job.stage(4, "fine-tuning", "微調整"):
-        tuned = finetune(loaded, job.split("train"), job.split("validation"), job.settings, job.run / "work", resume=resume)
+        train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
+        tuned = finetune(loaded, train, job.split("validation"), job.settings, job.run / "work", resume=resume)
     with job.stage(5, "tuned model on held-out rows", "微調整後の評価"):
         tables |= arms.tuned(tuned.loaded, job.split("test"), guard, job.run / "work")
     with job.stage(6, "run checks", "実行チェック"):
@@ -118,7 +138,6 @@ def run(
 
         write(job.run)
         arms.tidy(job.run / "work")
-    return job.run
 
 
 def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, out: Path, tell) -> Job:
@@ -222,6 +241,7 @@ def describe(job: Job, tuned: Tuned, signed: dict) -> dict:
         "model": {
             "name": checkpoint.name,
             "source": checkpoint.source if checkpoint.name != "tiny_omni" else "sample_data/tiny_omni",
+            "hash": weights_hash(resolve(job.source)[1]),
             "parameters": sum(p.numel() for n, p in tuned.loaded.model.named_parameters() if "lora_" not in n),
             "four_bit": job.four_bit,
             "license": checkpoint.licence,
@@ -250,6 +270,17 @@ def describe(job: Job, tuned: Tuned, signed: dict) -> dict:
         "timing": job.timing,
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def weights_hash(source: str) -> str | None:
+    """sha256 over the weights of a checkpoint in a directory; None for a hub id (its revision is the hub's business)."""
+    files = sorted(Path(source).glob("*.safetensors"))
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            while block := content.read(2**24):
+                digest.update(block)
+    return digest.hexdigest() if files else None
 
 
 def machine() -> dict:

@@ -75,13 +75,7 @@ class Training(_Part):
     drop_irrelevant: Share = 0.0  # share of rows shown without the evidence that should not decide them
     micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples at once; None = the whole batch
     max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer samples are named, never cut
-    drop_irrelevant: Share = (
-        0.0  # share of training rows shown without the evidence that should not decide them
-    )
-    micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples per forward; None = the whole batch
-    max_tokens: Annotated[int, Field(ge=1)] | None = (
-        None  # longest prompt + answer; over-budget samples are named, never cut
-    )
+    replay: Share = 0.0  # share of general rows mixed into training, against forgetting
 
 
 class Data(_Part):
