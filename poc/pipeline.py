@@ -18,7 +18,7 @@ import torch
 from kit.data import Folder, Sample
 from kit.errors import KitError
 from kit.language import say
-from kit.models import Loaded, load, resolve
+from kit.models import load, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
 from kit.training.checks import installed_versions

@@ -8,7 +8,16 @@ import torch
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.errors import KitError
-from kit.evaluation import cheap_model, compare, copy_note, cost_matrix, evaluate, majority, option_scores, predict
+from kit.evaluation import (
+    cheap_model,
+    compare,
+    copy_note,
+    cost_matrix,
+    evaluate,
+    majority,
+    option_scores,
+    predict,
+)
 from kit.evaluation.scoring import answer_losses
 
 

@@ -7,7 +7,16 @@ import torch
 
 from kit.data.collator import Collator
 from kit.errors import KitError
-from kit.models import CATALOGUE, PRESETS, add_lora, component_of, component_table, load, lora_targets, resolve
+from kit.models import (
+    CATALOGUE,
+    PRESETS,
+    add_lora,
+    component_of,
+    component_table,
+    load,
+    lora_targets,
+    resolve,
+)
 from kit.models.forward import answer_logits, continue_with, media_tokens, positions, read_prompt
 
 

@@ -47,7 +47,7 @@ print("groups:", folder.group_rule)
 
 # %%
 sample = lesson.split("train")[2]
-pd.Series({name: value for name, value in vars(sample).items() if value}).to_frame("")
+pd.Series({name: value for name, value in vars(sample).items() if value} | {"image": [path.name for path in sample.image]}).to_frame("")
 
 # %% [markdown] lang="en"
 # Three fields deserve a second look. `decided_by` names the evidence that *should* decide; everything else is irrelevant for this sample and must not sway the answer. `group` is what may never be split between training and test (a lot, a

@@ -8,12 +8,12 @@ from poc.demo.words import safe
 from poc.words import ARMS, KPIS, VERDICTS, Text, both
 
 FIGURES = both(
-    "{kpi} on {n:,} held-out samples: base model {base}, tuned model {tuned}.",
-    "評価用サンプル {n:,} 件での{kpi}：ベースモデル {base}、微調整後のモデル {tuned}。",
+    "{kpi} on {n:,} held-out samples, with {sure:.0%} intervals: base model {base}, tuned model {tuned}.",
+    "評価用サンプル {n:,} 件での{kpi}（{sure:.0%} 区間）：ベースモデル {base}、微調整後のモデル {tuned}。",
 )
 COST = both(
-    "Cost of errors per 1,000: tuned model {tuned}; {other}: {cost}.",
-    "1,000 件あたりの誤りの費用：微調整後のモデル {tuned}、{other} {cost}。",
+    "Cost of errors per 1,000: tuned model {tuned}; “{other}” {cost}.",
+    "1,000 件あたりの誤りの費用：微調整後のモデル {tuned}、「{other}」{cost}。",
 )
 FACTS = {
     "model": both("Model", "モデル"),
@@ -71,7 +71,7 @@ def _figures(record: dict, language: str) -> str:
         return ""
     measured = {arm: "{value:.0%} [{low:.0%}, {high:.0%}]".format(**rows[arm][kpi]) for arm in ("base", "tuned")}
     name = KPIS[kpi][language]
-    return FIGURES[language].format(kpi=name[:1].upper() + name[1:], n=rows["tuned"]["n"], **measured)
+    return FIGURES[language].format(kpi=name[:1].upper() + name[1:], n=rows["tuned"]["n"], sure=record["gates"]["confidence"], **measured)
 
 
 def _cost(record: dict, language: str) -> str:

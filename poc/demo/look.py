@@ -35,7 +35,13 @@ def theme() -> gr.themes.Base:
         button_secondary_background_fill_hover=TEAL_SOFT,
         button_secondary_border_color="#8b9aa1",
         button_secondary_text_color=INK,
+        button_border_width="1px",
+        button_primary_border_color=TEAL,
+        color_accent=TEAL,
         color_accent_soft=TEAL_SOFT,
+        border_color_accent=TEAL,
+        checkbox_background_color_selected=TEAL,
+        checkbox_border_color_selected=TEAL,
         checkbox_label_background_fill=CARD,
     )
     same = {name: getattr(made, name.removesuffix("_dark")) for name in vars(made) if name.endswith("_dark")}
@@ -45,10 +51,10 @@ def theme() -> gr.themes.Base:
 CSS = f"""
 .gradio-container {{ max-width: 1180px !important; margin: 0 auto !important; padding: 20px 20px 48px !important; color: {INK}; }}
 .gradio-container .html-container {{ padding: 0 !important; }}
-.gradio-container h1 {{ font-size: 1.9rem; line-height: 1.25; font-weight: 650; margin: 2px 0 16px; letter-spacing: -.01em; text-wrap: balance; }}
+.gradio-container h1 {{ font-size: 1.9rem; line-height: 1.25; font-weight: 650; margin: 0 0 14px; letter-spacing: -.01em; text-wrap: balance; }}
 .gradio-container h2 {{ font-size: 1.15rem; font-weight: 650; margin: 0; }}
 .gradio-container h3 {{ font-size: .95rem; font-weight: 600; margin: 0; color: {QUIET}; }}
-.kicker {{ color: {TEAL}; font-weight: 600; font-size: .875rem; margin: 0; }}
+.gradio-container .kicker {{ color: {TEAL}; font-weight: 600; font-size: .875rem; margin: 0 0 2px; }}
 .label {{ display: block; color: {QUIET}; font-size: .8125rem; }}
 .hint {{ color: {QUIET}; font-size: .9rem; margin: 2px 0 4px; }}
 #language {{ border: 0; background: transparent; padding: 0; min-width: 0; width: fit-content; margin-left: auto; flex-grow: 0; }}
@@ -69,6 +75,7 @@ CSS = f"""
 .chip.example {{ background: #fdf3d8; color: #4f3b00; border: 1px solid #e3c878; }}
 .chip.right {{ background: #e0f2e7; color: #14572f; }} .chip.wrong {{ background: #fbe4e4; color: #8c1216; }}
 
+#samples .grid-wrap {{ min-height: 0 !important; height: auto !important; padding: 4px; }}
 #samples .grid-container {{ gap: 8px; }}
 #samples .caption-label {{ background: rgba(255,255,255,.92); color: {INK}; font-size: .75rem; border-radius: 4px; }}
 #samples .thumbnail-item.selected, #samples .thumbnail-item:focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 1px; }}

@@ -29,14 +29,14 @@ NO_MEDIA = both(
 )
 ABOUT = both("About this run", "この実行について")
 
-STEP_EVIDENCE = both("1. Choose the evidence", "1. 材料を選ぶ")
+STEP_EVIDENCE = both("1. Choose the evidence", "1. 判断材料を選ぶ")
 STEP_ANSWER = both("2. Ask both models", "2. 両方のモデルに聞く")
 HELD_OUT = both("Held-out samples", "評価用サンプル")
 HELD_OUT_MEANS = both(
     "Never seen in training. The true answer stays hidden until the models have answered.",
-    "学習に使っていないサンプルです。正解はモデルが答えるまで隠してあります。",
+    "学習に使っていないサンプルです。正しい答えはモデルが答えるまで隠してあります。",
 )
-OWN = both("Your own", "自分の材料")
+OWN = both("Your own", "自分のデータ")
 OWN_MEANS = both(
     "One photo, sound or video each, and a note if there is one. Nothing leaves this machine.",
     "写真、音声、動画を 1 つずつと、あればメモ。データはこの端末の外に出ません。",
@@ -50,9 +50,9 @@ NOTE_HINT = both("What somebody wrote down about it (optional)", "書き留め�
 QUESTION = both("Question", "質問")
 OPTIONS = both("Options", "選択肢")
 ASK = both("Ask", "質問する")
-NOTHING_CHOSEN = both("Choose a held-out sample, or add your own evidence.", "評価用サンプルを選ぶか、自分の材料を追加してください。")
+NOTHING_CHOSEN = both("Choose a held-out sample, or add your own evidence.", "評価用サンプルを選ぶか、自分のデータを追加してください。")
 NOT_ASKED = both("Press Ask. Base model and tuned model answer the same question about the same evidence.",
-                 "「質問する」を押すと、ベースモデルと微調整後のモデルが同じ材料と質問に答えます。")  # fmt: skip
+                 "「質問する」を押すと、ベースモデルと微調整後のモデルが同じ判断材料と質問に答えます。")  # fmt: skip
 THINKING = both("The models are answering …", "モデルが答えています…")
 WAITING = both("Someone else's question is being answered. Yours comes next; this takes a few seconds.",
                "ほかの方の質問に答えています。次にお答えしますので、数秒お待ちください。")  # fmt: skip
@@ -62,9 +62,9 @@ FAILED = both("No answer came: something failed on this machine. The terminal th
 
 RIGHT = both("Right", "正解")
 WRONG = both("Wrong", "不正解")
-TRUTH = both("True answer", "正解")
+TRUTH = both("True answer", "正しい答え")
 NO_TRUTH = both("Nobody has told the true answer of your own evidence, so right or wrong cannot be shown.",
-                "自分の材料には正解がないため、正誤は表示できません。")  # fmt: skip
+                "自分のデータには正しい答えがないため、正誤は表示できません。")  # fmt: skip
 BOTH_ANSWERED = both("Both models answered in {seconds:.2f} s.", "両方のモデルの回答時間：{seconds:.2f} 秒")
 FROM_RECORD = both("These answers were recorded when the run was made.", "実行時に記録した答えです。")
 CAUTION = both(
@@ -79,7 +79,7 @@ SOUND_OF = both("Sound of {name}", "{name} の音声")
 VIDEO_OF = both("Video of {name}", "{name} の動画")
 FRAMES_OF = both("Frames of the video of {name}", "{name} の動画のコマ")
 MISSING_FILE = both("A file of this sample is not on this machine.", "このサンプルのファイルがこの端末にありません。")
-OWN_NAME = both("your evidence", "自分の材料")
+OWN_NAME = both("your evidence", "自分のデータ")
 MODALITIES = {
     "text": both("note", "メモ"),
     "image": both("photo", "写真"),

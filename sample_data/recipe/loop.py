@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from sample_data.recipe import pair
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -52,19 +54,20 @@ def train(modules: nn.ModuleDict, loss_of: Callable[[int], torch.Tensor], plan: 
         if len(losses) < plan.steps:
             optimizer.load_state_dict(state["optimizer"])
             schedule.load_state_dict(state["schedule"])
-    bar = tqdm(range(len(losses), plan.steps), desc=plan.name, initial=len(losses), total=plan.steps, mininterval=5)
+    bar = tqdm(range(len(losses), plan.steps), desc=plan.name, initial=len(losses), total=plan.steps, mininterval=5, disable=pair.place()[0] > 0)
     for step in bar:
         torch.manual_seed(step)
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.half):
             loss = loss_of(step)
         loss.backward()
+        pair.average(weights)
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(round(float(loss), 5))
+        losses.append(round(loss.item(), 5))
         bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.3f}")
-        if (step + 1) % plan.keep_every == 0 or step + 1 == plan.steps:
+        if pair.place()[0] == 0 and ((step + 1) % plan.keep_every == 0 or step + 1 == plan.steps):
             state = {"modules": modules.state_dict(), "losses": losses}
             if step + 1 < plan.steps:
                 state |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}

@@ -114,8 +114,8 @@ def _index(facts: dict, name: str) -> int:
     return FACTS[name].index(facts[name]) if name in facts else -1
 
 
-def warm_up(tower: nn.Module, folder: Path, steps: int = 1800, batch: int = 48, seed: int = 1, scale: float = 1.0) -> list[float]:
-    """Trains the vision tower in place.
+def warm_up(tower: nn.Module, folder: Path, steps: int = 1800, batch: int = 48, seed: int = 1, scale: float = 1.0) -> tuple[list[float], Heads]:
+    """Trains the vision tower in place; returns the losses and the heads.
 
     Args:
         tower: `model.model.visual`.
@@ -139,4 +139,5 @@ def warm_up(tower: nn.Module, folder: Path, steps: int = 1800, batch: int = 48, 
         return heads(tokens, facts[rows], cells[rows])
 
     modules = nn.ModuleDict({"tower": tower, "heads": heads})
-    return train(modules, loss_of, Plan("vision", steps, 1.5e-3), folder, [{"params": list(modules.parameters())}])
+    losses = train(modules, loss_of, Plan("vision", steps, 1.5e-3), folder, [{"params": list(modules.parameters())}])
+    return losses, heads
