@@ -5,14 +5,10 @@ Not covered yet: free-text answers (closed questions only), several questions in
 
 import contextlib
 import errno
-import hashlib
-import platform
 import time
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 
-import psutil
 import torch
 
 from kit.data import Folder, Sample
@@ -21,9 +17,9 @@ from kit.language import say
 from kit.models import load, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
-from kit.training.checks import installed_versions
 from poc import arms, runs
 from poc.gates import decide, signature
+from poc.record import describe
 from poc.usecase import UseCase, data_hash, gates_hash, load_samples, load_usecase
 
 GUARD = Path(__file__).parents[1] / "sample_data" / "general"
@@ -221,86 +217,3 @@ def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, gua
         job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=signed, rehearsal=job.rehearsal
     )
     return describe(job, tuned, signed) | {"results": results, "comparisons": comparisons, "guard": guarded, "verdict": verdict}
-
-
-def describe(job: Job, tuned: Tuned, signed: dict) -> dict:
-    """Everything in run.json that is not a result: what was run, on what, with what."""
-    use, checkpoint = job.use, resolve(job.source)[0]
-    return {
-        "schema": 1,
-        "use_case": use.name,
-        "title": use.titles(),
-        "language": use.language,
-        "question": use.question,
-        "options": list(use.options or job.folder.options),
-        "decided_by": list(use.decided_by),
-        "created": datetime.strptime(job.run.name[:15], "%Y%m%d-%H%M%S").isoformat(),
-        "finished": datetime.now().isoformat(timespec="seconds"),
-        "preset": job.preset,
-        "rehearsal": job.rehearsal,
-        "model": {
-            "name": checkpoint.name,
-            "source": checkpoint.source if checkpoint.name != "tiny_omni" else "sample_data/tiny_omni",
-            "hash": weights_hash(resolve(job.source)[1]),
-            "parameters": sum(p.numel() for n, p in tuned.loaded.model.named_parameters() if "lora_" not in n),
-            "four_bit": job.four_bit,
-            "license": checkpoint.licence,
-            "commercial_use": checkpoint.commercial_use,
-        },
-        "versions": installed_versions(),
-        "machine": machine(),
-        "data": {
-            "folder": job.directory.resolve().name,
-            "hash": job.plan["data"],
-            "n": {split: len(job.split(split)) for split in ("train", "validation", "calibration", "test")},
-            "groups": len({s.group for s in job.folder.samples}),
-            "group_rule": job.folder.group_rule,
-            "skipped_rows": job.skipped,
-            "layers": {layer: sum(s.data_layer == layer for s in job.folder.samples) for layer in ("general", "task", "domain")},
-        },
-        "gates": use.gates.model_dump() | signed | {"hash": job.plan["gates"]},
-        "costs": use.costs.model_dump() if use.costs else None,
-        "currency": use.currency,
-        "costs_are_examples": use.costs_are_examples,
-        "prevalence": use.prevalence,
-        "volume_per_month": use.volume_per_month,
-        "seed": job.settings.seed,
-        "training": asdict(job.settings)
-        | {"applied_updates": tuned.applied_updates, "stopped_early": tuned.stopped_early, "history": tuned.history},
-        "timing": job.timing,
-        "peak_memory_mb": peak_memory_mb(),
-    }
-
-
-def weights_hash(source: str) -> str | None:
-    """sha256 over the weights of a checkpoint in a directory; None for a hub id (its revision is the hub's business)."""
-    files = sorted(Path(source).glob("*.safetensors"))
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as content:
-            while block := content.read(2**24):
-                digest.update(block)
-    return digest.hexdigest() if files else None
-
-
-def machine() -> dict:
-    """What the run was made on; no host or user name."""
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
-    return {
-        "cpu": platform.processor() or platform.machine(),
-        "cores": psutil.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "device": device,
-        "platform": platform.system(),
-    }
-
-
-def peak_memory_mb() -> int:
-    """The most memory this process has held, in MB (plus the GPU's, where there is one)."""
-    try:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if platform.system() == "Darwin" else 2**10)
-    except ImportError:  # Windows
-        peak = psutil.Process().memory_info().peak_wset / 2**20
-    return round(peak + (torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0))

@@ -8,7 +8,8 @@ import pytest
 from kit.evaluation import predict
 from kit.models import CATALOGUE, load
 from poc import runs
-from poc.pipeline import COMPANY, weights_hash
+from poc.pipeline import COMPANY
+from poc.record import weights_hash
 from poc.usecase import data_hash, gates_hash, load_samples, load_usecase
 
 REMAKE = "remake it with `python sample_data/make_example_run.py`"
