@@ -15,7 +15,7 @@ from kit.evaluation import predict
 from kit.models import CATALOGUE, PRESETS, load
 from poc import doctor
 from poc.lesson import COMPANY, GUARD, open_lesson
-from poc.pipeline import machine
+from poc.record import machine
 
 # %% tags=["parameters"]
 preset = "tiny"  # tiny: the shipped model on two CPU cores; laptop: 16 GB RAM; gpu: one 24 GB card
