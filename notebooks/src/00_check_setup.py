@@ -126,8 +126,8 @@ answer = predict(loaded, lesson.split("test")[:1]).iloc[0]
 pd.Series(answer["probabilities"], name=f"answer: {answer['predicted']}").round(3).to_frame()
 
 # %%
-assert set(answer["probabilities"]) == set(lesson.split("test")[0].options) and not failed, failed
-print("[OK]")
+assert set(answer["probabilities"]) == set(lesson.split("test")[0].options)
+print("[OK] the model answers;", f"mend first: {', '.join(failed)}" if failed else "go on with notebook 01")
 
 # %% [markdown] lang="en"
 # ## To read on

@@ -15,8 +15,8 @@ from IPython.display import HTML
 from kit import show
 from kit.data import LAYERS, MODALITIES, near_pairs, read_folder, split_samples
 from kit.evaluation import cheap_model, copy_note, evaluate
-from poc.lesson import GUARD, open_lesson
-from poc.usecase import data_hash
+from poc.lesson import COMPANY, GUARD, open_lesson
+from poc.usecase import data_hash, load_usecase
 
 # %% tags=["parameters"]
 preset = "tiny"  # tiny: the shipped model on two CPU cores; laptop: 16 GB RAM; gpu: one 24 GB card
@@ -55,7 +55,6 @@ pd.Series({name: value for name, value in vars(sample).items() if value} | {"ima
 # %% [markdown] lang="ja"
 # 特に大切な項目が 3 つあります。`decided_by` は**判断に使う情報**で、それ以外は答えを左右してはいけません。`group` は学習と評価に分けてはいけないまとまり（ロット、設備、話者など）です。
 # `text` は言葉の情報で、前工程の検査員のメモなどが入ります。役に立ちますが、間違っていることもあります。
-#
 # %%
 HTML(show.sample_card(sample))
 
@@ -71,6 +70,15 @@ pd.DataFrame(have).T
 
 # %%
 pd.crosstab([s.answer for s in folder.samples if s.answer], [s.split for s in folder.samples if s.answer], rownames=["answer"], colnames=["split"])
+
+# %% [markdown] lang="en"
+# What your folder lacks, the sample company shows: the first sample with each missing kind of evidence, so that you know what you could add later. Starting with one kind is fine.
+# %% [markdown] lang="ja"
+# このフォルダーにない種類の情報は、サンプル会社の例でお見せします。後から何を足せるかの参考にしてください。1 種類から始めて構いません。
+# %%
+company = [read_folder(path.parent, load_usecase(path.parent), verify=False) for path in sorted(COMPANY.glob("*/poc.yaml"))]
+lent = [next((s for other in company for s in other.samples if m in s.modalities), None) for m in absent]
+HTML("".join(show.sample_card(s) for s in lent if s))
 
 # %% [markdown] lang="en"
 # ## Three layers of data
@@ -89,18 +97,19 @@ pd.DataFrame({name: pd.Series([s.data_layer for s in them]).value_counts() for n
 # %% [markdown] lang="en"
 # ## Faults
 #
-# A row that cannot be used is never dropped in silence. To show what you would see, here are three broken rows in a folder made for the purpose; each fault names the row, the problem and the fix. `poc check DIR` prints the same, and `poc run`
+# A row that cannot be used is never dropped in silence. To show what you would see, here are four broken rows in a folder made for the purpose; each fault names the row, the problem and the fix. `poc check DIR` prints the same, and `poc run`
 # refuses to start until they are mended or you say `--skip-bad`.
 # %% [markdown] lang="ja"
 # ## 不備
 #
-# 使えない行を黙って捨てることはありません。わざと壊した行を含む小さなフォルダーで、表示を見てみましょう。どの行の何が悪く、どう直すかが出ます。`poc check DIR` でも同じ一覧が出ます。
+# 使えない行を黙って捨てることはありません。わざと壊した 4 行を含む小さなフォルダーで、表示を見てみましょう。どの行の何が悪く、どう直すかが出ます。`poc check DIR` でも同じ一覧が出ます。
 # 直すか `--skip-bad` を付けるまで、`poc run` は始まりません。
 # %%
 broken = Path(tempfile.mkdtemp())
-rows_of_table = ["id,text,question,options,answer", "a1,burr on the edge,Which defect?,ok|scratch,scratch", "a1,clean,Which defect?,ok|scratch,ok",
-                 "a2,clean,Which defect?,ok|scratch,fine", "a3,clean,Which defect?,ok|scratch,"]  # fmt: skip
-(broken / "metadata.csv").write_text("\n".join([*rows_of_table, "a4,clean,Which defect?,ok|scratch,ok"]), encoding="cp932")
+good = [f"a{i},,note {i},Which defect?,ok|scratch,{answer}" for i, answer in enumerate(("ok", "ok", "scratch", "scratch"))]
+bad = ["a3,,twice,Which defect?,ok|scratch,ok", "a4,,typo,Which defect?,ok|scratch,scrach", "a5,,nobody knows,Which defect?,ok|scratch,",
+       "a6,IMG_0006.jpg,,Which defect?,ok|scratch,ok"]  # fmt: skip
+(broken / "metadata.csv").write_text("\n".join(["id,image,text,question,options,answer", *good, *bad]), encoding="cp932")
 print(*read_folder(broken).faults, sep="\n")
 
 # %%
@@ -115,16 +124,21 @@ print(f"{use_case}: {len(folder.faults)} faults", *folder.faults[:10], sep="\n")
 #
 # 同じ写真が 2 回登録されていても、それだけなら害はありません。困るのは、片方が学習に、もう片方が評価に入ったときです。答えを教えた問題で試験をすることになります。写真は 64 ビットの知覚ハッシュで、音声と動画はファイルの中身で、すべての組を比べます。
 # %%
-pairs = near_pairs(folder.samples)
 by_id = {s.id: s for s in folder.samples}
+pairs = sorted(near_pairs(folder.samples), key=lambda pair: pair[2])
 twins = pd.DataFrame([(a, b, bits, by_id[a].answer, by_id[b].answer, by_id[a].group == by_id[b].group) for a, b, bits in pairs],
                      columns=["a", "b", "bits apart", "answer a", "answer b", "same group"])  # fmt: skip
-print(f"{len(twins)} pairs; {(twins['answer a'] != twins['answer b']).sum()} of them with two different answers: ask who labelled them")
-twins.head(8)
+copies = twins[twins["bits apart"] == 0]
+print(f"{len(copies)} pairs look identical (0 bits apart), {(copies['answer a'] != copies['answer b']).sum()} of them with two different answers; {len(twins) - len(copies)} look alike")
+twins.head(10)
 
+# %% [markdown] lang="en"
+# Zero bits apart is a copy until proven otherwise: keep one. A few bits apart can be a copy saved again or simply the same part under the same camera, so a person looks.
+# %% [markdown] lang="ja"
+# 差が 0 ビットなら、まず同じ写真です。片方だけ残してください。数ビットの差は、保存し直した写真のこともあれば、同じ部品を同じカメラで撮っただけのこともあります。最後は人の目で確かめます。
 # %%
 shown = [by_id[i] for pair in pairs[:4] for i in pair[:2]]
-show.sample_grid(shown) if shown else print("no near-duplicates here")
+show.sample_grid(shown) if shown and shown[0].image else print("no near-duplicate pictures here")
 
 # %% [markdown] lang="en"
 # ## A split that does not leak
@@ -152,7 +166,6 @@ pd.DataFrame(leaks).T.round(2)
 # With few groups the two intervals may overlap. Split by group all the same: it is the only one of the two that asks the question you will face, which is the next lot.
 # %% [markdown] lang="ja"
 # グループが少ないと、2 つの区間が重なることもあります。それでもグループごとに分けてください。次のロットでどうなるか、という本番の問いに答えるのはこちらだけです。
-#
 # %% [markdown] lang="en"
 # ## The note that helps and misleads
 #

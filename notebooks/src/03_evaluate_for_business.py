@@ -53,9 +53,11 @@ print("" if lesson.of_this_use_case else f"note: this run is of the use case {re
 results_table(record)
 
 # %% [markdown] lang="en"
-# The same, **live** from the recorded answers: anyone can recompute a figure of the report from `predictions.csv`.
+# The same, **live** from the recorded answers: anyone can recompute a figure of the report from `predictions.csv`. Rows of one lot err together, so the bootstrap redraws whole groups where there are at least ten of them; with fewer it can only
+# redraw rows, and the interval is then a little too narrow. The line says which it was.
 # %% [markdown] lang="ja"
 # 同じ数字を、記録された答えから**今**計算し直します。レポートのどの数字も、`predictions.csv` から誰でも検算できます。
+# 同じロットの行は一緒に間違えやすいので、グループが 10 以上あればグループ単位で、それより少なければ行単位で再抽出します。行単位の区間は少し狭めに出るため、どちらだったかも表示します。
 # %%
 labels, costs, prevalence = record["options"], record["costs"], record["prevalence"] or None
 answers = lesson.predictions
@@ -63,7 +65,7 @@ tuned = answers[(answers.arm == "tuned") & (answers.condition == "as_is") & (ans
 again = evaluate(tuned, labels, costs, prevalence)
 kept = next(row for row in record["results"] if (row["arm"], row["condition"]) == ("tuned", "as_is"))
 assert again["confusion"]["counts"] == kept["confusion"]["counts"]
-print("accuracy", written(again["accuracy"]), " macro recall", written(again["macro_recall"]))
+print("accuracy", written(again["accuracy"]), " macro recall", written(again["macro_recall"]), f" redrawn by {again['resampled']}")
 
 # %% [markdown] lang="en"
 # ## Which KPI?
@@ -79,9 +81,9 @@ print(f'"always {shares.idxmax()}": accuracy {shares.max():.2f} in production, m
 pd.DataFrame(again["per_class"]).T.round(2)
 
 # %% [markdown] lang="en"
-# The gate is read at the **lower** end of the interval (dotted line: the gate's threshold).
+# The gate is read at the **lower** end of the interval (dashed line: the gate's threshold).
 # %% [markdown] lang="ja"
-# 判定では区間の**下の端**を見ます（点線が判定基準のしきい値）。
+# 判定では区間の**下の端**を見ます（破線が判定基準のしきい値）。
 # %%
 kpi = record["gates"]["kpi"]
 as_is = [row for row in record["results"] if row["condition"] == "as_is"]

@@ -135,9 +135,7 @@ show.sample_grid((wrong + [s for s in test if said[s.id] == s.answer])[:8], said
 # 6 番は実際に適用された更新を数え、7 番は新しいプロセスを起動して確かめます。短い学習では、5 番（写真などを本当に使っているか）が赤になることもあります。その場合は、まだ学習が足りないという正直な結果です。
 # %%
 checks = run_checks(tuned, lesson.model, settings, train[:64], test, lesson.folder.faults, 0, work)
-pd.DataFrame([{"check": f"{c.number} {say(**CHECKS[c.number])}", "status": c.status, "detail": c.detail} for c in checks]).set_index("check").style.set_properties(
-    **{"text-align": "left", "white-space": "pre-wrap"}
-)
+print(*(f"[{check.status}] {check.number} {say(**CHECKS[check.number])}: {check.detail}" for check in checks), sep="\n")
 
 # %% [markdown] lang="en"
 # Would a check notice? A planted fault: the same training, pretending that no update was applied.
@@ -162,9 +160,9 @@ print("" if lesson.of_this_use_case else f"note: this run is of the use case {re
 results_table(record)
 
 # %%
-full = pd.DataFrame(json.loads((lesson.run / "checks.json").read_text(encoding="utf-8"))).set_index("number")
-print(f"guard set: lost {written(record['guard']['drop'])} of accuracy, n = {record['guard']['n']}") if record["guard"] else None
-full[["name", "status"]]
+for check in json.loads((lesson.run / "checks.json").read_text(encoding="utf-8")):
+    print(f"[{check['status']}] {check['number']} {say(**CHECKS[check['number']])}")
+print(f"guard set: lost {written(record['guard']['drop'])} of accuracy, n = {record['guard']['n']}" if record["guard"] else "no guard set")
 
 # %% [markdown] lang="en"
 # ## Three real points of the learning curve (recorded)
