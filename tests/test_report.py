@@ -114,7 +114,7 @@ def test_it_is_small(good, company):
 def test_a_rehearsal_carries_its_banner_and_no_money(company, tmp_path):
     text = seen(page(make_run(tmp_path / "run", company, rehearsal=True), folder=company))
     assert text.index("Rehearsal: not a result") < text.index("Verdict")
-    assert "poc run made --preset gpu" in text and "No figure without a verdict" in text and "saved in cost" not in text
+    assert "poc run made --preset gpu" in text and "No figure without a verdict" in text and "saved in cost" not in text and "sure that it is" not in text
     assert "Verdict No verdict" in text
 
 

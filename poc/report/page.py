@@ -85,7 +85,9 @@ def hero(record: dict, tuned: dict, chosen) -> dict:
 
 def certainty(record: dict, tuned: dict, groups: int) -> Text:
     """One sentence: how sure we are, in words for people who do not read intervals."""
-    if record["verdict"]["decision"] == "none" and not record["rehearsal"]:
+    if record["rehearsal"]:
+        return both("How sure are we? A rehearsal cannot say: it measured the tiny model, not what is possible.", "確かさ：リハーサルではわかりません。測定したのは練習用の小さなモデルです。")
+    if record["verdict"]["decision"] == "none":
         return both("How sure are we? Not at all: a check that every run must pass has failed.", "確かさ：この実行の数値は使えません。必須のチェックが通っていません。")
     kpi, sure = record["gates"]["kpi"], f"{record['gates']['confidence']:.0%}"
     # rounded outwards: a range that is said aloud may be too wide, never too narrow
