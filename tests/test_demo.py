@@ -1,6 +1,8 @@
 """The demo at three depths: its plain functions, the built app, and the served app asked through Gradio's own client."""
 
 import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -67,6 +69,60 @@ def test_a_question_without_options_is_refused(exhibit):
     sample = next(iter(exhibit.samples.values())).replace(options=(), answer="")
     with pytest.raises(w.Refusal, match="closed questions"):
         demo.answer(demo.Recordings(exhibit.predictions), sample)
+
+
+@pytest.fixture(scope="module")
+def pair(run):
+    """The tiny model with an adapter that was drawn instead of trained, saved into the run and loaded from it."""
+    import torch
+
+    from kit.models import add_lora, load
+
+    loaded = load("tiny_omni")
+    model = add_lora(loaded.model, ["llm"], 4, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
+    model.save_pretrained(str(run / "adapter"))
+    made, reason = demo.open_source(run)
+    assert reason == "" and not made.recorded
+    return made
+
+
+def test_base_is_the_model_without_its_adapter_and_tuned_is_with_it(pair, exhibit):
+    from kit.evaluation import predict
+    from kit.models import load
+
+    sample = next(iter(exhibit.samples.values()))
+    first, again = demo.answer(pair, sample), demo.answer(pair, sample)
+    alone = predict(load("tiny_omni"), [sample]).iloc[0]["probabilities"]
+    assert first.base == pytest.approx(alone, abs=1e-5) and list(first.base) == list(sample.options)
+    assert sum(first.tuned.values()) == pytest.approx(1) and max(abs(first.tuned[o] - first.base[o]) for o in sample.options) > 0.01
+    assert (again.base, again.tuned) == (first.base, first.tuned) and 0 < first.seconds < 60 and not first.recorded
+
+
+def test_visitors_at_the_same_time_get_the_answers_to_their_own_questions(pair, exhibit):
+    samples = list(exhibit.samples.values())[:4]
+    alone = [demo.answer(pair, sample) for sample in samples]
+    with ThreadPoolExecutor(4) as crowd:
+        together = list(crowd.map(lambda sample: demo.answer(pair, sample), samples))
+    assert [(given.base, given.tuned) for given in together] == [(given.base, given.tuned) for given in alone]
+
+
+def test_without_its_adapter_a_run_still_has_its_recorded_answers(run, pair, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(run, bare, ignore=shutil.ignore_patterns("adapter"))
+    source, reason = demo.open_source(bare)
+    assert source.recorded and "adapter_model.safetensors is missing" in reason
+
+
+def test_a_model_without_an_adapter_is_refused():
+    from kit.models import load
+
+    with pytest.raises(runs.KitError, match="without an adapter"):
+        demo.ModelPair(load("tiny_omni"))
 
 
 # the run as the demo reads it
@@ -247,8 +303,8 @@ def spoken(page, language):
 def test_every_word_has_both_languages_and_none_is_forgotten(desk):
     import gradio
 
-    with gradio.Blocks():
-        page = Page(desk, "en")
+    with gradio.Blocks() as app:
+        page = Page(app, desk, "en")
     english, japanese = spoken(page, "en"), spoken(page, "ja")
     own = " ".join(desk.exhibit.record["title"].values())
     data = desk.exhibit.record["question"]
@@ -268,14 +324,34 @@ def test_build_demo_makes_an_app_without_analytics_or_foreign_hosts(run, exhibit
     assert not re.search(r"https?://|@import", look) and "Hiragino Sans" in look
 
 
-def test_a_rehearsal_and_example_figures_are_said_in_both_languages(folder, tmp_path):
+def test_a_rehearsal_is_said_in_both_languages_and_has_no_money(folder, tmp_path):
     run = make_run(tmp_path / "run", folder, rehearsal=True)
     desk = Desk(demo.open_exhibit(run, media=folder), demo.Recordings(runs.read_predictions(run)), "no adapter in it")
-    with __import__("gradio").Blocks():
-        page = Page(desk, "en")
-    for language, words in (("en", ("Rehearsal", "example figures", "Recorded answers", "no adapter in it")), ("ja", ("リハーサル", "例の数字", "記録した答え"))):
+    import gradio
+
+    with gradio.Blocks() as app:
+        page = Page(app, desk, "en")
+    for language, words in (("en", ("Rehearsal", "No verdict", "Recorded answers", "no adapter in it")), ("ja", ("リハーサル", "判定なし", "記録した答え"))):
         head = page.texts(desk.first_view(), language)[page.head]["value"]
         assert all(word in head for word in words), language
+        assert "yen" not in head and "円" not in head, "a rehearsal has no money"
+
+
+def test_money_is_marked_as_example_where_it_is_one(desk):
+    from poc.demo import cards
+
+    told = cards.verdict(desk.exhibit.record, "en") + cards.verdict(desk.exhibit.record, "ja")
+    assert "yen" in told and "example figures" in told and "金額は例" in told
+    assert "example figures" not in cards.verdict(desk.exhibit.record | {"costs_are_examples": False}, "en")
+
+
+def test_no_share_is_rounded_up_to_certainty(desk):
+    from poc.demo import cards
+
+    sample = next(iter(desk.exhibit.samples.values()))
+    given = demo.Answer({"ok": 0.9996, "dent": 0.0004}, {"ok": 1.0, "dent": 0.0}, 0.1)
+    shown = cards.result(given, sample, desk.exhibit, "en")
+    assert "&gt;99%" in shown and "&lt;1%" in shown and ">100%<" in shown and ">0%<" in shown
 
 
 # the served app

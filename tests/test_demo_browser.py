@@ -50,9 +50,10 @@ def page(served, chromium):
         page.set_default_timeout(120_000)
         page.route("**/*", watch)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("response", lambda response: errors.append(f"{response.status} {response.url}") if response.status >= 400 else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(served.local_url)
-        page.locator("#ask").wait_for()
+        page.locator("html[data-ready]").wait_for(state="attached")  # its buttons are listened to
         yield page
         browser.close()
     foreign = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]
@@ -74,7 +75,7 @@ def test_a_visitor_picks_a_sample_asks_and_reads_the_answer(page):
     truth, said = page.locator("#truth b").inner_text(), page.locator("#tuned-answer .said b").first.inner_text()
     assert page.locator("#tuned-answer .chip").inner_text().endswith("Right" if said == truth else "Wrong")
     shares = page.locator("#tuned-answer .bars .share").all_inner_texts()
-    assert len(shares) == 5 and 98 <= sum(int(share.strip("<%")) for share in shares) <= 102
+    assert len(shares) == 5 and 98 <= sum(int(share.strip("<>%")) for share in shares) <= 102
     page.screenshot(path=SHOTS / "demo-1280-en.png", full_page=True)
 
 

@@ -59,7 +59,7 @@ def build_demo(
     language = language or current()
     with gr.Blocks(title=exhibit.record["title"][language], analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as demo:
         desk = Desk(exhibit, source, reason)
-        Page(desk, language)
+        Page(demo, desk, language)
         add_interface(desk)
     return demo.queue(max_size=IN_LINE, default_concurrency_limit=VISITORS)
 

@@ -60,7 +60,8 @@ def verdict(record: dict, language: str) -> str:
     if record["rehearsal"]:
         reason = ""  # the banner above says it
     lines = [line for line in (reason, _figures(record, language)) if line]
-    said = "".join(f"<p>{safe(line)}</p>" for line in lines) + _cost(record, language)
+    money = "" if record["rehearsal"] else _cost(record, language)  # a rehearsal's yen would be quoted
+    said = "".join(f"<p>{safe(line)}</p>" for line in lines) + money
     badge = f'<span class="badge">{w.VERDICT[language]}<b>{VERDICTS[decided["decision"]][language]}</b></span>'
     return f'<section class="verdict {decided["decision"]}" id="verdict">{badge}<div>{said}</div></section>'
 
@@ -146,7 +147,8 @@ def _card(arm: str, answer: Answer, sample: Sample, language: str) -> str:
 
 
 def _bar(option: str, share: float, said: bool) -> str:
-    percent = f"{share:.0%}" if share >= 0.005 else "<1%" if share > 0 else "0%"
+    # nothing is rounded up to certainty
+    percent = "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
     return (
         f'<li class="{"said" if said else ""}"><span class="name">{safe(option)}</span><span class="track" aria-hidden="true">'
         f'<span style="width:{share:.1%}"></span></span><span class="share">{safe(percent)}</span></li>'

@@ -54,7 +54,8 @@ CSS = f"""
 .gradio-container h1 {{ font-size: 1.9rem; line-height: 1.25; font-weight: 650; margin: 0 0 14px; letter-spacing: -.01em; text-wrap: balance; }}
 .gradio-container h2 {{ font-size: 1.15rem; font-weight: 650; margin: 0; }}
 .gradio-container h3 {{ font-size: .95rem; font-weight: 600; margin: 0; color: {QUIET}; }}
-.gradio-container .kicker {{ color: {TEAL}; font-weight: 600; font-size: .875rem; margin: 0 0 2px; }}
+.gradio-container .kicker {{ color: {TEAL}; font-weight: 600; font-size: .875rem; margin: 0 !important; }}
+.gradio-container .kicker + h1 {{ margin-top: 2px !important; }}
 .label {{ display: block; color: {QUIET}; font-size: .8125rem; }}
 .hint {{ color: {QUIET}; font-size: .9rem; margin: 2px 0 4px; }}
 #language {{ border: 0; background: transparent; padding: 0; min-width: 0; width: fit-content; margin-left: auto; flex-grow: 0; }}
@@ -76,7 +77,8 @@ CSS = f"""
 .chip.right {{ background: #e0f2e7; color: #14572f; }} .chip.wrong {{ background: #fbe4e4; color: #8c1216; }}
 
 #samples .grid-wrap {{ min-height: 0 !important; height: auto !important; padding: 4px; }}
-#samples .grid-container {{ gap: 8px; }}
+#samples .grid-container {{ gap: 8px; grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }}
+#samples .thumbnail-item {{ aspect-ratio: 1; height: auto; }}
 #samples .caption-label {{ background: rgba(255,255,255,.92); color: {INK}; font-size: .75rem; border-radius: 4px; }}
 #samples .thumbnail-item.selected, #samples .thumbnail-item:focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 1px; }}
 
@@ -118,8 +120,10 @@ CSS = f"""
 :is(button, summary, input, textarea, audio, video):focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 2px; }}
 
 @media (max-width: 640px) {{
-  .gradio-container {{ padding: 14px 12px 40px !important; }}
+  .gradio-container {{ padding: 0 0 24px !important; }}
+  .gradio-container .fillable {{ padding: 12px 16px !important; }}
   .gradio-container h1 {{ font-size: 1.45rem; }}
+  #samples .caption-label {{ max-width: 100%; padding: 1px 5px; }}
   .verdict {{ flex-direction: column; gap: 8px; padding: 14px 16px; }}
   .about dl {{ grid-template-columns: 1fr; gap: 0; }} .about dd {{ margin-bottom: 8px; }}
 }}

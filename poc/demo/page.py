@@ -9,15 +9,16 @@ from poc.demo import words as w
 from poc.demo.visit import Desk, View
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # only /answer is an interface; the page says itself what it is doing
-SET_LANGUAGE = "(language) => { document.documentElement.lang = language; }"
+# screen readers and the choice of Chinese or Japanese letter forms follow the page's language; data-ready says that buttons are listened to
+SET_LANGUAGE = "(language) => { document.documentElement.lang = language; document.documentElement.dataset.ready = 'yes'; }"
 COLUMNS = 4
 
 
 class Page:
     """The components of one page, so that a change of language can speak to all of them."""
 
-    def __init__(self, desk: Desk, language: str):
-        self.desk, self.start = desk, language
+    def __init__(self, app: gr.Blocks, desk: Desk, language: str):
+        self.app, self.desk, self.start = app, desk, language
         view = desk.first_view()
         self.view = gr.State(view)
         self.language = gr.Radio(
@@ -116,7 +117,8 @@ class Page:
         self.own_question.input(self._own_question, [self.view, self.own_question, self.language], parts, **again)
         spoken = list(self.texts(self.desk.first_view(), self.start))
         self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
-        self.language.change(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
+        for event in (self.language.change, self.app.load):
+            event(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
 
     # what the events call; each returns what its list of outputs asks for
 

@@ -11,7 +11,7 @@ LANGUAGES = {"en": "English", "ja": "日本語"}  # each in its own script, what
 KICKER = both("MLLM PoC Kit, demo", "MLLM PoC Kit デモ")
 LANGUAGE = both("Language", "言語")
 VERDICT = both("Verdict", "判定")
-EXAMPLE_FIGURES = both("example figures", "例の数字")
+EXAMPLE_FIGURES = both("example figures", "金額は例")
 REHEARSAL = both("Rehearsal", "リハーサル")
 REHEARSAL_MEANS = both(
     "The tiny model ran on data it is too small for. This page shows that the path works, and nothing about what is possible on this data.",
