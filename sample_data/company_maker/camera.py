@@ -12,6 +12,9 @@ from .defects import Skin
 from .parts import Part
 
 
+FINER = 1.5  # drawn pixels per pixel of the photograph
+
+
 @dataclass(frozen=True)
 class Camera:
     """One station's camera.
@@ -104,17 +107,17 @@ def shade(part: Part, skin: Skin, camera: Camera, x, y, lamps, pixel: float) -> 
 
 
 def expose(light: np.ndarray, camera: Camera, rng, jitter: float) -> Image.Image:
-    """Lens and sensor: vignette, white balance, film-like curve, blur, halving of the supersampled grid, noise."""
+    """Lens and sensor: vignette, white balance, film-like curve, blur, the sensor's grid, noise."""
     size = light.shape[0]
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     fall = 1 - camera.vignette * (axis[:, None] ** 2 + axis[None, :] ** 2) / 2
     value = light * fall[..., None] * np.array(camera.white, np.float32) * (camera.exposure * jitter)
     value = 1.06 * value / (value + 0.33) - 0.02  # a soft shoulder: highlights roll off instead of clipping
-    value = ndimage.gaussian_filter(np.clip(value, 0, 1), (camera.blur * 2, camera.blur * 2, 0))
-    value = (value[0::2, 0::2] + value[1::2, 0::2] + value[0::2, 1::2] + value[1::2, 1::2]) / 4
-    value = value ** (1 / 1.65) * 255
+    value = ndimage.gaussian_filter(np.clip(value, 0, 1), (camera.blur * FINER, camera.blur * FINER, 0)) ** (1 / 1.65)
+    image = Image.fromarray((value * 255 + 0.5).astype(np.uint8)).resize((camera.size, camera.size), Image.Resampling.BOX)
+    value = np.asarray(image, np.float32)
     shot = np.sqrt(np.clip(value, 4, 255) / 128)
-    grey, colour = rng.standard_normal(value.shape[:2])[..., None], rng.standard_normal(value.shape)
+    grey, colour = rng.standard_normal(value.shape[:2], np.float32)[..., None], rng.standard_normal(value.shape, np.float32)
     value = value + camera.noise * shot * (0.8 * grey + 0.35 * colour)
     return Image.fromarray(np.clip(value + 0.5, 0, 255).astype(np.uint8))
 

@@ -74,13 +74,13 @@ def centred(points, cx: float, cy: float):
 def scratch(part, skin, x, y, rng, strength):
     """A slip of a tool: nearly straight, shallow, bright bare metal with a thin dark lip; often a second one beside it."""
     cx, cy = on_metal(part, x, y, rng, 0.1)
-    angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.85, 1.35)
-    for k in range(rng.choice([1, 1, 2, 3])):
-        line = centred(wander((0, 0), angle + rng.normal(0, 0.04), length * (0.75 ** k), rng, 6, 0.05, 0.0), cx, cy)
-        shift = k * rng.uniform(0.035, 0.07)
+    angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(1.0, 1.5)
+    for k in range(rng.integers(2, 5)):
+        line = centred(wander((0, 0), angle + rng.normal(0, 0.04), length * (0.8 ** k), rng, 6, 0.05, 0.0), cx, cy)
+        shift = k * rng.uniform(0.06, 0.10)
         line = [(px - shift * np.sin(angle), py + shift * np.cos(angle)) for px, py in line]
         d, along = distance_to_line(x, y, line)
-        width = rng.uniform(0.015, 0.023) * (1 - 0.5 * np.abs(along - rng.uniform(0.3, 0.7)))
+        width = rng.uniform(0.019, 0.028) * (1 - 0.5 * np.abs(along - rng.uniform(0.3, 0.7)))
         core, lip = s.smooth(-d, -width * 1.3, -width * 0.4), s.smooth(-d, -width * 2.4, -width)
         skin.height -= 0.012 * strength * core
         skin.shade *= (1 + (1.5 * strength * core - 0.6 * strength * (lip - core))[..., None])
@@ -92,15 +92,15 @@ def dent(part, skin, x, y, rng, strength):
     """A blow: a smooth oval hollow with a raised rim; only its shading shows it."""
     cx, cy = on_metal(part, x, y, rng, 0.14)
     u, v = s.turn(x - cx, y - cy, rng.uniform(0, np.pi))
-    long, short = rng.uniform(0.36, 0.46), rng.uniform(0.19, 0.30)
+    long, short = rng.uniform(0.42, 0.52), rng.uniform(0.28, 0.38)
     strength *= 1.35 if part.turned.mean() < 0.7 else 1.0  # the rough cast skin would swallow it
     warp = 0.10 * s.spectrum(x.shape, rng, 3.5)
     r = np.hypot(u / long, v / short) * (1 + warp * 0.5)
     bowl = np.exp(-(r * 1.35) ** 2 * 1.1)
     rim = np.exp(-((r - 1.0) / 0.22) ** 2)
-    skin.height += (-0.26 * bowl + 0.035 * rim) * strength
-    skin.shade *= 1 - 0.26 * strength * bowl[..., None]
-    skin.shine *= 1 - 0.25 * strength * bowl
+    skin.height += (-0.36 * bowl + 0.05 * rim) * strength
+    skin.shade *= 1 - 0.38 * strength * bowl[..., None]
+    skin.shine *= 1 - 0.45 * strength * bowl
     skin.touched = np.maximum(skin.touched, s.smooth(-r, -1.0, -0.85))
 
 
@@ -108,12 +108,12 @@ def stain(part, skin, x, y, rng, strength):
     """Oil, rust or coolant: an irregular tinted patch, darker at its drying edge; the surface below stays as it is."""
     cx, cy = on_metal(part, x, y, rng, 0.12)
     u, v = s.turn(x - cx, y - cy, rng.uniform(0, np.pi))
-    r = np.hypot(u / rng.uniform(0.38, 0.52), v / rng.uniform(0.24, 0.4)) + 0.22 * s.spectrum(x.shape, rng, 3.0)
+    r = np.hypot(u / rng.uniform(0.46, 0.60), v / rng.uniform(0.34, 0.48)) + 0.22 * s.spectrum(x.shape, rng, 3.0)
     body = s.smooth(-r, -1.0, -0.72)
     edge = np.exp(-((r - 0.9) / 0.10) ** 2)
     strength *= 1.25 if part.turned.mean() < 0.7 else 1.0
-    tone = np.array([[0.50, 0.30, 0.14], [0.34, 0.25, 0.17], [0.58, 0.44, 0.20], [0.46, 0.27, 0.17]][rng.integers(4)])
-    cover = np.clip(body * (0.80 + 0.14 * s.spectrum(x.shape, rng, 2.0)) + 0.25 * edge * body, 0, 1) * min(strength, 1.2)
+    tone = np.array([[0.46, 0.22, 0.07], [0.32, 0.18, 0.08], [0.56, 0.36, 0.10], [0.44, 0.20, 0.10]][rng.integers(4)])
+    cover = np.clip(body * (0.90 + 0.10 * s.spectrum(x.shape, rng, 2.0)) + 0.25 * edge * body, 0, 1) * min(strength, 1.2)
     skin.shade *= 1 - cover[..., None] * (1 - tone)
     skin.shine *= 1 - 0.75 * cover
     skin.touched = np.maximum(skin.touched, body)
@@ -124,14 +124,14 @@ def crack(part, skin, x, y, rng, strength):
     hx, hy, radius = part.holes[rng.integers(len(part.holes))]
     angle = np.arctan2(-hy, -hx) + rng.normal(0, 0.8) if np.hypot(hx, hy) > 0.2 else rng.uniform(0, 2 * np.pi)
     start = (hx + radius * np.cos(angle), hy + radius * np.sin(angle))
-    trunk = wander(start, angle, rng.uniform(0.78, 1.1), rng, 13, 0.16, 0.55)
+    trunk = wander(start, angle, rng.uniform(0.85, 1.2), rng, 13, 0.16, 0.55)
     lines = [trunk]
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(2, 5)):
         k = rng.integers(3, 10)
-        lines.append(wander(trunk[k], angle + rng.choice([-1, 1]) * rng.uniform(0.6, 1.1), rng.uniform(0.16, 0.34), rng, 5, 0.2, 0.5))
+        lines.append(wander(trunk[k], angle + rng.choice([-1, 1]) * rng.uniform(0.6, 1.1), rng.uniform(0.22, 0.42), rng, 5, 0.2, 0.5))
     for n, line in enumerate(lines):
         d, along = distance_to_line(x, y, line)
-        width = rng.uniform(0.016, 0.024) * (1.15 - 0.6 * along) * (1 if n == 0 else 0.7)
+        width = rng.uniform(0.022, 0.031) * (1.15 - 0.6 * along) * (1 if n == 0 else 0.7)
         core = s.smooth(-d, -width * 1.4, -width * 0.5)
         skin.shade *= 1 - np.clip(0.95 * strength, 0, 0.96) * core[..., None]
         skin.shine *= 1 - 0.9 * core
@@ -147,13 +147,13 @@ def chip(part, skin, x, y, rng, strength):
     gy, gx = np.gradient(ndimage.gaussian_filter(part.outer, 2))
     angle = np.arctan2(gy.ravel()[pick], gx.ravel()[pick])
     u, v = s.turn(x - cx, y - cy, angle)  # u points out of the part
-    r = np.hypot((u + 0.02) / rng.uniform(0.17, 0.27), v / rng.uniform(0.40, 0.52)) + 0.10 * s.spectrum(x.shape, rng, 2.2)
+    r = np.hypot((u + 0.02) / rng.uniform(0.26, 0.36), v / rng.uniform(0.46, 0.60)) + 0.10 * s.spectrum(x.shape, rng, 2.2)
     depth = rng.uniform(0.45, 0.75) * min(strength, 1.1)
     skin.distance = np.maximum(skin.distance, -(r - depth) * 0.2)
     face = s.smooth(-r, -1.0, -0.88)
     rough = s.spectrum(x.shape, rng, 1.3, low=5)
-    skin.height += face * (-0.10 * s.smooth(-r, -1.0, -depth) + 0.014 * rough)
-    skin.shade *= 1 + face[..., None] * (0.12 + 0.22 * rough[..., None])
+    skin.height += face * (-0.10 * s.smooth(-r, -1.0, -depth) + 0.022 * rough)
+    skin.shade *= 1 + face[..., None] * (0.18 + 0.32 * rough[..., None])
     skin.shine *= 1 - 0.55 * face
     skin.touched = np.maximum(skin.touched, face)
 

@@ -63,7 +63,7 @@ def media(row: dict) -> tuple[bytes, bytes, bytes]:
     wrote = row["reading"] if row["sheet_says"] == row["gauge_says"] else float(rng.uniform(*ZONES[row["sheet_says"]]))
     gauge = gauge_photo(row["reading"], row["device"], rng)
     sheet = sheet_photo(row["sheet_says"], wrote, row["device"], row["date"], rng)
-    return jpeg(gauge, 60), jpeg(sheet, 42), ogg(room(speak(row, rng), rng), 16000)
+    return jpeg(gauge, 58), jpeg(sheet, 38), ogg(room(speak(row, rng), rng), 14000)
 
 
 def speak(row: dict, rng) -> np.ndarray:

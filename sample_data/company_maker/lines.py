@@ -76,7 +76,7 @@ def picture(row: dict) -> np.ndarray:
         frame = np.pad(frame, ((6, 6), (6, 6), (0, 0)), "edge")[6 + pan[0]:6 + pan[0] + 2 * c.SIZE, 6 + pan[1]:6 + pan[1] + 2 * c.SIZE]
         frame = frame * light * dim * flicker[t] * tint
         frame = ndimage.gaussian_filter(np.clip(frame, 0, 1.2), (1.1, 1.1, 0))
-        frame = frame.reshape(c.SIZE, 2, c.SIZE, 2, 3).mean((1, 3)) + rng.normal(0, 0.005, (c.SIZE, c.SIZE, 1)) * min(1.0, frame.mean() * 4)
+        frame = frame.reshape(c.SIZE, 2, c.SIZE, 2, 3).mean((1, 3)) + rng.normal(0, 0.003, (c.SIZE, c.SIZE, 1)) * min(1.0, frame.mean() * 4)
         frames.append(np.clip(frame, 0, 1) ** (1 / 1.5) * 255)
     return np.stack(frames).astype(np.uint8)
 
@@ -176,10 +176,10 @@ def mp4(frames: np.ndarray, wave: np.ndarray) -> bytes:
     """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        video = container.add_stream("libx264", rate=FPS, options={"crf": "30", "preset": "veryslow", "threads": "1", "x264-params": "keyint=16:bframes=2"})
+        video = container.add_stream("libx264", rate=FPS, options={"crf": "32", "preset": "veryslow", "threads": "1", "x264-params": "keyint=16:bframes=2"})
         video.width, video.height, video.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
         audio = container.add_stream("aac", rate=RATE, layout="mono")
-        audio.bit_rate = 16000
+        audio.bit_rate = 12000
         for stream in (video, audio):
             stream.codec_context.flags |= 1 << 23  # bitexact: no encoder version in the file
         for image in frames:

@@ -89,7 +89,7 @@ def develop(light: np.ndarray, size: int, rng, exposure: float, blur: float) -> 
     axis = np.linspace(-1, 1, n)
     value = light * (1 - 0.14 * (axis[:, None] ** 2 + axis[None, :] ** 2))[..., None] * exposure * (1 + rng.normal(0, 0.04, 3))
     value = ndimage.gaussian_filter(np.clip(value, 0, 1), (blur, blur, 0)) ** (1 / 1.9)
-    value = value.reshape(size, 2, size, 2, 3).mean((1, 3)) * 255 + rng.normal(0, 2.0, (size, size, 1))
+    value = value.reshape(size, 2, size, 2, 3).mean((1, 3)) * 255 + rng.normal(0, 1.5, (size, size, 1))
     return Image.fromarray(np.clip(value + 0.5, 0, 255).astype(np.uint8))
 
 

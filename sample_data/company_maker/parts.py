@@ -91,10 +91,10 @@ def make_part(number: str, x: np.ndarray, y: np.ndarray, lot: np.random.Generato
         # cast skin everywhere but on the machined sealing face
         turned = s.smooth(-(r - (0.49 if number == "FL-080" else 0.41)), 0, 0.01)
         tangent = np.stack([-y / r, x / r], -1)
-        skin = s.spectrum(x.shape, rng, 1.2, low=6) * 0.9
+        skin = s.spectrum(x.shape, rng, 1.2, low=6) * 0.6
         grain = turned * s.streaks(r, np.arctan2(y, x), rng, tool, 0.5) + (1 - turned) * skin
         colour = np.array([0.36, 0.36, 0.37])
-        height = height + (1 - turned) * 0.004 * s.spectrum(x.shape, rng, 2.0, low=3)
+        height = height + (1 - turned) * 0.0025 * s.spectrum(x.shape, rng, 2.0, low=3)
     else:
         angle = lot.uniform(0, np.pi)
         u, v = s.turn(x, y, angle)

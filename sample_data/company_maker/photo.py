@@ -5,7 +5,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from . import surface as s
-from .camera import CAMERAS, ODD_LIGHT, bench, expose, shade
+from .camera import CAMERAS, FINER, ODD_LIGHT, bench, expose, shade
 from .defects import add_defect, clean
 from .parts import make_part
 
@@ -18,11 +18,11 @@ def take_photo(row: dict, with_defect: bool = True) -> tuple[Image.Image, np.nda
         with_defect: False renders the same piece without its defect (for tests).
 
     Returns:
-        The photograph and (H, W) in 0..1, twice the photograph's size: where the defect is.
+        The photograph and (H, W) in 0..1, FINER times the photograph's size: where the defect is.
     """
     rng, lot = s.random_of("photo", row["id"]), s.random_of("lot", row["lot"])
     camera = (ODD_LIGHT if row.get("odd_light") else CAMERAS)[row["camera"]]
-    n = camera.size * 2
+    n = round(camera.size * FINER)
     axis = ((np.arange(n, dtype=np.float32) + 0.5) / n * 2 - 1).astype(np.float32)
     px, py = np.meshgrid(axis, axis)
     # how the piece lies: turned as it fell, a little off centre, a little nearer or farther
@@ -32,7 +32,7 @@ def take_photo(row: dict, with_defect: bool = True) -> tuple[Image.Image, np.nda
     part.tangent = np.stack(s.turn(part.tangent[..., 0], part.tangent[..., 1], -angle), -1)
     skin = clean(part)
     workshop_marks(part, skin, x, y, rng, row["lot"])
-    strength = rng.uniform(0.8, 1.2)
+    strength = rng.uniform(0.85, 1.2)
     defect_rng = s.random_of("defect", row["id"])
     if row["truth"] != "ok" and with_defect:
         add_defect(row["truth"], part, skin, x, y, defect_rng, strength, np.abs(px) < 0.97)
@@ -59,23 +59,23 @@ def cast_shadow(distance: np.ndarray, lamp: tuple, n: int) -> np.ndarray:
 
 def workshop_marks(part, skin, x, y, rng, lot: str) -> None:
     """What every real part carries, good or bad: uneven plating, dust, short handling marks, a pen dot, the stamped lot."""
-    skin.shade *= 1 + (0.055 * s.spectrum(x.shape, rng, 3.0))[..., None] * np.array([1.0, 1.0, 1.1], np.float32)
-    for _ in range(rng.poisson(2)):  # handling marks: too short and too shallow to be a scratch
+    skin.shade *= 1 + (0.035 * s.spectrum(x.shape, rng, 3.0))[..., None] * np.array([1.0, 1.0, 1.1], np.float32)
+    for _ in range(rng.poisson(1.2)):  # handling marks: too short and too shallow to be a scratch
         cx, cy, a = rng.uniform(-0.8, 0.8), rng.uniform(-0.8, 0.8), rng.uniform(0, np.pi)
-        reach = rng.uniform(0.03, 0.11)
+        reach = rng.uniform(0.03, 0.09)
         d = s.segment(x, y, cx, cy, cx + reach * np.cos(a), cy + reach * np.sin(a))
-        skin.shade *= 1 + rng.uniform(-0.28, 0.3) * s.smooth(-d, -0.012, -0.004)[..., None]
+        skin.shade *= 1 + rng.uniform(-0.22, 0.22) * s.smooth(-d, -0.012, -0.004)[..., None]
     for _ in range(rng.poisson(4)):  # dust and swarf
         d = s.circle(x, y, rng.uniform(-0.9, 0.9), rng.uniform(-0.9, 0.9), rng.uniform(0.004, 0.014))
         skin.shade *= 1 - rng.uniform(0.2, 0.6) * s.smooth(-d, -0.008, 0.004)[..., None]
-    if rng.random() < 0.15:  # a smear of oil the size of a fingertip: allowed by the drawing
+    if rng.random() < 0.10:  # a smear of oil the size of a fingertip: allowed by the drawing
         r = np.hypot(x - rng.uniform(-0.6, 0.6), (y - rng.uniform(-0.6, 0.6)) * 1.3) / rng.uniform(0.09, 0.15)
         skin.shade *= 1 - rng.uniform(0.10, 0.2) * s.smooth(-r - 0.15 * s.spectrum(x.shape, rng, 3), -1.1, -0.7)[..., None]
-    if rng.random() < 0.2:  # the paint pen of the first inspection
+    if rng.random() < 0.12:  # the paint pen of the first inspection
         d = s.circle(x, y, *rng.uniform(-0.6, 0.6, 2), rng.uniform(0.025, 0.045))
         pen = np.array([[0.25, 0.5, 1.5], [1.5, 0.4, 0.25], [1.5, 1.4, 0.3]][rng.integers(3)])
         skin.shade *= 1 + s.smooth(-d, -0.008, 0.006)[..., None] * (pen - 1) * 0.8
-    if rng.random() < 0.55:
+    if rng.random() < 0.35:
         stamp(part, skin, x, y, rng, lot)
 
 
