@@ -139,6 +139,7 @@ def test_only_a_hubs_name_opens_the_way_to_the_hub():
 
 def test_closing_lines_give_verdict_yen_and_report(monkeypatch, tmp_path):
     from made_run import make_folder, make_run
+
     from poc.__main__ import closing_lines
 
     run = make_run(tmp_path / "run", make_folder(tmp_path / "folder"))
