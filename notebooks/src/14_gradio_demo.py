@@ -105,7 +105,7 @@ print(f"{[path.suffix for path in files]}: base says {own['base']['says']}, tune
 # %% [markdown] lang="ja"
 # ## 役員が必ず尋ねること
 #
-# 「書いてあることと見えるものが食い違ったら?」同じ証拠に、違うことを主張するメモを付けてみます。答えがメモに引きずられるなら、モデルは自分の目より紙を信じています。診断はノートブック 05、改善は 06 で行います。
+# 「書いてあることと見えるものが食い違ったら？」同じ証拠に、違うことを主張するメモを付けてみます。答えがメモに引きずられるなら、モデルは自分の目より紙を信じています。診断はノートブック 05、改善は 06 で行います。
 # %%
 claim = next(option for option in record["options"] if option not in (own["tuned"]["says"], answer["truth"]))
 swayed = client.predict(sample_id="", files=[handle_file(path) for path in files], note=claim, question=row["question"], api_name="/answer")
