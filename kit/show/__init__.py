@@ -6,12 +6,12 @@ Figures are returned, never shown or saved; widgets are thin remote controls of 
 from kit.show.bars import in_notebook, progress
 from kit.show.canvas import png
 from kit.show.figures import (
-           arms_with_intervals,
-           before_and_after,
-           confusion_matrix,
-           learning_curve,
-           sample_grid,
-           yen_over_thresholds,
+    arms_with_intervals,
+    before_and_after,
+    confusion_matrix,
+    learning_curve,
+    sample_grid,
+    yen_over_thresholds,
 )
 from kit.show.thresholds import at_threshold, cheapest, cost_curve
 from kit.show.widgets import browse_samples, sample_card, threshold_and_yen, yen_card
