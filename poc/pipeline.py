@@ -42,6 +42,7 @@ class Job:
         run: the run folder.
         settings: of the fine-tuning.
         source: checkpoint name, as the user gave it or as the preset chose it.
+        signed: whether the gates were signed when the run began (signing afterwards does not count).
         tell: receives one line per stage.
         timing: seconds per stage.
     """
@@ -56,6 +57,7 @@ class Job:
     four_bit: bool
     skipped: int
     plan: dict
+    signed: dict
     tell: object = quiet
     timing: dict = field(default_factory=dict)
 
@@ -132,7 +134,7 @@ def make(job: Job, resume: bool) -> None:
         runs.write_json(job.run / "run.json", record)
         from poc.report import write
 
-        write(job.run)
+        write(job.run, folder=job.directory)
         arms.tidy(job.run / "work")
 
 
@@ -169,7 +171,7 @@ def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, 
     if resume and target is None:
         tell(say("nothing to resume with these data and settings: starting a new run", "同じデータと設定の中断した実行はありません。新しく始めます"))
     target = target or runs.start(out, plan)
-    return Job(use, directory, folder, target, settings, source, preset, four_bit, len(folder.faults) if skip_bad else 0, plan, tell)
+    return Job(use, directory, folder, target, settings, source, preset, four_bit, len(folder.faults) if skip_bad else 0, plan, signature(directory, use), tell)
 
 
 def require_labels(samples, directory: Path) -> None:
@@ -212,8 +214,7 @@ def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, gua
     arms.write_predictions(job.run / "predictions.csv", tables, job.split("test"), guard, job.directory)
     runs.write_json(job.run / "findings.json", [finding.as_dict() for finding in arms.findings(tables, job.use)])
     tuned.loaded.model.save_pretrained(str(job.run / "adapter"))
-    signed = signature(job.directory, job.use)
     verdict = decide(
-        job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=signed, rehearsal=job.rehearsal
+        job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=job.signed, rehearsal=job.rehearsal
     )
-    return describe(job, tuned, signed) | {"results": results, "comparisons": comparisons, "guard": guarded, "verdict": verdict}
+    return describe(job, tuned, job.signed) | {"results": results, "comparisons": comparisons, "guard": guarded, "verdict": verdict}
