@@ -70,8 +70,8 @@ class Lesson:
         heaps: dict[tuple, list[Sample]] = {}
         for sample in self.split(name):
             heaps.setdefault((sample.question, sample.answer), []).append(sample)
-        # spread over each class's rows, since neighbours are of one lot
-        spread = [[heap[i * len(heap) // most] for i in range(most)] if len(heap) > most else heap for heap in heaps.values()]
+        # neighbours are of one lot: steps of the golden ratio spread any few rows of a class over all of it
+        spread = [[heap[i] for i in sorted(range(len(heap)), key=lambda i: i * 0.6180339887 % 1)] for heap in heaps.values()]
         turns = [heap[i] for i in range(max(map(len, spread), default=0)) for heap in spread if i < len(heap)]
         return turns[:most]
 
