@@ -76,6 +76,9 @@ first = (wide.index[wide["base"] != wide["tuned"]].tolist() or wide.index.tolist
 print(f"{(wide['base'] != wide['tuned']).mean():.0%} of {len(wide)} held-out samples are answered differently after tuning; first: {first}")
 
 # %%
+HTML(show.sample_card(next((s for s in lesson.split("test") if s.id == first), lesson.split("test")[0])))
+
+# %%
 client = Client(demo.local_url, verbose=False)
 answer = client.predict(sample_id=first, api_name="/answer")
 pd.DataFrame({arm: answer[arm]["probabilities"] for arm in ("base", "tuned")}).round(3)
@@ -126,9 +129,6 @@ try:
 except Exception as error:  # gradio_client has no class of its own for an app's refusal
     refusal = str(error)
 refusal
-
-# %%
-HTML(show.sample_card(next((s for s in lesson.split("test") if s.id == first), lesson.split("test")[0])))
 
 # %% [markdown] lang="en"
 # ## How long does a question take?
