@@ -138,7 +138,7 @@ def demo(run_folder: RunFolder) -> None:
     _stay_offline()
     from poc.demo import launch
 
-    launch(run_folder)
+    launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
 
 
 def closing_lines(run_folder: Path) -> list[str]:
