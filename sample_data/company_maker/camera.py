@@ -11,7 +11,6 @@ from . import surface as s
 from .defects import Skin
 from .parts import Part
 
-
 FINER = 1.5  # drawn pixels per pixel of the photograph
 
 
