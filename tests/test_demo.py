@@ -191,6 +191,15 @@ def test_a_bad_upload_is_one_sentence_and_good_files_stay(desk, tmp_path):
     assert "broken.jpg is damaged" in shown and "Traceback" not in shown and shown.count("<p") == 1
 
 
+def test_a_newer_photo_takes_the_place_of_the_older_one(desk, tmp_path):
+    for name in ("one.png", "two.png"):
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    view = desk.add_files(desk.first_view(), [str(tmp_path / "one.png")])
+    assert desk.add_files(view, [str(tmp_path / "two.png")]).files == (("image", str(tmp_path / "two.png")),)
+    desk.most["image"] = 2
+    assert len(desk.add_files(view, [str(tmp_path / "two.png")]).files) == 2
+
+
 def test_a_failure_nobody_foresaw_is_one_sentence_too(desk, caplog):
     class Broken(demo.Recordings):
         def answer(self, sample):
@@ -264,8 +273,10 @@ def test_limits_of_size_length_and_number(tmp_path):
         checked(tmp_path / "bomb.png")
     for name in ("one.png", "two.png"):
         Image.new("RGB", (64, 64)).save(tmp_path / name)
-    with pytest.raises(w.Refusal, match="same kind"):
-        own_sample([tmp_path / "one.png", tmp_path / "two.png"], "", *QUESTION)
+    pictures = [tmp_path / "one.png", tmp_path / "two.png"]
+    with pytest.raises(w.Refusal, match="2 files of one kind .photo.; at most 1"):
+        own_sample(pictures, "", *QUESTION)
+    assert own_sample(pictures, "", *QUESTION, most={"image": 2}).image == tuple(pictures)
     with pytest.raises(w.Refusal, match="at most 2000"):
         own_sample([tmp_path / "one.png"], "x" * (MOST_LETTERS + 1), *QUESTION)
 
@@ -318,7 +329,7 @@ def test_every_word_has_both_languages_and_none_is_forgotten(desk):
 def test_build_demo_makes_an_app_without_analytics_or_foreign_hosts(run, exhibit):
     app = demo.build_demo(run, demo.Recordings(exhibit.predictions), language="ja")
     assert app.title == "丸物部品の外観検査" and app.analytics_enabled is False
-    config = str(app.get_config_file())
+    config = str([component["props"] for component in app.get_config_file()["components"]])
     assert "質問する" in config and not re.search(r"https?://(?!127\.0\.0\.1|localhost)", re.sub("data:[^\"']*", "", config))
     look = CSS + str(theme()._get_theme_css()) + str(theme()._stylesheets) + str(theme()._font_css)
     assert not re.search(r"https?://|@import", look) and "Hiragino Sans" in look

@@ -53,7 +53,7 @@ def page(served, chromium):
         page.on("response", lambda response: errors.append(f"{response.status} {response.url}") if response.status >= 400 else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(served.local_url)
-        page.locator("html[data-ready]").wait_for(state="attached")  # its buttons are listened to
+        page.locator("#ask:enabled").wait_for()
         yield page
         browser.close()
     foreign = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]

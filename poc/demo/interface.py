@@ -17,7 +17,7 @@ def add_interface(desk: Desk) -> None:
 
         Args:
             sample_id: id of a held-out sample; "" for own evidence.
-            files: at most one photo, one sound and one video.
+            files: photos, sounds, videos; as many of each as the use case's samples have.
             note: text evidence.
             question: one of the use case's; "" for its first.
         """
@@ -48,7 +48,7 @@ def reply(desk: Desk, sample_id: str = "", files: list[str] | None = None, note:
         sample = desk.exhibit.samples[sample_id]
     else:
         asked = question or next(iter(questions))
-        sample = own_sample(files or [], note or "", asked, questions[asked], tuple(desk.exhibit.record["decided_by"]), desk.senses)
+        sample = own_sample(files or [], note or "", asked, questions[asked], tuple(desk.exhibit.record["decided_by"]), desk.senses, desk.most)
     given, model = desk.answer(sample), desk.exhibit.record["model"]["name"]
     return {
         "sample": sample_id,

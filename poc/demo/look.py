@@ -48,10 +48,12 @@ def theme() -> gr.themes.Base:
     return made.set(**{name: value for name, value in same.items() if value is not None})
 
 
+# Gradio puts a prefix before every selector inside @media, so what concerns .gradio-container itself adapts by clamp() instead
 CSS = f"""
-.gradio-container {{ max-width: 1180px !important; margin: 0 auto !important; padding: 20px 20px 48px !important; color: {INK}; }}
+.gradio-container {{ max-width: 1180px !important; margin: 0 auto !important; padding: 0 0 40px !important; color: {INK}; }}
+.gradio-container .fillable {{ padding: clamp(12px, 2vw, 28px) clamp(14px, 4vw, 44px) !important; }}
 .gradio-container .html-container {{ padding: 0 !important; }}
-.gradio-container h1 {{ font-size: 1.9rem; line-height: 1.25; font-weight: 650; margin: 0 0 14px; letter-spacing: -.01em; text-wrap: balance; }}
+.gradio-container h1 {{ font-size: clamp(1.4rem, 3.4vw, 1.9rem); line-height: 1.25; font-weight: 650; margin: 0 0 14px; letter-spacing: -.01em; text-wrap: balance; }}
 .gradio-container h2 {{ font-size: 1.15rem; font-weight: 650; margin: 0; }}
 .gradio-container h3 {{ font-size: .95rem; font-weight: 600; margin: 0; color: {QUIET}; }}
 .gradio-container .kicker {{ color: {TEAL}; font-weight: 600; font-size: .875rem; margin: 0 !important; }}
@@ -120,9 +122,6 @@ CSS = f"""
 :is(button, summary, input, textarea, audio, video):focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 2px; }}
 
 @media (max-width: 640px) {{
-  .gradio-container {{ padding: 0 0 24px !important; }}
-  .gradio-container .fillable {{ padding: 12px 16px !important; }}
-  .gradio-container h1 {{ font-size: 1.45rem; }}
   #samples .caption-label {{ max-width: 100%; padding: 1px 5px; }}
   .verdict {{ flex-direction: column; gap: 8px; padding: 14px 16px; }}
   .about dl {{ grid-template-columns: 1fr; gap: 0; }} .about dd {{ margin-bottom: 8px; }}

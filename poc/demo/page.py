@@ -9,8 +9,8 @@ from poc.demo import words as w
 from poc.demo.visit import Desk, View
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # only /answer is an interface; the page says itself what it is doing
-# screen readers and the choice of Chinese or Japanese letter forms follow the page's language; data-ready says that buttons are listened to
-SET_LANGUAGE = "(language) => { document.documentElement.lang = language; document.documentElement.dataset.ready = 'yes'; }"
+# screen readers and the choice of Chinese or Japanese letter forms follow the page's language
+SET_LANGUAGE = "(language) => { document.documentElement.lang = language; }"
 COLUMNS = 4
 
 
@@ -60,7 +60,7 @@ class Page:
         self.step_answer = gr.HTML()
         self.evidence = gr.HTML(elem_id="evidence-panel")
         self.question = gr.HTML(elem_id="question-panel")
-        self.ask = gr.Button(variant="primary", size="lg", elem_id="ask")
+        self.ask = gr.Button(variant="primary", size="lg", interactive=False, elem_id="ask")
         self.outcome = gr.HTML(elem_id="outcome")
 
     def _pictures(self, view: View) -> list:
@@ -119,6 +119,8 @@ class Page:
         self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
         for event in (self.language.change, self.app.load):
             event(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
+        # Gradio drops a click that comes before the page listens: the button wakes up when the first answer from here has arrived
+        self.app.load(lambda: gr.update(interactive=True), None, [self.ask], **PRIVATE)
 
     # what the events call; each returns what its list of outputs asks for
 

@@ -33,22 +33,24 @@ BROKEN = {
 }
 LONG = both("{name} lasts {seconds:.0f} s; at most {most:.0f} s are allowed. Cut the part that matters.",
             "{name} は {seconds:.0f} 秒あります（上限 {most:.0f} 秒）。必要な部分を切り出してください。")  # fmt: skip
-TWICE = both("Two files are of the same kind ({kind}); give one of each.", "同じ種類（{kind}）のファイルが 2 つあります。1 つずつにしてください。")
+MANY = both("There are {n} files of one kind ({kind}); at most {most} fit this use case.", "同じ種類（{kind}）のファイルが {n} 個あります（上限 {most} 個）。")
 DEAF = both("This model cannot take in a {kind}. Remove it.", "このモデルは{kind}を扱えません。取り除いてください。")
 NOTHING = both("This question is decided by: {kinds}. Add one of them.", "この質問の判断に使う情報は{kinds}です。追加してください。")
 WORDY = both("The note has {n} letters; at most 2000 are allowed.", "メモが {n} 文字あります（上限 2000 文字）。短くしてください。")
 
 
 def own_sample(
-    files: list[str | Path], note: str, question: str, options: tuple[str, ...], decided_by: tuple[str, ...], senses: tuple[str, ...] | None = None
-) -> Sample:
+    files: list[str | Path], note: str, question: str, options: tuple[str, ...], decided_by: tuple[str, ...],
+    senses: tuple[str, ...] | None = None, most: dict[str, int] | None = None,
+) -> Sample:  # fmt: skip
     """The visitor's evidence as a sample without an answer.
 
     Args:
-        files: at most one photo, one sound and one video.
+        files: photos, sounds, videos.
         note: text evidence, "" for none.
         question, options, decided_by: the use case's.
         senses: the modalities that the model takes in; None for no limit.
+        most: files per modality; one where it says nothing.
 
     Raises:
         Refusal: a file cannot be used, or nothing is there that could decide the question.
@@ -56,15 +58,17 @@ def own_sample(
     note = note.strip()
     if len(note) > MOST_LETTERS:
         raise Refusal(fill(WORDY, n=len(note)))
-    media: dict[str, Path] = {}
+    media: dict[str, list[Path]] = {}
     for file in map(Path, files):
         kind = checked(file)
-        if kind in media:
-            raise Refusal(fill(TWICE, kind=MODALITIES[kind]))
+        media.setdefault(kind, []).append(file)
         if senses is not None and kind not in senses:
             raise Refusal(fill(DEAF, kind=MODALITIES[kind]))
-        media[kind] = file
-    sample = Sample(OWN_NAME["en"], question, options, text=note, decided_by=decided_by, **{kind: (file,) for kind, file in media.items()})
+    for kind, given in media.items():
+        allowed = (most or {}).get(kind, 1)
+        if len(given) > allowed:
+            raise Refusal(fill(MANY, kind=MODALITIES[kind], n=len(given), most=allowed))
+    sample = Sample(OWN_NAME["en"], question, options, text=note, decided_by=decided_by, **{kind: tuple(given) for kind, given in media.items()})
     if not set(sample.modalities) & set(decided_by):
         kinds = {language: {"en": ", ", "ja": "、"}[language].join(MODALITIES[kind][language] for kind in decided_by) for language in ("en", "ja")}
         raise Refusal(fill(NOTHING, kinds=kinds))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kit.data import Sample
+from kit.data import MEDIA, Sample
 from kit.errors import KitError
 from poc.demo import cards, evidence
 from poc.demo import words as w
@@ -57,6 +57,8 @@ class Desk:
     def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, reason: str = ""):
         self.exhibit, self.source, self.reason = exhibit, source, reason
         self.recordings = Recordings(exhibit.predictions)
+        # as many files as the use case's own samples have: a document is two photos, an inspection one
+        self.most = {kind: max([1, *(len(getattr(sample, kind)) for sample in exhibit.samples.values())]) for kind in MEDIA}
 
     def first_view(self) -> View:
         return View(held=next(iter(self.exhibit.samples), ""), question=next(iter(self.exhibit.questions), ""))
@@ -76,14 +78,19 @@ class Desk:
         return view.fresh(held=sample_id, own=False)
 
     def add_files(self, view: View, files: list[str] | None) -> View:
-        """The view with the files that can be used; a newer one of a kind takes the older one's place."""
-        kept, refusal = dict(view.files), None
+        """The view with the files that can be used; where there are more of a kind than fit, a newer one takes the oldest one's place."""
+        kept, refusal = list(view.files), None
         for file in files or []:
             try:
-                kept[checked(Path(file))] = str(file)
+                kind = checked(Path(file))
             except w.Refusal as no:
                 refusal = no.text
-        return replace(view.fresh(files=tuple(kept.items()), own=True), refusal=refusal)
+                continue
+            same = [entry for entry in kept if entry[0] == kind]
+            if len(same) >= self.most[kind]:
+                kept.remove(same[0])
+            kept.append((kind, str(file)))
+        return replace(view.fresh(files=tuple(kept), own=True), refusal=refusal)
 
     def ask(self, view: View, note: str, language: str) -> Iterator[tuple[View, str]]:
         """First what to wait for, then the view with the answer or the refusal."""
@@ -118,7 +125,7 @@ class Desk:
     def _own(self, view: View, note: str) -> Sample:
         files = [file for _, file in view.files]
         options = self.exhibit.questions[view.question]
-        return own_sample(files, note or "", view.question, options, tuple(self.exhibit.record["decided_by"]), self.senses)
+        return own_sample(files, note or "", view.question, options, tuple(self.exhibit.record["decided_by"]), self.senses, self.most)
 
     def looked_at(self, view: View) -> Sample | None:
         """The sample whose evidence is shown."""
@@ -126,7 +133,7 @@ class Desk:
             return self.exhibit.samples.get(view.held)
         if view.asked:
             return view.asked
-        media = {kind: (Path(file),) for kind, file in view.files}
+        media = {kind: tuple(Path(file) for made, file in view.files if made == kind) for kind in MEDIA}
         return Sample(w.OWN_NAME["en"], view.question, self.exhibit.questions[view.question], **media)
 
     def panel(self, view: View, language: str) -> str:

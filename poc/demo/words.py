@@ -38,8 +38,8 @@ HELD_OUT_MEANS = both(
 )
 OWN = both("Your own", "自分のデータ")
 OWN_MEANS = both(
-    "One photo, sound or video each, and a note if there is one. Nothing leaves this machine.",
-    "写真、音声、動画を 1 つずつと、あればメモ。データはこの端末の外に出ません。",
+    "A photo, a sound or a video, and a note if there is one. Nothing leaves this machine.",
+    "写真、音声、動画と、あればメモ。データはこの端末の外に出ません。",
 )
 OTHERS = both("Show other samples", "別のサンプルを表示")
 SAMPLE = both("Sample", "サンプル")
