@@ -25,7 +25,13 @@ class Plan:
     half: bool = True  # bfloat16 arithmetic on float32 weights: 1.6 times as fast on CPUs that have it
 
 
-def train(modules: nn.ModuleDict, loss_of: Callable[[int], torch.Tensor], plan: Plan, folder: Path, groups: Iterable[dict]) -> list[float]:
+def train(
+    modules: nn.ModuleDict,
+    loss_of: Callable[[int], torch.Tensor],
+    plan: Plan,
+    folder: Path,
+    groups: Iterable[dict],
+) -> list[float]:
     """Runs a stage to its end, from where an earlier, interrupted run left it.
 
     Args:
@@ -44,7 +50,11 @@ def train(modules: nn.ModuleDict, loss_of: Callable[[int], torch.Tensor], plan: 
     weights = [weight for group in groups for weight in group["params"]]
     optimizer = torch.optim.AdamW(groups, weight_decay=plan.decay, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [group["lr"] for group in groups], total_steps=plan.steps, pct_start=0.08, cycle_momentum=False
+        optimizer,
+        [group["lr"] for group in groups],
+        total_steps=plan.steps,
+        pct_start=0.08,
+        cycle_momentum=False,
     )
     losses: list[float] = []
     if path.exists():
@@ -54,7 +64,14 @@ def train(modules: nn.ModuleDict, loss_of: Callable[[int], torch.Tensor], plan: 
         if len(losses) < plan.steps:
             optimizer.load_state_dict(state["optimizer"])
             schedule.load_state_dict(state["schedule"])
-    bar = tqdm(range(len(losses), plan.steps), desc=plan.name, initial=len(losses), total=plan.steps, mininterval=5, disable=pair.place()[0] > 0)
+    bar = tqdm(
+        range(len(losses), plan.steps),
+        desc=plan.name,
+        initial=len(losses),
+        total=plan.steps,
+        mininterval=5,
+        disable=pair.place()[0] > 0,
+    )
     for step in bar:
         torch.manual_seed(step)
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.half):

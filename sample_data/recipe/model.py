@@ -20,7 +20,10 @@ from transformers import (
 
 WIDTH = 192  # of the language model; every linear layer's sides are multiples of 64, as nf4 blocks want them
 PATCH, MERGE = 14, 2
-LEAST, MOST = 112, 170  # pictures and frames are scaled to between 112 x 112 and 168 x 168 pixels: 16 to 36 visual tokens
+LEAST, MOST = (
+    112,
+    170,
+)  # pictures and frames are scaled to between 112 x 112 and 168 x 168 pixels: 16 to 36 visual tokens
 FRAMES = 8  # two frames share a token in time, so a 112 px video is 4 x 16 tokens
 MEL_BINS = 64
 HOP = 320  # 20 ms: with the encoder's two halvings, 12.5 audio tokens per second
@@ -38,7 +41,9 @@ SPECIAL = {
     "audio_bos_token": "<|audio_start|>",
     "audio_eos_token": "<|audio_end|>",
 }
-IDS = {name: index for index, name in enumerate(SPECIAL)}  # special tokens are the first rows of the vocabulary
+IDS = {
+    name: index for index, name in enumerate(SPECIAL)
+}  # special tokens are the first rows of the vocabulary
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -89,7 +94,7 @@ def text_config(vocabulary: int) -> dict:
         vocab_size=vocabulary,
         hidden_size=WIDTH,
         intermediate_size=512,
-        num_hidden_layers=6,
+        num_hidden_layers=4,
         num_attention_heads=6,
         num_key_value_heads=2,
         max_position_embeddings=2048,
@@ -125,7 +130,11 @@ def build_processor(tokenizer_file: Path) -> Qwen2_5OmniProcessor:
     return Qwen2_5OmniProcessor(
         image_processor=Qwen2VLImageProcessor(size=pixels, patch_size=PATCH, merge_size=MERGE),
         video_processor=Qwen2VLVideoProcessor(
-            size=pixels, patch_size=PATCH, merge_size=MERGE, do_sample_frames=False, cap_pixels_per_frame=False
+            size=pixels,
+            patch_size=PATCH,
+            merge_size=MERGE,
+            do_sample_frames=False,
+            cap_pixels_per_frame=False,
         ),
         feature_extractor=feature_extractor(),
         tokenizer=tokenizer,
@@ -136,7 +145,11 @@ def build_processor(tokenizer_file: Path) -> Qwen2_5OmniProcessor:
 def feature_extractor() -> WhisperFeatureExtractor:
     """Returns the log-mel extractor: 64 bands every 20 ms of 16 kHz sound."""
     return WhisperFeatureExtractor(
-        feature_size=MEL_BINS, hop_length=HOP, chunk_length=SECONDS, sampling_rate=16000, return_attention_mask=True
+        feature_size=MEL_BINS,
+        hop_length=HOP,
+        chunk_length=SECONDS,
+        sampling_rate=16000,
+        return_attention_mask=True,
     )
 
 
@@ -164,4 +177,3 @@ def build_model(vocabulary: int, seed: int = 0) -> Qwen2_5OmniThinkerForConditio
         tie_word_embeddings=True,
     )
     return Qwen2_5OmniThinkerForConditionalGeneration(config)
-

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from sample_data.recipe.loop import Plan, train
 from sample_data.recipe.model import WIDTH
-from sample_data.world import pictures, surfaces
+from sample_data.world import marks, motions, pictures, surfaces
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1) * 255
 SPREAD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1) * 255
@@ -25,12 +25,12 @@ FACTS = {
     "brightness": surfaces.LEVELS,
     "grain": surfaces.LEVELS,
     "coarseness": ("fine", "medium", "coarse"),
-    "direction": surfaces.DIRECTIONS,
-    "orientation": surfaces.DIRECTIONS,
+    "direction": marks.DIRECTIONS,
+    "orientation": marks.DIRECTIONS,
     "pitch": ("narrow", "wide"),
     "extent": ("small", "large"),
     "count": ("1", "2", "3", "4"),
-    "place": surfaces.PLACES,
+    "place": marks.PLACES,
     "tone": ("dark", "light"),
     "softness": ("sharp", "soft"),
     "light": surfaces.LIGHTS,
@@ -48,7 +48,9 @@ class Heads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.facts = nn.ModuleDict({name.replace(" ", "_"): nn.Linear(2 * WIDTH, len(values)) for name, values in FACTS.items()})
+        self.facts = nn.ModuleDict(
+            {name.replace(" ", "_"): nn.Linear(2 * WIDTH, len(values)) for name, values in FACTS.items()}
+        )
         self.things = nn.Linear(WIDTH, len(pictures.THINGS))
         self.hues = nn.Linear(WIDTH, len(pictures.HUES))
 
@@ -62,11 +64,17 @@ class Heads(nn.Module):
         """
         pooled = torch.cat([tokens.mean(1), tokens.amax(1)], dim=-1)
         loss = nn.functional.cross_entropy(self.things(tokens).float().flatten(0, 1), cells[:, 0].flatten())
-        loss = loss + nn.functional.cross_entropy(self.hues(tokens).float().flatten(0, 1), cells[:, 1].flatten())
+        loss = loss + nn.functional.cross_entropy(
+            self.hues(tokens).float().flatten(0, 1), cells[:, 1].flatten()
+        )
         for column, head in enumerate(self.facts.values()):
             known = facts[:, column] >= 0
             if known.any():
-                loss = loss + nn.functional.cross_entropy(head(pooled[known]).float(), facts[known, column]) * known.float().mean()
+                loss = (
+                    loss
+                    + nn.functional.cross_entropy(head(pooled[known]).float(), facts[known, column])
+                    * known.float().mean()
+                )
         return loss
 
 
@@ -84,12 +92,16 @@ def patches(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if time == 1:
         pixels, time = pixels.expand(-1, 2, -1, -1, -1), 2
     rows = side // 28
-    pixels = pixels.reshape(batch, time // 2, 2, 3, rows, 2, 14, rows, 2, 14).permute(0, 1, 4, 7, 5, 8, 3, 2, 6, 9)
+    pixels = pixels.reshape(batch, time // 2, 2, 3, rows, 2, 14, rows, 2, 14).permute(
+        0, 1, 4, 7, 5, 8, 3, 2, 6, 9
+    )
     grid = torch.tensor([[time // 2, side // 14, side // 14]]).repeat(batch, 1)
     return pixels.reshape(-1, 1176), grid
 
 
-def draw_pool(folder: Path, seed: int, scale: float = 1.0) -> dict[int, tuple[torch.Tensor, ...]]:
+def draw_pool(
+    folder: Path, seed: int, scale: float = 1.0, name: str = "pictures"
+) -> dict[int, tuple[torch.Tensor, ...]]:
     """Draws the pictures of the warm-up once and keeps them under `folder`.
 
     Returns:
@@ -97,11 +109,14 @@ def draw_pool(folder: Path, seed: int, scale: float = 1.0) -> dict[int, tuple[to
     """
     pools = {}
     for size, count in POOL.items():
-        path = folder / f"pictures_{size}.pt"
+        path = folder / f"{name}_{size}.pt"
         count = max(64, int(count * scale))
         if not path.exists():
             rng = np.random.default_rng([seed, size])
-            drawn = [pictures.picture(rng, size) for _ in tqdm(range(count), desc=f"drawing {size} px", mininterval=5)]
+            drawn = [
+                pictures.picture(rng, size)
+                for _ in tqdm(range(count), desc=f"drawing {size} px", mininterval=5)
+            ]
             images = torch.from_numpy(np.stack([one.image for one in drawn]))
             facts = torch.tensor([[_index(one.facts, name) for name in FACTS] for one in drawn])
             cells = torch.from_numpy(np.stack([one.cells.reshape(2, -1) for one in drawn]))
@@ -110,11 +125,69 @@ def draw_pool(folder: Path, seed: int, scale: float = 1.0) -> dict[int, tuple[to
     return pools
 
 
+class MotionHead(nn.Module):
+    """A linear head on a video's visual tokens: mean and maximum over space, in order of time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = nn.Linear(4 * 2 * WIDTH, len(motions.MOTIONS))
+
+    def forward(self, tokens: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
+        """Returns the loss for tokens (B, 4, V, C) and motion indices (B,)."""
+        pooled = torch.cat([tokens.mean(2), tokens.amax(2)], -1).flatten(1)
+        return nn.functional.cross_entropy(self.read(pooled).float(), names)
+
+
+def draw_videos(folder: Path, seed: int, count: int = 1600) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draws the videos of the second warm-up once: frames (n, 8, 112, 112, 3) uint8 and motion indices (n,)."""
+    path = folder / "videos.pt"
+    if not path.exists():
+        rng = np.random.default_rng([seed, 8])
+        drawn = [motions.motion(rng) for _ in tqdm(range(count), desc="drawing videos", mininterval=5)]
+        names = torch.tensor([motions.MOTIONS.index(facts["motion"]) for _, facts in drawn])
+        torch.save((torch.from_numpy(np.stack([frames for frames, _ in drawn])), names), path)
+    return torch.load(path, weights_only=True)
+
+
+def warm_up_in_time(
+    tower: nn.Module, heads: Heads, folder: Path, steps: int = 500, seed: int = 5, scale: float = 1.0
+) -> list[float]:
+    """Goes on with new pictures and with videos: a quarter of the updates are about motion."""
+    pools = draw_pool(folder, seed, scale * 0.6, "again")
+    videos, names = draw_videos(folder, seed, max(24, int(1600 * scale)))
+    torch.manual_seed(seed)
+    modules = nn.ModuleDict({"tower": tower, "heads": heads, "motion": MotionHead()})
+    sizes = list(POOL)
+
+    def loss_of(step: int) -> torch.Tensor:
+        rng = np.random.default_rng([seed, 98, step])
+        if step % 4 == 3:
+            rows = torch.from_numpy(rng.integers(0, len(videos), 12))
+            pixels, grid = patches(videos[rows])
+            return 2 * modules["motion"](
+                tower(pixels, grid).pooler_output.view(len(rows), 4, -1, WIDTH), names[rows]
+            )
+        images, facts, cells = pools[int(rng.choice(sizes, p=[0.4, 0.5, 0.1]))]
+        rows = torch.from_numpy(rng.integers(0, len(images), 48))
+        pixels, grid = patches(images[rows].unsqueeze(1))
+        return heads(tower(pixels, grid).pooler_output.view(48, -1, WIDTH), facts[rows], cells[rows])
+
+    return train(
+        modules,
+        loss_of,
+        Plan("vision_in_time", steps, 1.5e-3),
+        folder,
+        [{"params": list(modules.parameters())}],
+    )
+
+
 def _index(facts: dict, name: str) -> int:
     return FACTS[name].index(facts[name]) if name in facts else -1
 
 
-def warm_up(tower: nn.Module, folder: Path, steps: int = 1800, batch: int = 48, seed: int = 1, scale: float = 1.0) -> tuple[list[float], Heads]:
+def warm_up(
+    tower: nn.Module, folder: Path, steps: int = 1800, batch: int = 48, seed: int = 1, scale: float = 1.0
+) -> tuple[list[float], Heads]:
     """Trains the vision tower in place; returns the losses and the heads.
 
     Args:
@@ -139,5 +212,7 @@ def warm_up(tower: nn.Module, folder: Path, steps: int = 1800, batch: int = 48, 
         return heads(tokens, facts[rows], cells[rows])
 
     modules = nn.ModuleDict({"tower": tower, "heads": heads})
-    losses = train(modules, loss_of, Plan("vision", steps, 1.5e-3), folder, [{"params": list(modules.parameters())}])
+    losses = train(
+        modules, loss_of, Plan("vision", steps, 1.5e-3), folder, [{"params": list(modules.parameters())}]
+    )
     return losses, heads

@@ -11,8 +11,9 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sample_data.world import surfaces
-from sample_data.world.surfaces import MARKS, PLACES
+from sample_data.world import spectra, surfaces
+from sample_data.world.marks import PLACES
+from sample_data.world.surfaces import MARKS
 
 CELL = 28  # pixels of one visual token
 SIZES = (112, 140, 168)
@@ -22,7 +23,24 @@ COLOURS = {
     "grey": (128, 128, 128), "cyan": (70, 205, 215),
 }  # fmt: skip
 SHAPES = ("circle", "square", "triangle", "star", "cross", "diamond", "ring", "bar")
-WORDS = ("stop", "go", "left", "right", "open", "shut", "hot", "cold", "yes", "no", "in", "out", "on", "off", "up", "down")
+WORDS = (
+    "stop",
+    "go",
+    "left",
+    "right",
+    "open",
+    "shut",
+    "hot",
+    "cold",
+    "yes",
+    "no",
+    "in",
+    "out",
+    "on",
+    "off",
+    "up",
+    "down",
+)
 CHARACTERS = tuple("0123456789ABCDEFHKLMNPRSTXYZ")
 THINGS = MARKS + SHAPES + ("glyph",)  # what may stand in a cell; index 0 is nothing
 HUES = ("none", *COLOURS)
@@ -115,7 +133,7 @@ def scene(rng: np.random.Generator, size: int, count: int | None = None, **fixed
 def _scene_ground(rng: np.random.Generator, size: int) -> tuple[np.ndarray, dict]:
     name = tuple(COLOURS)[int(rng.integers(0, len(COLOURS)))]
     base = np.array(COLOURS[name], np.float32) + rng.normal(size=3) * 6
-    field_ = surfaces.noise(rng, size, rng.uniform(0.5, 2.0)) * rng.choice([0.0, 4.0, 9.0])
+    field_ = spectra.noise(rng, size, rng.uniform(0.5, 2.0)) * rng.choice([0.0, 4.0, 9.0])
     return base + field_[..., None], {"ground colour": name}
 
 
@@ -132,9 +150,26 @@ def _shape(draw: ImageDraw.ImageDraw, shape: str, x: float, y: float, r: float, 
         "triangle": [(0, -1), (0.95, 0.8), (-0.95, 0.8)],
         "diamond": [(0, -1.1), (0.8, 0), (0, 1.1), (-0.8, 0)],
         "bar": [(-1.2, -0.32), (1.2, -0.32), (1.2, 0.32), (-1.2, 0.32)],
-        "cross": [(-s, -1), (s, -1), (s, -s), (1, -s), (1, s), (s, s), (s, 1), (-s, 1), (-s, s), (-1, s), (-1, -s), (-s, -s)],
+        "cross": [
+            (-s, -1),
+            (s, -1),
+            (s, -s),
+            (1, -s),
+            (1, s),
+            (s, s),
+            (s, 1),
+            (-s, 1),
+            (-s, s),
+            (-1, s),
+            (-1, -s),
+            (-s, -s),
+        ],
         "star": [
-            ((1.1 if k % 2 == 0 else 0.45) * np.sin(k * np.pi / 5), -(1.1 if k % 2 == 0 else 0.45) * np.cos(k * np.pi / 5)) for k in range(10)
+            (
+                (1.1 if k % 2 == 0 else 0.45) * np.sin(k * np.pi / 5),
+                -(1.1 if k % 2 == 0 else 0.45) * np.cos(k * np.pi / 5),
+            )
+            for k in range(10)
         ],
     }[shape]
     c, n = np.cos(turn), np.sin(turn)
@@ -143,18 +178,26 @@ def _shape(draw: ImageDraw.ImageDraw, shape: str, x: float, y: float, r: float, 
 
 @lru_cache(maxsize=64)
 def _font(pixels: int, style: str) -> ImageFont.FreeTypeFont:
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # ships with matplotlib, so the world is the same on every machine
+    folder = (
+        Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    )  # ships with matplotlib, so the world is the same on every machine
     return ImageFont.truetype(folder / f"DejaVu{style}.ttf", pixels)
 
 
 def _glyph(rng: np.random.Generator, size: int, text: str | None = None) -> Picture:
     """Draws one character or one short word."""
     ground, facts = _scene_ground(rng, size)
-    free = [c for c in COLOURS if np.abs(np.subtract(COLOURS[c], COLOURS[facts["ground colour"]])).sum() > 190]
+    free = [
+        c for c in COLOURS if np.abs(np.subtract(COLOURS[c], COLOURS[facts["ground colour"]])).sum() > 190
+    ]
     colour = free[int(rng.integers(0, len(free)))]
     word = text in WORDS if text else rng.random() < 0.5
     if text is None:
-        text = WORDS[int(rng.integers(0, len(WORDS)))] if word else CHARACTERS[int(rng.integers(0, len(CHARACTERS)))]
+        text = (
+            WORDS[int(rng.integers(0, len(WORDS)))]
+            if word
+            else CHARACTERS[int(rng.integers(0, len(CHARACTERS)))]
+        )
     style = ("Sans", "Sans-Bold", "Serif", "SansMono-Bold")[int(rng.integers(0, 4))]
     pixels = int(size * (rng.uniform(0.24, 0.3) if word else rng.uniform(0.35, 0.7)))
     canvas = Image.fromarray(_bytes(ground))
@@ -169,7 +212,9 @@ def _glyph(rng: np.random.Generator, size: int, text: str | None = None) -> Pict
     cells = np.zeros((2, *covered.shape), np.int64)
     cells[0][covered], cells[1][covered] = THINGS.index("glyph"), HUES.index(colour)
     facts |= {"word" if word else "character": text, "ink": colour}
-    image = np.asarray(canvas, np.float32) + rng.standard_normal((size, size, 1), dtype=np.float32) * rng.uniform(0, 8)
+    image = np.asarray(canvas, np.float32) + rng.standard_normal(
+        (size, size, 1), dtype=np.float32
+    ) * rng.uniform(0, 8)
     return Picture(_bytes(image), "glyph", facts, cells)
 
 

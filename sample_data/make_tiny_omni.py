@@ -1,0 +1,162 @@
+"""Makes the tiny omni model from nothing: `python sample_data/make_tiny_omni.py`.
+
+Seeded, resumable between and inside stages (run it again after an interruption), no download, no natural data.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # so that it runs as a script, too
+
+from sample_data.recipe import (  # noqa: E402
+    alignment,
+    audio_warmup,
+    bank,
+    checkpoint,
+    corpus,
+    guard,
+    measure,
+    model,
+    pair,
+    vision_warmup,
+    vocabulary,
+)
+
+STEPS = {"vision": 1800, "vision_in_time": 500, "audio": 3200, "text": 450, "alignment": 700}
+SEEDS = {
+    "tokenizer": 0,
+    "model": 0,
+    "vision": 1,
+    "vision_in_time": 5,
+    "audio": 1,
+    "text": 2,
+    "alignment": 3,
+    "bank": 7,
+}
+PROCESSES = 2  # of the last stage; the others use one thread
+
+
+def prepare(
+    build: Path, steps: dict[str, int], scale: float
+) -> tuple[torch.nn.Module, object, torch.nn.Module, dict]:
+    """Trains what can be trained alone: the eyes, the ears, the reading.
+
+    Args:
+        build: keeps everything that an interrupted run needs.
+        steps: updates per stage.
+        scale: share of the drawn pictures and recordings (small for a short rebuild).
+
+    Returns:
+        The model (float32), its processor, the vision heads, and the losses of every stage.
+    """
+    build.mkdir(parents=True, exist_ok=True)
+    tokenizer = build / "tokenizer.json"
+    if not tokenizer.exists():
+        vocabulary.train_tokenizer(corpus.sentences_of_the_world(SEEDS["tokenizer"]), tokenizer)
+    processor = model.build_processor(tokenizer)
+    omni = model.build_model(len(processor.tokenizer), SEEDS["model"])
+    pool = max(64, int(audio_warmup.POOL * scale))
+    losses = {}
+    losses["vision"], heads = vision_warmup.warm_up(
+        omni.model.visual, build, steps["vision"], seed=SEEDS["vision"], scale=scale
+    )
+    losses["vision_in_time"] = vision_warmup.warm_up_in_time(
+        omni.model.visual, heads, build, steps["vision_in_time"], SEEDS["vision_in_time"], scale
+    )
+    losses["audio"] = audio_warmup.warm_up(
+        omni.model.audio_tower,
+        processor.feature_extractor,
+        build,
+        steps["audio"],
+        seed=SEEDS["audio"],
+        pool=pool,
+    )
+    omni.model.audio_tower.train()
+    losses["text"] = alignment.read_text(omni, processor, build, steps["text"], SEEDS["text"])
+    return omni, processor, heads, losses
+
+
+def align(build: Path, steps: dict[str, int], scale: float) -> None:
+    """The last stage: everything together. Runs in every process of the pair; what it learned is left in `build`."""
+    omni, processor, heads, _ = prepare(build, steps, scale)
+    alignment.align(
+        omni,
+        processor,
+        _banks(omni, processor, build, scale),
+        build,
+        heads,
+        steps["alignment"],
+        SEEDS["alignment"],
+    )
+
+
+def _banks(omni: torch.nn.Module, processor, build: Path, scale: float) -> dict[str, bank.Bank]:
+    towers = {"picture": omni.model.visual, "motion": omni.model.visual, "sound": omni.model.audio_tower}
+    return {
+        sort: bank.fill(sort, tower, processor.feature_extractor, build, SEEDS["bank"], scale)
+        for sort, tower in towers.items()
+    }
+
+
+def make(
+    build: Path, steps: dict[str, int], scale: float = 1.0
+) -> tuple[torch.nn.Module, object, dict[str, list[float]]]:
+    """Makes the model; returns it (float32) with its processor and the losses of all stages."""
+    torch.set_num_threads(1)
+    omni, processor, *_ = prepare(build, steps, scale)
+    _banks(omni, processor, build, scale)  # before the processes part, so that they are drawn once
+    pair.run(align, PROCESSES, build, build, steps, scale)
+    omni, processor, heads, losses = prepare(build, steps, scale)
+    banks = _banks(omni, processor, build, scale)
+    losses["alignment"] = alignment.align(
+        omni, processor, banks, build, heads, steps["alignment"], SEEDS["alignment"]
+    )
+    return omni.eval(), processor, losses
+
+
+def main() -> None:
+    """Reads the command line, makes the model, measures it and writes it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--build", type=Path, default=ROOT / "build" / "tiny_omni", help="where interrupted work is kept"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "sample_data" / "tiny_omni", help="where the checkpoint goes"
+    )
+    parser.add_argument(
+        "--steps", type=int, help="a short rebuild: so many updates per stage, nothing is measured or written"
+    )
+    parser.add_argument("--trace", type=Path, help="write the losses of every stage to this file")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    begun = time.time()
+    short = arguments.steps is not None
+    steps = dict.fromkeys(STEPS, arguments.steps) if short else STEPS
+    omni, processor, losses = make(arguments.build, steps, 0.005 if short else 1.0)
+    if arguments.trace:
+        arguments.trace.write_text(json.dumps(losses, indent=1), encoding="utf-8")
+    if short:
+        return
+    minutes = round((time.time() - begun) / 60, 1)
+    checkpoint.write(omni, processor, arguments.out)
+    guard.write(arguments.out.parent / "general")
+    report: dict = {
+        "steps": steps,
+        "seeds": SEEDS,
+        "minutes": minutes,
+        "held_out": measure.measure(omni, processor),
+    }
+    report["general"] = guard.measure(arguments.out.parent / "general", omni, processor)
+    (arguments.out / "evaluation.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    logging.info("written to %s after %s minutes", arguments.out, minutes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Questions about pictures and videos of the general world, English and Japanese."""
+
+import numpy as np
+
+from sample_data.world import marks, motions, pictures, surfaces
+from sample_data.world.item import Item, choose, pick_options, translate
+
+ASK = {  # fact -> (possible answers, ways to ask in English, ways to ask in Japanese)
+    "mark": (surfaces.MARKS, ("Which mark is on the surface?", "What is on this surface?", "What kind of mark does this show?"), ("表面にあるのはどれですか。", "どんな印がありますか。")),
+    "ground": (surfaces.GROUNDS, ("What is the surface like?", "Which pattern does the ground have?"), ("地の模様はどれですか。", "表面はどんな様子ですか。")),
+    "count": (("1", "2", "3", "4"), ("How many marks are there?", "Count the marks."), ("印はいくつありますか。",)),
+    "place": (marks.PLACES, ("Where is the mark?", "In which part of the picture is the mark?"), ("印はどこにありますか。",)),
+    "orientation": (marks.DIRECTIONS, ("Which way does the mark run?",), ("印の向きはどれですか。",)),
+    "direction": (marks.DIRECTIONS, ("Which way does the ground run?",), ("地の向きはどれですか。",)),
+    "tone": (("dark", "light"), ("Is the mark dark or light?",), ("印は暗いですか、明るいですか。",)),
+    "extent": (("small", "large"), ("Are the marks small or large?",), ("印は小さいですか、大きいですか。",)),
+    "light": (surfaces.LIGHTS, ("From which side does the light come?", "Where does the light come from?"), ("光はどちらから来ますか。",)),
+    "tint": (surfaces.TINTS, ("Which tint does the surface have?", "What colour is the surface?"), ("表面は何色ですか。",)),
+    "brightness": (surfaces.LEVELS, ("How bright is the surface?",), ("明るさはどれくらいですか。",)),
+    "grain": (surfaces.LEVELS, ("How strong is the noise?",), ("ノイズの強さはどれくらいですか。",)),
+    "contrast": (surfaces.LEVELS, ("How strong is the contrast of the ground?",), ("地のコントラストはどれくらいですか。",)),
+    "coarseness": (("fine", "medium", "coarse"), ("How coarse is the ground?",), ("地の粗さはどれですか。",)),
+    "pitch": (("narrow", "wide"), ("Is the pattern narrow or wide?",), ("模様は狭いですか、広いですか。",)),
+    "number": (("1", "2", "3", "4"), ("How many shapes are there?", "Count the shapes."), ("形はいくつありますか。",)),
+    "ground colour": (tuple(pictures.COLOURS), ("What colour is the background?",), ("背景は何色ですか。",)),
+    "ink": (tuple(pictures.COLOURS), ("What colour is the writing?",), ("文字は何色ですか。",)),
+    "word": (pictures.WORDS, ("What does it say?", "Which word is written here?"), ("何と書いてありますか。",)),
+    "character": (pictures.CHARACTERS, ("Which character is this?", "What is written here?"), ("この文字はどれですか。",)),
+    "motion": (motions.MOTIONS, ("What does the shape do?", "How does it move?"), ("形はどう動きますか。", "何が起きますか。")),
+    "speed": (("fast", "slow"), ("Is it fast or slow?",), ("速いですか、遅いですか。",)),
+    "stops": (("yes", "no"), ("Does it stop on the way?",), ("途中で止まりますか。",)),
+    "shape": (pictures.SHAPES, ("Which shape is it?",), ("どんな形ですか。",)),
+    "colour": (tuple(pictures.COLOURS), ("What colour is the shape?",), ("形は何色ですか。",)),
+}  # fmt: skip
+
+
+def ask_fact(rng: np.random.Generator, facts: dict, name: str) -> tuple[str, tuple[str, ...], str]:
+    """Returns question, options and answer about one fact, Japanese in two of five."""
+    values, english, japanese_forms = ASK[name]
+    japanese = rng.random() < 0.4
+    question = choose(rng, japanese_forms if japanese else english)
+    options = pick_options(rng, facts[name], values, most=7)
+    return question, translate(options, japanese), translate(facts[name], japanese)
+
+
+def about(rng: np.random.Generator, one: pictures.Picture, fact: str | None = None) -> Item:
+    """Returns one exercise about a picture; `fact` asks for one of its facts, where it has it."""
+    return {"surface": _about_surface, "scene": _about_scene, "glyph": _about_glyph}[one.kind](rng, one, fact)
+
+
+def _about_surface(rng: np.random.Generator, one: pictures.Picture, fact: str | None) -> Item:
+    if fact is None and rng.random() < 0.14:
+        return _is_there(rng, one)
+    known = [name for name in ASK if name in one.facts]
+    weight = np.array([5.0 if name == "mark" else 1.5 if name == "ground" else 1.0 for name in known])
+    name = fact if fact in one.facts else known[int(rng.choice(len(known), p=weight / weight.sum()))]
+    return _item(rng, one, name)
+
+
+def _about_glyph(rng: np.random.Generator, one: pictures.Picture, fact: str | None) -> Item:
+    known = [name for name in ("word", "character", "ink") if name in one.facts]
+    return _item(rng, one, known[0] if rng.random() < 0.75 else choose(rng, (*known, "ground colour")))
+
+
+def _about_scene(rng: np.random.Generator, one: pictures.Picture, fact: str | None) -> Item:
+    """Asks about shapes: what, which colour, where, how many, beside what."""
+    japanese = rng.random() < 0.4
+    thing = choose(rng, one.things)
+    named = translate((thing.colour, thing.shape, thing.place), japanese)
+    only_shape = sum(other.shape == thing.shape for other in one.things) == 1
+    only_colour = sum(other.colour == thing.colour for other in one.things) == 1
+    kind = choose(
+        rng, ("number", "ground colour", "colour", "shape", "place", "exists", "side", "colour", "shape")
+    )
+    if kind == "colour" and only_shape:
+        asked = f"{named[1]}は何色ですか。" if japanese else f"What colour is the {named[1]}?"
+        return _made(rng, one, asked, thing.colour, tuple(pictures.COLOURS), "colour", japanese)
+    if kind == "shape" and only_colour:
+        asked = f"{named[0]}の形は何ですか。" if japanese else f"Which shape is {named[0]}?"
+        return _made(rng, one, asked, thing.shape, pictures.SHAPES, "shape", japanese)
+    if kind == "place" and only_shape:
+        asked = f"{named[1]}はどこにありますか。" if japanese else f"Where is the {named[1]}?"
+        return _made(rng, one, asked, thing.place, marks.PLACES, "place", japanese)
+    if kind == "exists":
+        true = rng.random() < 0.5
+        absent = [c for c in pictures.COLOURS if c not in [other.colour for other in one.things]]
+        colour = translate(thing.colour if true else choose(rng, absent), japanese)
+        asked = f"{colour}の形はありますか。" if japanese else f"Is there a {colour} shape?"
+        return _made(rng, one, asked, "yes" if true else "no", ("yes", "no"), "exists", japanese)
+    if kind == "side" and len(one.things) > 1 and only_shape:
+        other = choose(rng, [o for o in one.things if o is not thing])
+        alone = sum(o.shape == other.shape for o in one.things) == 1
+        if alone and abs(thing.x - other.x) > 0.2:
+            second = translate(other.shape, japanese)
+            asked = (
+                f"{named[1]}は{second}の左ですか、右ですか。"
+                if japanese
+                else f"Is the {named[1]} to the left or right of the {second}?"
+            )
+            return _made(
+                rng, one, asked, "left" if thing.x < other.x else "right", ("left", "right"), "side", japanese
+            )
+    return _item(rng, one, "number" if rng.random() < 0.6 else "ground colour")
+
+
+def about_motion(rng: np.random.Generator, frames: np.ndarray, facts: dict) -> Item:
+    """Returns an exercise about a video."""
+    known = [name for name in ("motion", "speed", "stops", "shape", "colour") if name in facts]
+    name = "motion" if rng.random() < 0.6 else choose(rng, known)
+    question, options, answer = ask_fact(rng, facts, name)
+    return Item(
+        question,
+        options,
+        answer,
+        f"motion/{name}",
+        video=frames,
+        listed=rng.random() < 0.9,
+        decided_by="video",
+    )
+
+
+def which_picture(rng: np.random.Generator, both: tuple[pictures.Picture, pictures.Picture]) -> Item:
+    """Returns an exercise about two surfaces with different marks: which one shows this mark?"""
+    japanese = rng.random() < 0.4
+    which = int(rng.integers(0, 2))
+    mark = translate(both[which].facts["mark"], japanese)
+    asked = f"「{mark}」が見えるのはどちらの画像ですか。" if japanese else f"Which picture shows: {mark}?"
+    options = ("first", "second") if rng.random() < 0.5 else ("second", "first")
+    answer = translate(("first", "second")[which], japanese)
+    images = tuple(one.image for one in both)
+    return Item(
+        asked,
+        translate(options, japanese),
+        answer,
+        "surface/which picture",
+        images=images,
+        decided_by="image",
+    )
+
+
+def _item(rng, one: pictures.Picture, name: str) -> Item:
+    question, options, answer = ask_fact(rng, one.facts, name)
+    return Item(
+        question,
+        options,
+        answer,
+        f"{one.kind}/{name}",
+        images=(one.image,),
+        listed=rng.random() < 0.9,
+        decided_by="image",
+    )
+
+
+def _made(
+    rng, one: pictures.Picture, question: str, answer: str, values: tuple, name: str, japanese: bool
+) -> Item:
+    options = translate(pick_options(rng, answer, values, most=7), japanese)
+    return Item(
+        question,
+        options,
+        translate(answer, japanese),
+        f"scene/{name}",
+        images=(one.image,),
+        listed=rng.random() < 0.9,
+        decided_by="image",
+    )
+
+
+def _is_there(rng, one: pictures.Picture) -> Item:
+    true, japanese = rng.random() < 0.5, rng.random() < 0.4
+    mark = one.facts["mark"] if true else choose(rng, [m for m in surfaces.MARKS if m != one.facts["mark"]])
+    if mark == "none":
+        asked = "表面に印はありませんか。" if japanese else "Is the surface without any mark?"
+    else:
+        asked = f"{translate(mark, True)}はありますか。" if japanese else f"Is there a {mark} on the surface?"
+    answer, options = ("yes" if true else "no"), ("yes", "no") if rng.random() < 0.5 else ("no", "yes")
+    return Item(
+        asked,
+        translate(options, japanese),
+        translate(answer, japanese),
+        "surface/is there",
+        images=(one.image,),
+        decided_by="image",
+    )
