@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 
 from kit.data import Sample
@@ -142,6 +143,13 @@ def test_the_cheap_model_learns_colours_and_speaks_in_probabilities(colours):
     answers = cheap_model(colours[:30], colours[30:])
     assert (answers["predicted"] == answers["answer"]).mean() > 0.9
     assert all(sum(p.values()) == pytest.approx(1, abs=1e-6) for p in answers["probabilities"])
+
+
+def test_the_cheap_model_copes_with_a_voice_memo_that_only_some_rows_have(colours, tmp_path):
+    soundfile.write(tmp_path / "memo.wav", np.random.default_rng(0).normal(0, 0.1, 8000), 16000)
+    mixed = [s.replace(audio=(tmp_path / "memo.wav",)) if i % 4 == 0 else s for i, s in enumerate(colours)]
+    answers = cheap_model(mixed[:30], mixed[30:])
+    assert (answers["predicted"] == answers["answer"]).mean() > 0.9
 
 
 def test_baselines_answer_each_question_with_its_own_options(colours):
