@@ -18,8 +18,8 @@ ENGLISH = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
 JAPANESE = [ROOT / "notebooks" / "ja" / "02_company_data.ipynb"]
 FAST = {"preset": "tiny"}
 EXAMPLE = {"run": "sample_data/example_run"}  # not the newest run that a developer happens to have
-CELL_SECONDS = 240  # for one cell; on two idle cores a whole notebook takes under 90 s
-WHOLE_SECONDS = 240
+CELL_SECONDS = 600  # for one cell: stops what hangs, also on a machine that others use
+CPU_SECONDS = 180  # for a notebook: 90 s on two cores, whatever else the machine is doing
 
 
 def execute(path: Path, parameters: dict, out: Path, cwd: Path):
@@ -50,23 +50,30 @@ def said(notebook) -> str:
     return "\n".join(parts)
 
 
+def processor_seconds() -> float:
+    """Processor time of all finished child processes: the kernels and what they started."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 @pytest.mark.notebooks
 @pytest.mark.parametrize("path", [*ENGLISH, *JAPANESE], ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_notebook_runs_from_anywhere_with_the_parameters_it_was_given(path, tmp_path, record_property):
     parameters = FAST | EXAMPLE | {"language": "ja" if path.parent.name == "ja" else "en"}
     out = ROOT / "build" / "notebooks" / path.parent.name / path.name
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), processor_seconds()
     done = execute(path, parameters, out, cwd=tmp_path)
-    seconds = time.perf_counter() - began
-    record_property("seconds", round(seconds, 1))
+    wall, cpu = time.perf_counter() - began, processor_seconds() - cpu
+    record_property("seconds", round(wall, 1))
+    with (ROOT / "build" / "notebooks" / "timings.csv").open("a", encoding="utf-8") as timings:
+        timings.write(f"{path.parent.name}/{path.stem},{wall:.1f} s,{cpu:.1f} processor seconds\n")
     text = said(done)
     for line in ("preset = tiny", "use_case = inspection", "model = tiny_omni", "run = sample_data/example_run"):
         assert line in text, f"{path.name} did not run with what it was given: no line {line!r} in its output"
     if path.parent.name == "ja":
         assert "実行" in text, "the messages of a Japanese notebook must be Japanese"
     assert str(ROOT) not in text, "a folder of this machine is in the output"
-    # idle cores need under 90 s; a shared machine gets a generous limit
-    assert seconds < WHOLE_SECONDS, f"{path.name} took {seconds:.0f} s"
+    assert cpu < CPU_SECONDS, f"{path.name} took {cpu:.0f} processor seconds ({wall:.0f} s); a lesson is for two cores and 90 s"
 
 
 def small(tmp_path: Path, *cells: tuple[str, list[str]]) -> Path:
