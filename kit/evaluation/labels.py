@@ -1,7 +1,7 @@
 """How many labels would be enough? A learning curve on frozen features: minutes instead of a training run per point.
 
 A PROXY, and to be called so wherever it is shown: a logistic regression on what the frozen encoders deliver tells where more labels stop helping a
-linear reader of these features. Fine-tuning can do better or worse; notebook 04 confirms the curve with three real points.
+linear reader of these features. Fine-tuning can do better or worse; notebook 04 confirms the curve with models that were really fine-tuned.
 Shapes: B samples, T prompt tokens, C model width, N samples in all.
 """
 

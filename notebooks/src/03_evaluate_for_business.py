@@ -165,12 +165,12 @@ assert best is None or mover.view.value == show.yen_card(curve, 0.1, record["cur
 # ## How many labels are worth their work?
 #
 # A **proxy**, and no more: the base model's encoders stay frozen, and a logistic regression learns from 12, 24, 48 ... labels of what they deliver (live, five random choices each; the band is their range). Where this curve flattens, more labels of the same
-# kind help little. Fine-tuning can lie above or below it; notebook 04 shows the curve with three real points.
+# kind help little. Fine-tuning can lie above or below it; notebook 04 shows points that were really fine-tuned.
 # %% [markdown] lang="ja"
 # ## ラベルは何件まで増やす価値があるか
 #
 # ここで見るのは**代用の目安**です。ベースモデルのエンコーダーは固定したまま、その出力に対してロジスティック回帰を 12、24、48 … 件のラベルで学習します（今ここで計算。各 5 回の無作為抽出で、帯はその範囲）。曲線が平らになったら、同じ種類のラベルを増やしても効果はわずかです。
-# 微調整の結果はこれより上にも下にもなり得ます。ノートブック 04 で、実際に微調整した 3 点を示します。
+# 微調整の結果はこれより上にも下にもなり得ます。ノートブック 04 で、実際に微調整した点を示します。
 # %%
 known, held = lesson.few("train", rows), lesson.few("test", rows // 2)
 base = load(lesson.model)
