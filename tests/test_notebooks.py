@@ -34,7 +34,7 @@ def execute(path: Path, parameters: dict, out: Path, cwd: Path):
     out.parent.mkdir(parents=True, exist_ok=True)
     done = papermill.execute_notebook(
         str(path), str(out), parameters=parameters, kernel_name="python3", cwd=str(cwd), execution_timeout=CELL_SECONDS,
-        start_timeout=120, progress_bar=False,
+        start_timeout=CELL_SECONDS, progress_bar=False,
     )  # fmt: skip
     silent = [c.source[:80] for c in done.cells if c.cell_type == "code" and c.source.strip() and c.execution_count is None]
     assert not silent, f"never ran (an exit above them?): {silent}"
