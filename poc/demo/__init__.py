@@ -37,6 +37,7 @@ __all__ = ["Answer", "Exhibit", "ModelPair", "Recordings", "answer", "build_demo
 
 VISITORS = 16  # handlers at once; the models answer one question at a time whatever this is
 IN_LINE = 64
+TRIES = 4  # of serving the page on a busy machine
 KEPT = 3600  # seconds that a visitor's files stay on the disk
 
 
@@ -79,7 +80,7 @@ def launch(
         tell: receives the address.
 
     Raises:
-        KitError: the folder is no finished run.
+        KitError: the folder is no finished run, or the page cannot be served.
     """
     # Gradio asks its own server over HTTP whether it is up; a company's proxy must not get that question (pains.md 13)
     for name in ("NO_PROXY", "no_proxy"):
@@ -88,11 +89,27 @@ def launch(
         os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="poc-demo-")
         atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
     demo = build_demo(run, source, media)
-    demo.launch(
-        server_name="127.0.0.1", server_port=port, share=False, inbrowser=open_browser, prevent_thread_lock=True, quiet=True,
-        theme=theme(), css=CSS, footer_links=[], ssr_mode=False, enable_monitoring=False, max_file_size="200mb",
-    )  # fmt: skip
+    _serve(demo, port, open_browser)
     if wait:
         tell(say(f"Demo: {demo.local_url} (on this machine only; Ctrl-C ends it)", f"デモ: {demo.local_url}（この端末のみ。Ctrl-C で終了）"))
         demo.block_thread()
     return demo
+
+
+def _serve(demo: gr.Blocks, port: int | None, open_browser: bool) -> None:
+    for left in reversed(range(TRIES)):
+        try:
+            demo.launch(
+                server_name="127.0.0.1", server_port=port, share=False, inbrowser=open_browser, prevent_thread_lock=True, quiet=True,
+                theme=theme(), css=CSS, footer_links=[], ssr_mode=False, enable_monitoring=False, max_file_size="200mb",
+            )  # fmt: skip
+            return
+        except OSError as error:
+            raise KitError(say(f"no free port for the demo ({error}); close another one or name a port", f"デモ用の空きポートがありません（{error}）。他を終了するかポートを指定してください")) from error
+        except ValueError as error:  # Gradio's own server did not answer Gradio within 15 s: a very busy machine, or a proxy in between
+            demo.close()
+            if not left:
+                raise KitError(
+                    say("the demo's page does not answer on 127.0.0.1: try again when the machine is less busy, and exempt 127.0.0.1 from the proxy (NO_PROXY)",
+                        "デモの画面が 127.0.0.1 で応答しません。負荷が下がってから再度お試しください。プロキシの対象から 127.0.0.1 を外してください（NO_PROXY）")
+                ) from error  # fmt: skip

@@ -79,7 +79,7 @@ CSS = f"""
 .chip.right {{ background: #e0f2e7; color: #14572f; }} .chip.wrong {{ background: #fbe4e4; color: #8c1216; }}
 
 #samples .grid-wrap {{ min-height: 0 !important; height: auto !important; padding: 4px; }}
-#samples .grid-container {{ gap: 8px; grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }}
+#samples .grid-container {{ gap: 8px; grid-template-columns: repeat(4, minmax(0, 1fr)) !important; grid-template-rows: none !important; grid-auto-rows: auto !important; }}
 #samples .thumbnail-item {{ aspect-ratio: 1; height: auto; }}
 #samples .caption-label {{ background: rgba(255,255,255,.92); color: {INK}; font-size: .75rem; border-radius: 4px; }}
 #samples .thumbnail-item.selected, #samples .thumbnail-item:focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 1px; }}
