@@ -147,7 +147,7 @@ def test_the_card_reaches_the_floors_on_held_out_samples(evaluation):
 
 
 def test_the_guard_set_is_answered_as_well_as_the_evaluation_says(evaluation):
-    samples = read_folder(GENERAL).samples
+    samples = [sample for sample in read_folder(GENERAL).samples if sample.split == "test"]
     assert 180 <= len(samples) and {sample.data_layer for sample in samples} == {"general"}
     frame = predict(load("tiny_omni", device="cpu"), samples)
     right = dict(zip(frame["id"], frame["answer"] == frame["predicted"]))

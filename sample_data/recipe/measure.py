@@ -20,7 +20,7 @@ SEED = 900_001  # far from every seed of training
 SPOKEN = ("word", "phrase", "transcript")
 
 
-def held_out(kind: str, count: int, seed: int = SEED) -> list[Item]:
+def held_out(kind: str, count: int, seed: int = SEED, split: str = "held_out") -> list[Item]:
     """Returns held-out items of a kind: "image", "motion", "spoken", "sound" or "text"."""
     rng = np.random.default_rng([seed, count, len(kind)])
     made = []
@@ -32,7 +32,7 @@ def held_out(kind: str, count: int, seed: int = SEED) -> list[Item]:
         elif kind == "text":
             made.append(sentences.sentence(rng))
         else:
-            heard = sounds.listen(rng, "held_out", SPOKEN[number % 3] if kind == "spoken" else None)
+            heard = sounds.listen(rng, split, SPOKEN[number % 3] if kind == "spoken" else None)
             made.append(
                 Item(
                     heard.question,
