@@ -89,12 +89,12 @@ HTML(show.sample_card(lesson.split("test")[0]))
 # %% [markdown] lang="en"
 # ## Which checkpoint can this machine carry?
 #
-# Memory of the weights only; photos, caches and the optimiser come on top, so leave about half of the memory free. Read the licence before you use a checkpoint for business: `None` means that we did not verify it.
+# Memory of the weights only; photos, caches and the optimiser come on top, so leave about half of the memory free (`fits` takes half of the machine's; with a GPU, compare with the GPU's own). Read the licence before you use a checkpoint for business: `None` means that we did not verify it.
 # Of these, our tests run only `tiny_omni`; the others use the same loading code and were never run by us.
 # %% [markdown] lang="ja"
 # ## このマシンで動かせるチェックポイント
 #
-# 表は重みだけのメモリー（GB）です。写真、キャッシュ、オプティマイザーの分が加わるので、メモリーの半分は空けておいてください。業務で使う前にライセンスを必ず確認してください。`None` は商用利用の可否を私たちが確認していない、という意味です。
+# 表は重みだけのメモリー（GB）です。写真、キャッシュ、オプティマイザーの分が加わるので、メモリーの半分は空けておいてください（`fits` は本体メモリーの半分に収まるかどうかです。GPU を使う場合は GPU のメモリーと比べてください）。業務で使う前にライセンスを必ず確認してください。`None` は商用利用の可否を私たちが確認していない、という意味です。
 # なお、テストで実際に動かしているのは `tiny_omni` だけです。ほかは同じ読み込みコードを使いますが、私たちの環境では実行していません。
 # %%
 room = machine()["memory_gb"] / 2
@@ -119,7 +119,7 @@ pd.DataFrame(PRESETS).T
 # モデルを読み込み、評価用のサンプル 1 件について質問し、選択肢ごとの確率つきで答えを受け取ります。まだ正解かどうかは気にしないでください。ベースモデルはこの部品を一度も見ていません。
 # %%
 loaded = load(lesson.model)
-loaded.checkpoint
+print(loaded.checkpoint.name, "on", loaded.device, "| licence:", loaded.checkpoint.licence, "| commercial use:", loaded.checkpoint.commercial_use)
 
 # %%
 answer = predict(loaded, lesson.split("test")[:1]).iloc[0]
