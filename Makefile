@@ -12,8 +12,8 @@ USECASE := sample_data/company/inspection
 RUN := sample_data/example_run
 
 # The first interpreter that is new enough; empty where there is none.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1 && echo $$p && break; done)
 
 # requirements.lock constrains what pyproject.toml asks for, so one file pins the small set and the full one.
 SOURCE := $(if $(WHEELS),--no-index --find-links $(WHEELS),)
@@ -66,7 +66,7 @@ clean:  ## remove .venv and build/; runs/ is yours and stays
 	rm -rf $(VENV) build *.egg-info
 
 $(PY):
-	@test -n "$(PYTHON)" || { echo "The kit needs Python 3.11, 3.12 or 3.13 and found none of them: install one, then name it, as in \`make poc PYTHON=python3.12\`." >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "The kit needs Python 3.11 or 3.12 and found neither: install one, then name it, as in \`make poc PYTHON=python3.12\`." >&2; exit 2; }
 	@echo "[1/3] Creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); uv venv --quiet --seed --python $(PYTHON) $(VENV); } || \
 		{ echo "This Python cannot make environments: install its venv package (on Debian and Ubuntu: apt-get install python3-venv), then type the command again." >&2; exit 2; }

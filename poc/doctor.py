@@ -60,8 +60,8 @@ def _reinstall() -> str:
 
 def python() -> Diagnosis:
     found = platform.python_version()
-    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    advice = "" if good else say("install Python 3.11 to 3.13, then make poc PYTHON=python3.11", "Python 3.11〜3.13 を入れて make poc PYTHON=python3.11")
+    good = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    advice = "" if good else say("install Python 3.11 or 3.12, then make poc PYTHON=python3.11", "Python 3.11 か 3.12 を入れて make poc PYTHON=python3.11")
     return Diagnosis(OK if good else FAIL, "Python", f"{found}, {platform.platform(terse=True)}", advice)
 
 
