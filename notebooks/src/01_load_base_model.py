@@ -74,14 +74,17 @@ answers["evidence"] = [s.decided_by[0] for s in asked]
 answers[["evidence", "answer", "predicted", "probabilities"]]
 
 # %% [markdown] lang="en"
-# One answer proves nothing. Over all general questions, with the 95 % interval of the share of right answers:
+# One answer proves nothing. Over all general questions, with chance and the 95 % interval of the share of right answers:
 # %% [markdown] lang="ja"
-# 1 問では何も言えません。一般的な質問の正解率を、95 % 区間つきで種類ごとに測ります。
+# 1 問では何も言えません。一般的な質問の正解率を種類ごとに測り、まぐれ当たりの率（chance）と 95 % 区間を添えます。
 # %%
 by_kind = {m: [s for s in guard if s.decided_by == (m,)][:rows] for m in MODALITIES}
 general = {m: predict(loaded, them) for m, them in by_kind.items() if len(them) > 1}
 pd.DataFrame(
-    {m: {"n": len(f)} | evaluate(f, sorted({*f["answer"], *f["predicted"]}))["accuracy"] for m, f in general.items()}
+    {
+        m: {"n": len(f), "chance": np.mean([1 / len(s.options) for s in by_kind[m]])} | evaluate(f, sorted({*f["answer"], *f["predicted"]}))["accuracy"]
+        for m, f in general.items()
+    }
 ).T.round(2)
 
 # %% [markdown] lang="en"
