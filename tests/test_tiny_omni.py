@@ -138,7 +138,7 @@ def test_an_answer_about_a_banked_picture_is_computed_as_from_its_pixels(model, 
 
 @pytest.mark.xfail(
     strict=True,
-    reason="provisional weights: the recipe's last stage has not run to its end (card, section State)",
+    reason="provisional weights of an earlier recipe (card, section State)",
 )
 def test_the_card_reaches_the_floors_on_held_out_samples(evaluation):
     for kind, floor in FLOORS.items():
