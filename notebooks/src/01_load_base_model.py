@@ -184,7 +184,7 @@ pd.DataFrame(
 # %%
 same = (before["predicted"] == before_4bit["predicted"]).mean()
 difference = compare(before_4bit, before, labels, "accuracy")
-print(f"same answer in {same:.0%} of {len(few)} rows; accuracy 4-bit - 16-bit: {difference['value']:+.2f} [{difference['low']:+.2f}, {difference['high']:+.2f}]")
+print(f"same answer in {same:.0%} of {len(few)} rows; accuracy 4-bit - unquantised: {difference['value']:+.2f} [{difference['low']:+.2f}, {difference['high']:+.2f}]")
 
 # %% [markdown] lang="en"
 # For the tiny model 4 bits save little, because most of its weights are in the encoders and the vocabulary. For real checkpoints they decide whether one 24 GB card is enough (catalogue figures in GB, weights only, not measured by us):
