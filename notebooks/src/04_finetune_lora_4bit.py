@@ -32,9 +32,9 @@ use_case = "inspection"  # a name in sample_data/company, or the path of your ow
 model = ""  # a catalogue name, a hub id or a folder; empty: the preset's default
 run = ""  # a run's folder; empty: your newest run of this use case, else the shipped example
 language = ""  # en or ja; empty: that of this notebook
-steps = 40  # optimizer updates of the live training; poc.yaml's own number is for `poc run`
+steps = 36  # optimizer updates of the live training; poc.yaml's own number is for `poc run`
 rows = 240  # training rows of the live training
-held = 96  # held-out rows and guard rows of the live comparison
+held = 80  # held-out rows and guard rows of the live comparison
 
 # %%
 lesson = open_lesson(preset, use_case, model, run, language)
@@ -134,7 +134,7 @@ show.sample_grid((wrong + [s for s in test if said[s.id] == s.answer])[:8], said
 # 画像が黙って捨てられたまま何時間も学習が進むことや、保存したアダプターが二度と読み込めないことが、現実に起きています。そこで、どの実行も自分自身について 7 つのことを証明します。ここでは今の短い学習を調べます。
 # 6 番は実際に適用された更新を数え、7 番は新しいプロセスを起動して確かめます。短い学習では、5 番（写真などを本当に使っているか）が赤になることもあります。その場合は、まだ学習が足りないという正直な結果です。
 # %%
-checks = run_checks(tuned, lesson.model, settings, train[:64], test, lesson.folder.faults, 0, work)
+checks = run_checks(tuned, lesson.model, settings, train[:32], test, lesson.folder.faults, 0, work)
 print(*(f"[{check.status}] {check.number} {say(**CHECKS[check.number])}: {check.detail}" for check in checks), sep="\n")
 
 # %% [markdown] lang="en"
