@@ -332,7 +332,8 @@ def test_build_demo_makes_an_app_without_analytics_or_foreign_hosts(run, exhibit
     config = str([component["props"] for component in app.get_config_file()["components"]])
     assert "質問する" in config and not re.search(r"https?://(?!127\.0\.0\.1|localhost)", re.sub("data:[^\"']*", "", config))
     look = CSS + str(theme()._get_theme_css()) + str(theme()._stylesheets) + str(theme()._font_css)
-    assert not re.search(r"https?://|@import", look) and "Hiragino Sans" in look
+    # w3.org is the name space of drawings inside data URLs, not an address that is asked
+    assert not re.search(r"https?://(?!www\.w3\.org/)|@import", look) and "Hiragino Sans" in look
 
 
 def test_a_rehearsal_is_said_in_both_languages_and_has_no_money(folder, tmp_path):
