@@ -102,6 +102,9 @@ def finetune(loaded: Loaded, train: list[Sample], validation: list[Sample], sett
             )
         )
     model = add_lora(loaded.model, list(settings.lora), settings.rank, seed=settings.seed)
+    # the adapter's card names the checkpoint, never a path of this machine
+    source = loaded.checkpoint.source
+    model.peft_config["default"].base_model_name_or_path = loaded.checkpoint.name if Path(source).is_absolute() else source
     tuned = Tuned(Loaded(model, loaded.processor, loaded.checkpoint, loaded.four_bit), out / "adapter")
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable()
