@@ -53,7 +53,9 @@ class ModelPair:
             name = loaded.checkpoint.name
             raise KitError(say(f"{name} was loaded without an adapter; the demo shows both: load({name!r}, adapter=RUN/'adapter')",
                                f"{name} にアダプターがありません。load({name!r}, adapter=RUN/'adapter') で読み込んでください"))  # fmt: skip
-        self.loaded, self.lock = loaded, threading.Lock()
+        from kit.evaluation import predict  # here, so that the first question does not wait for it
+
+        self.loaded, self.lock, self.predict = loaded, threading.Lock(), predict
 
     def answer(self, sample: Sample) -> Answer:
         """Both answers.
@@ -80,9 +82,7 @@ class ModelPair:
             self.lock.release()
 
     def _shares(self, sample: Sample) -> dict[str, float]:
-        from kit.evaluation import predict
-
-        return predict(self.loaded, [sample]).iloc[0]["probabilities"]
+        return self.predict(self.loaded, [sample]).iloc[0]["probabilities"]
 
 
 class Recordings:
