@@ -29,12 +29,11 @@ from sample_data.recipe import (  # noqa: E402
     vocabulary,
 )
 
-STEPS = {"vision": 1800, "vision_in_time": 500, "audio": 3200, "text": 450, "alignment": 700}
+STEPS = {"vision": 5600, "audio": 3200, "text": 700, "alignment": 700}
 SEEDS = {
     "tokenizer": 0,
     "model": 0,
     "vision": 1,
-    "vision_in_time": 5,
     "audio": 1,
     "text": 2,
     "alignment": 3,
@@ -67,9 +66,6 @@ def prepare(
     losses["vision"], heads = vision_warmup.warm_up(
         omni.model.visual, build, steps["vision"], seed=SEEDS["vision"], scale=scale
     )
-    losses["vision_in_time"] = vision_warmup.warm_up_in_time(
-        omni.model.visual, heads, build, steps["vision_in_time"], SEEDS["vision_in_time"], scale
-    )
     losses["audio"] = audio_warmup.warm_up(
         omni.model.audio_tower,
         processor.feature_extractor,
@@ -81,6 +77,12 @@ def prepare(
     omni.model.audio_tower.train()
     losses["text"] = alignment.read_text(omni, processor, build, steps["text"], SEEDS["text"])
     return omni, processor, heads, losses
+
+
+def see(build: Path, steps: dict[str, int], scale: float) -> None:
+    """The first stage: the eyes. Runs in every process of the pair; what they learned is left in `build`."""
+    tower = model.build_model(vocabulary.SIZE, SEEDS["model"]).model.visual
+    vision_warmup.warm_up(tower, build, steps["vision"], seed=SEEDS["vision"], scale=scale)
 
 
 def align(build: Path, steps: dict[str, int], scale: float) -> None:

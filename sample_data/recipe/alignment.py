@@ -74,9 +74,7 @@ def read_text(model: nn.Module, processor, folder: Path, steps: int, seed: int =
         modules,
         loss_of,
         Plan("text", steps, 2e-3, keep_every=100),
-        folder,
-        [{"params": list(modules.parameters())}],
-    )
+        folder)
 
 
 def align(
@@ -135,6 +133,4 @@ def align(
         modules,
         loss_of,
         Plan("alignment", steps, 2e-3, keep_every=100),
-        folder,
-        [{"params": list(modules.parameters())}],
-    )
+        folder)

@@ -89,8 +89,8 @@ def warm_up(
         targets = [sum((said[text] for text in recordings["said"][row]), []) for row in rows]
         return loss_of(heads(hear(encoder, features)), facts, targets)
 
-    plan = Plan("audio", steps, 2e-3, keep_every=250)
-    losses = train(modules, loss_at, plan, folder, [{"params": list(modules.parameters())}])
+    plan = Plan("audio", steps, 2e-3, keep_every=250, muon=0)
+    losses = train(modules, loss_at, plan, folder)
     encoder.eval()
     report = {"steps": steps, "batch": batch, "seed": seed, "recordings": pool}
     known = folder / "audio_warmup.json"

@@ -4,7 +4,7 @@ The last stage trains the language model for many updates; encoding a medium onc
 What is kept is what the connectors read: the patches before the merger, the frames before the audio projection.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ from sample_data.recipe.vision_warmup import patches
 from sample_data.world import motions, pictures, sounds
 from sample_data.world.item import Item
 from sample_data.world.pictures import Picture
+from sample_data.world.recording import Recording
 
-COUNTS = {"surface": 9000, "scene": 3500, "glyph": 2500, "motion": 1800, "sound": 5000}
+COUNTS = {"surface": 6000, "body": 6000, "scene": 4000, "glyph": 2500, "motion": 2400, "sound": 8000}
 SIZES, CHANCES = (112, 140, 168), (0.5, 0.3, 0.2)
 
 
@@ -32,6 +33,7 @@ class Seen:
     picture: Picture | None = None
     motion: dict | None = None
     item: Item | None = None
+    heard: Recording | None = None
 
 
 @dataclass
@@ -85,7 +87,7 @@ def before_projection(encoder: nn.Module, mels: list[torch.Tensor]) -> list[torc
 def _pictures(tower, _extractor, rng, scale) -> tuple[list[Seen], list[torch.Tensor]]:
     seen, features, start = [], [], 0
     kinds = [
-        kind for kind in ("surface", "scene", "glyph") for _ in range(max(32, int(COUNTS[kind] * scale)))
+        kind for kind in pictures.SHARES for _ in range(max(32, int(COUNTS[kind] * scale)))
     ]
     kinds = [kinds[i] for i in rng.permutation(len(kinds))]
     for first in tqdm(range(0, len(kinds), 32), desc="pictures", mininterval=5):
@@ -125,7 +127,7 @@ def _sounds(encoder, extractor, rng, scale) -> tuple[list[Seen], list[torch.Tens
             mels = mels_of(extractor, [one.wave for one in heard])
         for one, made in zip(heard, before_projection(encoder, mels)):
             item = Item(one.question, one.options, one.answer, f"sound/{one.kind}", decided_by="audio")
-            seen.append(Seen(start, len(made), 0, item=item))
+            seen.append(Seen(start, len(made), 0, item=item, heard=replace(one, wave=np.zeros(0, np.float32))))
             features.append(made.half())
             start += len(made)
     return seen, features

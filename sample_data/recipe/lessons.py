@@ -8,30 +8,76 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from kit.language import say
 from sample_data.recipe.bank import Bank, Seen
-from sample_data.recipe.batches import Turn, tokens_of
+from sample_data.recipe.batches import IGNORED, Turn, tokens_of
+from sample_data.recipe.model import SPECIAL
 from sample_data.recipe.vision_warmup import FACTS
 from sample_data.world import motions, questions, sentences
-from sample_data.world.item import choose
+from sample_data.world.item import Item, choose
+from sample_data.world.speech import which_is_named
+from sample_data.world.sentence_words import COLOURS, COLOURS_JA, PEOPLE, PEOPLE_JA, THINGS, THINGS_JA
 
-PER_STEP = {"picture": 24, "pair": 3, "motion": 7, "sound": 16, "text": 10, "examples": 2}
+PER_STEP = {"picture": 16, "pair": 2, "motion": 6, "sound": 24, "text": 14, "examples": 2}
+TURNS = {"picture": 5, "motion": 4}
+NAMING = 0.3  # of the updates: at first hardly any question lists its options, so that an answer can come from the medium only
 Row = tuple[list[Turn], list[Seen]]
+WORDS, WORDS_JA = (tuple(dict.fromkeys(words)) for words in (COLOURS + THINGS + PEOPLE, COLOURS_JA + THINGS_JA + PEOPLE_JA))
 
 
 class Reading(Dataset):
-    """Batches of pure text; step n is a function of n alone."""
+    """Batches of pure text; step n is a function of n alone.
 
-    def __init__(self, tokenizer, steps: int, seed: int, count: int = 64) -> None:
-        self.tokenizer, self.steps, self.seed, self.count = tokenizer, steps, seed, count
+    Part of the rows are no sentences but drills in looking back: the same tokens again, or a list of pairs asked in another order. Every one of
+    their tokens teaches what a question about a note teaches once (Olsson et al., In-context learning and induction heads, 2022).
+    """
+
+    def __init__(self, tokenizer, steps: int, seed: int, count: int = 48, drills: int = 16) -> None:
+        self.tokenizer, self.steps, self.seed, self.count, self.drills = tokenizer, steps, seed, count, drills
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> dict:
         rng = np.random.default_rng([self.seed, step])
-        return tokens_of([[(sentences.sentence(rng), [])] for _ in range(self.count)], self.tokenizer)
+        batch = tokens_of([[(sentences.sentence(rng), [])] for _ in range(self.count)], self.tokenizer)
+        return together(batch, [drill(rng, self.tokenizer) for _ in range(self.drills)], self.tokenizer.pad_token_id)
+
+
+def drill(rng: np.random.Generator, tokenizer) -> tuple[list[int], list[int]]:
+    """Returns the tokens of one drill and its labels."""
+    ordinary = range(len(SPECIAL), len(tokenizer))
+    if rng.random() < 0.4:
+        once = [int(ordinary[i]) for i in rng.integers(0, len(ordinary), int(rng.integers(5, 25)))]
+        return once + once, [IGNORED] * len(once) + once
+    words = list(WORDS if rng.random() < 0.6 else WORDS_JA)
+    count = int(rng.integers(2, 8))
+    pairs = [(words[i], choose(rng, words)) for i in rng.permutation(len(words))[:count]]
+    tokens, labels = [], []
+    for repeat in range(2):
+        for place in rng.permutation(count):
+            key, value = (tokenizer.encode(text) for text in (f" {pairs[place][0]}:", f" {pairs[place][1]},"))
+            tokens += key + value
+            labels += [IGNORED] * len(key) + (value if repeat else [IGNORED] * len(value))
+    return tokens, labels
+
+
+def together(batch: dict[str, torch.Tensor], rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, torch.Tensor]:
+    """Returns a batch with more rows, all padded on the right to one width."""
+    width = max(batch["input_ids"].shape[1], *(len(tokens) for tokens, _ in rows))
+    more = {
+        "input_ids": [tokens + [pad] * (width - len(tokens)) for tokens, _ in rows],
+        "attention_mask": [[1] * len(tokens) + [0] * (width - len(tokens)) for tokens, _ in rows],
+        "labels": [labels + [IGNORED] * (width - len(labels)) for _, labels in rows],
+    }
+    fill = {"input_ids": pad, "attention_mask": 0, "labels": IGNORED}
+    wider = {
+        name: nn.functional.pad(part, (0, width - part.shape[1]), value=fill[name]) for name, part in batch.items()
+    }
+    return {name: torch.cat([part, torch.tensor(more[name])]) for name, part in wider.items()}
 
 
 class Lessons(Dataset):
@@ -66,26 +112,33 @@ class Lessons(Dataset):
         """Returns the parts of a step: long rows, short rows."""
         turn, processes = self.part
         rng = np.random.default_rng([self.seed, step, turn])
+        listed = 0.15 if step < NAMING * self.steps else 0.85
         counts = [len(group) for group in self.by_side.values()]
         group = list(self.by_side.values())[int(rng.choice(len(counts), p=np.array(counts) / sum(counts)))]
         share = {name: count // processes + (turn < count % processes) for name, count in PER_STEP.items()}
-        long = [self._picture(rng, choose(rng, group)) for _ in range(share["picture"])]
+        long = [self._picture(rng, choose(rng, group), listed) for _ in range(share["picture"])]
         long += [self._pair(rng, group) for _ in range(share["pair"])]
-        long += [self._motion(rng) for _ in range(share["motion"])]
+        long += [self._motion(rng, listed) for _ in range(share["motion"])]
         long += [self._examples(rng, group) for _ in range(share["examples"])]
-        short = [self._sound(rng) for _ in range(share["sound"])]
+        short = [self._sound(rng, listed) for _ in range(share["sound"])]
         short += [([(sentences.sentence(rng), [])], []) for _ in range(share["text"])]
         return [self._part(long), self._part(short)]
 
-    def _picture(self, rng: np.random.Generator, one: Seen) -> Row:
-        items = [questions.about(rng, one.picture) for _ in range(3)]
+    def _asked(self, rng: np.random.Generator, items: list[Item], medium: tuple[str, int], listed: float) -> list[Turn]:
+        """Returns different questions about one medium as turns of a dialogue; `listed` is how often one lists its options."""
+        kept = {item.question: item for item in items}.values()
+        return [
+            (replace(item, listed=rng.random() < listed), [medium] if turn == 0 else [])
+            for turn, item in enumerate(kept)
+        ]
+
+    def _picture(self, rng: np.random.Generator, one: Seen, listed: float) -> Row:
+        items = [questions.about(rng, one.picture) for _ in range(TURNS["picture"])]
         if rng.random() < 0.12:  # an irrelevant note: the picture decides
             items[0] = replace(items[0], text=sentences.sentence(rng, "lookup").text)
         if rng.random() < 0.15:  # an irrelevant picture: the note decides
-            items[int(rng.integers(0, 3))] = sentences.sentence(rng, "copy")
-        return [(item, [("image", one.length)] if turn == 0 else []) for turn, item in enumerate(items)], [
-            one
-        ]
+            items[int(rng.integers(0, len(items)))] = sentences.sentence(rng, "copy")
+        return self._asked(rng, items, ("image", one.length), listed), [one]
 
     def _pair(self, rng: np.random.Generator, group: list[Seen]) -> Row:
         first, second = choose(rng, group), choose(rng, group)
@@ -96,26 +149,38 @@ class Lessons(Dataset):
         item = questions.which_picture(rng, (first.picture, second.picture))
         return [(item, [("image", first.length), ("image", second.length)])], [first, second]
 
-    def _motion(self, rng: np.random.Generator) -> Row:
+    def _motion(self, rng: np.random.Generator, listed: float) -> Row:
         one = choose(rng, self.banks["motion"].seen)
-        items = [questions.about_motion(rng, None, one.motion) for _ in range(2)]
-        return [(item, [("video", one.length)] if turn == 0 else []) for turn, item in enumerate(items)], [
-            one
-        ]
+        items = [questions.about_motion(rng, None, one.motion) for _ in range(TURNS["motion"])]
+        return self._asked(rng, items, ("video", one.length), listed), [one]
 
-    def _sound(self, rng: np.random.Generator) -> Row:
+    def _sound(self, rng: np.random.Generator, listed: float) -> Row:
+        """What its maker asks; of phrases also what is said, word by word, and what they name."""
         one = choose(rng, self.banks["sound"].seen)
+        items = []
+        if one.heard.names:
+            said = say("What is said?", "何と言いましたか?", one.heard.language)
+            items.append(Item(said, (one.heard.written,), one.heard.written, "sound/said"))
+        for category, name in one.heard.names.items():
+            asked = say(*which_is_named(category), one.heard.language)
+            items.append(Item(asked, (name,), name, "sound/named"))
         options = tuple(one.item.options[i] for i in rng.permutation(len(one.item.options)))
-        item = replace(one.item, options=options, listed=rng.random() < 0.9)
-        return [(item, [("audio", one.length)])], [one]
+        items.append(replace(one.item, options=options))  # last: of two with the same words this one is kept
+        kept = list({item.question: item for item in items}.values())
+        turns = self._asked(rng, [kept[i] for i in rng.permutation(len(kept))], ("audio", one.length), listed)
+        # an option alone would give the answer away
+        return [(replace(item, listed=item.listed and len(item.options) > 1), media) for item, media in turns], [one]
 
     def _examples(self, rng: np.random.Generator, group: list[Seen]) -> Row:
         """Two or three solved examples of one question before it is asked again."""
         if rng.random() < 0.5:
             kind = choose(rng, tuple(sentences.KINDS))
             return [(sentences.sentence(rng, kind), []) for _ in range(int(rng.integers(3, 5)))], []
-        fact = choose(rng, ("mark", "ground", "tint"))
-        shown = [one for one in (choose(rng, group) for _ in range(12)) if fact in one.picture.facts][:3]
+        first = choose(rng, group)
+        while "mark" not in first.picture.facts:
+            first = choose(rng, group)
+        fact = choose(rng, [name for name in ("mark", "ground", "tint", "holes") if name in first.picture.facts])
+        shown = [one for one in (first, *(choose(rng, group) for _ in range(9))) if fact in one.picture.facts][:3]
         return [(questions.about(rng, one.picture, fact), [("image", one.length)]) for one in shown], shown
 
     def _part(self, rows: list[Row]) -> dict:

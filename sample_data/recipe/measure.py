@@ -51,8 +51,7 @@ def _seen(rng: np.random.Generator, size: int, number: int) -> Item:
         kinds = [surfaces.MARKS[i] for i in rng.permutation(len(surfaces.MARKS))[:2]]
         first, second = (pictures.picture(rng, size, "surface", mark=kind) for kind in kinds)
         return questions.which_picture(rng, (first, second))
-    kind = ("surface", "surface", "scene", "glyph")[number % 4]
-    return questions.about(rng, pictures.picture(rng, size, kind))
+    return questions.about(rng, pictures.picture(rng, size))
 
 
 def answers(model: nn.Module, processor, items: list[Item], rows: int = 96) -> list[str]:

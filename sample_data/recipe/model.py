@@ -18,6 +18,7 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
+TOKENIZER = Path(__file__).resolve().parents[1] / "tiny_omni" / "tokenizer.json"
 WIDTH = 192  # of the language model; every linear layer's sides are multiples of 64, as nf4 blocks want them
 PATCH, MERGE = 14, 2
 LEAST, MOST = (

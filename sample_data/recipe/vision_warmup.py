@@ -11,15 +11,24 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from sample_data.recipe import pair
 from sample_data.recipe.loop import Plan, train
 from sample_data.recipe.model import WIDTH
-from sample_data.world import marks, motions, pictures, surfaces
+from sample_data.world import bodies, marks, motions, pictures, surfaces
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1) * 255
 SPREAD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1) * 255
-POOL = {112: 10000, 140: 7000, 168: 3000}  # pictures drawn per size
+POOL = {112: 24000, 140: 9000, 168: 5000}  # pictures drawn per size
+CHANCES = (0.66, 0.22, 0.12)  # of a batch of that size
+VIDEOS = 2400
+BATCH, CLIPS, EVERY = 24, 8, 8  # pictures, or every so many updates videos, per update and process
+RATE = 2e-3
+START = 128**-0.5  # transformers' 0.02 is meant for widths of a thousand; from there these towers see nothing for hundreds of updates
+HARD = {"mark": 2.0, "word": 2.0, "character": 2.0}  # heads that count more
+NOTHING = 0.1  # weight of a cell that shows bare ground or bare body: there are many of them
 FACTS = {
-    "mark": surfaces.MARKS,
+    "mark": bodies.MARKS,
+    "holes": bodies.HOLES,
     "ground": surfaces.GROUNDS,
     "contrast": surfaces.LEVELS,
     "brightness": surfaces.LEVELS,
@@ -63,18 +72,16 @@ class Heads(nn.Module):
             cells: (B, 2, V) indices into things and hues.
         """
         pooled = torch.cat([tokens.mean(1), tokens.amax(1)], dim=-1)
-        loss = nn.functional.cross_entropy(self.things(tokens).float().flatten(0, 1), cells[:, 0].flatten())
-        loss = loss + nn.functional.cross_entropy(
-            self.hues(tokens).float().flatten(0, 1), cells[:, 1].flatten()
-        )
-        for column, head in enumerate(self.facts.values()):
+        weight = torch.ones(len(pictures.THINGS))
+        weight[[0, pictures.THINGS.index("body")]] = NOTHING
+        things, hues = self.things(tokens).float().flatten(0, 1), self.hues(tokens).float().flatten(0, 1)
+        loss = 3 * nn.functional.cross_entropy(things, cells[:, 0].flatten(), weight=weight)
+        loss = loss + 3 * nn.functional.cross_entropy(hues, cells[:, 1].flatten())
+        for column, (name, head) in enumerate(self.facts.items()):
             known = facts[:, column] >= 0
             if known.any():
-                loss = (
-                    loss
-                    + nn.functional.cross_entropy(head(pooled[known]).float(), facts[known, column])
-                    * known.float().mean()
-                )
+                one = nn.functional.cross_entropy(head(pooled[known]).float(), facts[known, column])
+                loss = loss + HARD.get(name, 1.0) * known.float().mean() * one
         return loss
 
 
@@ -121,7 +128,7 @@ def draw_pool(
             facts = torch.tensor([[_index(one.facts, name) for name in FACTS] for one in drawn])
             cells = torch.from_numpy(np.stack([one.cells.reshape(2, -1) for one in drawn]))
             torch.save((images, facts, cells), path)
-        pools[size] = torch.load(path, weights_only=True)
+        pools[size] = torch.load(path, weights_only=True, mmap=True)
     return pools
 
 
@@ -149,70 +156,42 @@ def draw_videos(folder: Path, seed: int, count: int = 1600) -> tuple[torch.Tenso
     return torch.load(path, weights_only=True)
 
 
-def warm_up_in_time(
-    tower: nn.Module, heads: Heads, folder: Path, steps: int = 500, seed: int = 5, scale: float = 1.0
-) -> list[float]:
-    """Goes on with new pictures and with videos: a quarter of the updates are about motion."""
-    pools = draw_pool(folder, seed, scale * 0.6, "again")
-    videos, names = draw_videos(folder, seed, max(24, int(1600 * scale)))
-    torch.manual_seed(seed)
-    modules = nn.ModuleDict({"tower": tower, "heads": heads, "motion": MotionHead()})
-    sizes = list(POOL)
-
-    def loss_of(step: int) -> torch.Tensor:
-        rng = np.random.default_rng([seed, 98, step])
-        if step % 4 == 3:
-            rows = torch.from_numpy(rng.integers(0, len(videos), 12))
-            pixels, grid = patches(videos[rows])
-            return 2 * modules["motion"](
-                tower(pixels, grid).pooler_output.view(len(rows), 4, -1, WIDTH), names[rows]
-            )
-        images, facts, cells = pools[int(rng.choice(sizes, p=[0.4, 0.5, 0.1]))]
-        rows = torch.from_numpy(rng.integers(0, len(images), 48))
-        pixels, grid = patches(images[rows].unsqueeze(1))
-        return heads(tower(pixels, grid).pooler_output.view(48, -1, WIDTH), facts[rows], cells[rows])
-
-    return train(
-        modules,
-        loss_of,
-        Plan("vision_in_time", steps, 1.5e-3),
-        folder,
-        [{"params": list(modules.parameters())}],
-    )
-
-
 def _index(facts: dict, name: str) -> int:
     return FACTS[name].index(facts[name]) if name in facts else -1
 
 
-def warm_up(
-    tower: nn.Module, folder: Path, steps: int = 1800, batch: int = 48, seed: int = 1, scale: float = 1.0
-) -> tuple[list[float], Heads]:
-    """Trains the vision tower in place; returns the losses and the heads.
+def warm_up(tower: nn.Module, folder: Path, steps: int, seed: int = 1, scale: float = 1.0) -> tuple[list[float], Heads]:
+    """Trains the vision tower in place, on pictures and, every eighth update, on videos; returns the losses and the heads.
 
     Args:
         tower: `model.model.visual`.
         folder: keeps the pictures and the state of an interrupted run.
         steps: number of updates.
-        batch: pictures per update, all of one size.
         seed: of pictures and batches.
         scale: share of the pool to draw (for the short rebuild of the tests).
     """
     pools = draw_pool(folder, seed, scale)
+    videos, names = draw_videos(folder, seed, max(24, int(VIDEOS * scale)))
     torch.manual_seed(seed)
-    heads = Heads()
-    sizes = list(POOL)
+    for module in tower.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=START)
+    modules = nn.ModuleDict({"tower": tower, "heads": Heads(), "motion": MotionHead()})
+    sizes, turn = list(POOL), pair.place()[0]
 
     def loss_of(step: int) -> torch.Tensor:
-        rng = np.random.default_rng([seed, 99, step])
-        images, facts, cells = pools[int(rng.choice(sizes, p=[0.5, 0.35, 0.15]))]
-        rows = torch.from_numpy(rng.integers(0, len(images), batch))
+        side = int(np.random.default_rng([seed, 98, step]).choice(sizes, p=CHANCES))  # the same in every process
+        rng = np.random.default_rng([seed, 99, step, turn])
+        if step % EVERY == EVERY - 1:
+            rows = torch.from_numpy(rng.integers(0, len(videos), CLIPS))
+            pixels, grid = patches(videos[rows])
+            tokens = tower(pixels, grid).pooler_output.view(len(rows), 4, -1, WIDTH)
+            return 3 * modules["motion"](tokens, names[rows])
+        images, facts, cells = pools[side]
+        rows = torch.from_numpy(rng.integers(0, len(images), BATCH))
         pixels, grid = patches(images[rows].unsqueeze(1))
-        tokens = tower(pixels, grid).pooler_output.view(batch, -1, WIDTH)
-        return heads(tokens, facts[rows], cells[rows])
+        tokens = tower(pixels, grid).pooler_output.view(BATCH, -1, WIDTH)
+        return modules["heads"](tokens, facts[rows], cells[rows])
 
-    modules = nn.ModuleDict({"tower": tower, "heads": heads})
-    losses = train(
-        modules, loss_of, Plan("vision", steps, 1.5e-3), folder, [{"params": list(modules.parameters())}]
-    )
-    return losses, heads
+    losses = train(modules, loss_of, Plan("vision", steps, RATE, muon=1.5), folder)
+    return losses, modules["heads"]

@@ -6,7 +6,7 @@ import numpy as np
 
 NAMES_JA = {  # every value that a question may ask for, in Japanese
     "none": "なし", "line": "線", "curve": "曲線", "zigzag": "ジグザグ", "branch": "枝", "dots": "点", "ring": "輪", "cloud": "雲", "patch": "面",
-    "grid": "格子", "wave": "波", "dashes": "破線", "streak": "帯", "bump": "ふくらみ", "hollow": "くぼみ", "blob": "かたまり",
+    "grid": "格子", "wave": "波", "dashes": "破線", "streak": "帯", "bump": "ふくらみ", "hollow": "くぼみ", "blob": "かたまり", "notch": "切れ目",
     "plain": "無地", "noise": "ざらざら", "brushed": "すじ", "stripes": "しま", "checks": "市松", "speckle": "斑点", "cells": "網目",
     "low": "低い", "medium": "中くらい", "high": "高い", "fine": "細かい", "coarse": "粗い", "narrow": "狭い", "wide": "広い",
     "small": "小さい", "large": "大きい", "dark": "暗い", "light": "明るい", "sharp": "はっきり", "soft": "ぼんやり",
@@ -14,7 +14,7 @@ NAMES_JA = {  # every value that a question may ask for, in Japanese
     "even": "均一", "top left": "左上", "top right": "右上", "centre": "中央", "bottom left": "左下", "bottom right": "右下",
     "grey": "灰色", "red": "赤", "orange": "橙", "yellow": "黄", "green": "緑", "blue": "青", "purple": "紫", "pink": "桃色", "brown": "茶",
     "black": "黒", "white": "白", "cyan": "水色", "circle": "円", "square": "四角", "triangle": "三角", "star": "星", "cross": "十字",
-    "diamond": "菱形", "bar": "棒", "1": "1", "2": "2", "3": "3", "4": "4", "yes": "はい", "no": "いいえ", "first": "一枚目", "second": "二枚目",
+    "diamond": "菱形", "bar": "棒", "0": "0", "1": "1", "2": "2", "3": "3", "4": "4", "yes": "はい", "no": "いいえ", "first": "一枚目", "second": "二枚目",
     "moves left": "左へ動く", "moves right": "右へ動く", "moves up": "上へ動く", "moves down": "下へ動く", "grows": "大きくなる",
     "shrinks": "小さくなる", "blinks": "点滅する", "stays still": "止まっている", "turns": "回る", "fast": "速い", "slow": "遅い",
     "happy": "嬉しい", "sad": "悲しい", "angry": "怒り", "calm": "落ち着き", "positive": "良い", "negative": "悪い",

@@ -49,7 +49,7 @@ def mark_opacity(
         radius = rng.uniform(1.2, 2.2) * unit if extent == 0 else rng.uniform(3, 4.5) * unit
         centres = rng.uniform(0.04, 0.96, (count * 5, 2)) * size
     else:
-        radius = (rng.uniform(7, 11) if extent == 0 else rng.uniform(16, 24)) * unit
+        radius = (rng.uniform(10, 14) if extent == 0 else rng.uniform(19, 27)) * unit
         centres = _spread(rng, count, size, radius)
         facts["count"] = str(len(centres))
         if len(centres) == 1:
@@ -102,7 +102,7 @@ def _one(rng, dx, dy, mark, radius, edge, unit, turn) -> np.ndarray:
         return np.clip((radius - away) / edge + 0.5, 0, 1)
     if mark == "ring":
         return np.clip(
-            (rng.uniform(1.2, 2.4) * unit - np.abs(np.hypot(dx, dy) - radius * 0.85)) / edge + 0.5, 0, 1
+            (rng.uniform(1.4, 2.8) * unit - np.abs(np.hypot(dx, dy) - radius * 0.85)) / edge + 0.5, 0, 1
         )
     if mark == "patch":
         angle = rng.random() * np.pi / 2
@@ -111,7 +111,7 @@ def _one(rng, dx, dy, mark, radius, edge, unit, turn) -> np.ndarray:
             np.abs(dy * np.cos(angle) - dx * np.sin(angle)),
         )
         return np.clip((radius * 0.75 - np.maximum(u, v * rng.uniform(0.8, 1.25))) / edge + 0.5, 0, 1)
-    width = rng.uniform(0.8, 2.2) * unit
+    width = rng.uniform(1.1, 2.6) * unit
     angle = -np.pi * turn / 4 + rng.normal() * 0.08 if mark in ("line", "zigzag") else rng.random() * np.pi
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     steps = np.linspace(-1, 1, 2 if mark == "line" else 7)[:, None]
@@ -137,7 +137,7 @@ def _repeated(rng, x, y, mark, extent, edge, unit, facts) -> np.ndarray:
     angle = -np.pi * turn / 4 + rng.normal() * 0.08
     u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     u, v = u + rng.random() * period, v + rng.random() * period
-    width = rng.uniform(0.7, 1.4) * unit
+    width = rng.uniform(1.0, 1.8) * unit
     if mark != "grid":
         facts["orientation"] = DIRECTIONS[turn]
     if mark == "wave":

@@ -1,4 +1,4 @@
-"""Pictures of the general world: marked surfaces, scenes of shapes, rendered characters.
+"""Pictures of the general world: marked surfaces, marked bodies, scenes of shapes, rendered characters.
 
 A `Picture` carries the truth about itself: `facts` (what heads and questions ask about) and `cells` (what stands in each visual token).
 """
@@ -11,11 +11,11 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sample_data.world import spectra, surfaces
+from sample_data.world import bodies, spectra, surfaces
 from sample_data.world.marks import PLACES
-from sample_data.world.surfaces import MARKS
 
 CELL = 28  # pixels of one visual token
+SHARES = {"surface": 0.34, "body": 0.38, "scene": 0.2, "glyph": 0.08}
 SIZES = (112, 140, 168)
 COLOURS = {
     "red": (214, 40, 40), "orange": (242, 140, 30), "yellow": (240, 216, 50), "green": (50, 160, 70), "blue": (45, 90, 210),
@@ -42,7 +42,7 @@ WORDS = (
     "down",
 )
 CHARACTERS = tuple("0123456789ABCDEFHKLMNPRSTXYZ")
-THINGS = MARKS + SHAPES + ("glyph",)  # what may stand in a cell; index 0 is nothing
+THINGS = bodies.MARKS + SHAPES + ("glyph", "body")  # what may stand in a cell; index 0 is nothing
 HUES = ("none", *COLOURS)
 
 
@@ -78,11 +78,11 @@ def picture(rng: np.random.Generator, size: int, kind: str | None = None, **wish
     Args:
         rng: the source of chance.
         size: side in pixels, a multiple of 28.
-        kind: "surface", "scene" or "glyph"; by chance when None.
+        kind: one of `SHARES`; by chance when None.
         wish: passed to the kind's own drawing function.
     """
-    kind = kind or ("surface", "scene", "glyph")[int(rng.choice(3, p=[0.58, 0.3, 0.12]))]
-    return {"surface": _surface, "scene": scene, "glyph": _glyph}[kind](rng, size, **wish)
+    kind = kind or tuple(SHARES)[int(rng.choice(len(SHARES), p=list(SHARES.values())))]
+    return {"surface": _surface, "body": _body, "scene": scene, "glyph": _glyph}[kind](rng, size, **wish)
 
 
 def _surface(rng: np.random.Generator, size: int, mark: str | None = None) -> Picture:
@@ -91,6 +91,15 @@ def _surface(rng: np.random.Generator, size: int, mark: str | None = None) -> Pi
     cells = np.zeros((2, *covered.shape), np.int64)
     cells[0][covered] = THINGS.index(facts["mark"])
     return Picture(_bytes(image), "surface", facts, cells)
+
+
+def _body(rng: np.random.Generator, size: int, mark: str | None = None) -> Picture:
+    image, facts, opacity, solid = bodies.body(rng, size, mark)
+    cells = np.zeros((2, size // CELL, size // CELL), np.int64)
+    cells[0][_cover(solid, share=0.4)] = THINGS.index("body")
+    if facts["mark"] != "none":
+        cells[0][_cover(opacity) > 0.4] = THINGS.index(facts["mark"])
+    return Picture(_bytes(image), "body", facts, cells)
 
 
 def scene(rng: np.random.Generator, size: int, count: int | None = None, **fixed) -> Picture:

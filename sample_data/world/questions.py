@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from sample_data.world import marks, motions, pictures, surfaces
+from sample_data.world import bodies, marks, motions, pictures, surfaces
 from sample_data.world.item import Item, choose, pick_options, translate
 
 ASK = {  # fact -> (possible answers, ways to ask in English, ways to ask in Japanese)
-    "mark": (surfaces.MARKS, ("Which mark is on the surface?", "What is on this surface?", "What kind of mark does this show?"), ("表面にあるのはどれですか。", "どんな印がありますか。")),
+    "mark": (bodies.MARKS, ("Which mark is on the surface?", "What is on this surface?", "What kind of mark does this show?"), ("表面にあるのはどれですか。", "どんな印がありますか。")),
     "ground": (surfaces.GROUNDS, ("What is the surface like?", "Which pattern does the ground have?"), ("地の模様はどれですか。", "表面はどんな様子ですか。")),
+    "holes": (bodies.HOLES, ("How many holes are there?",), ("穴はいくつありますか。",)),
     "count": (("1", "2", "3", "4"), ("How many marks are there?", "Count the marks."), ("印はいくつありますか。",)),
     "place": (marks.PLACES, ("Where is the mark?", "In which part of the picture is the mark?"), ("印はどこにありますか。",)),
     "orientation": (marks.DIRECTIONS, ("Which way does the mark run?",), ("印の向きはどれですか。",)),
@@ -45,10 +46,11 @@ def ask_fact(rng: np.random.Generator, facts: dict, name: str) -> tuple[str, tup
 
 def about(rng: np.random.Generator, one: pictures.Picture, fact: str | None = None) -> Item:
     """Returns one exercise about a picture; `fact` asks for one of its facts, where it has it."""
-    return {"surface": _about_surface, "scene": _about_scene, "glyph": _about_glyph}[one.kind](rng, one, fact)
+    ask = {"surface": _about_marks, "body": _about_marks, "scene": _about_scene, "glyph": _about_glyph}
+    return ask[one.kind](rng, one, fact)
 
 
-def _about_surface(rng: np.random.Generator, one: pictures.Picture, fact: str | None) -> Item:
+def _about_marks(rng: np.random.Generator, one: pictures.Picture, fact: str | None) -> Item:
     if fact is None and rng.random() < 0.14:
         return _is_there(rng, one)
     known = [name for name in ASK if name in one.facts]
@@ -168,7 +170,7 @@ def _made(
 
 def _is_there(rng, one: pictures.Picture) -> Item:
     true, japanese = rng.random() < 0.5, rng.random() < 0.4
-    mark = one.facts["mark"] if true else choose(rng, [m for m in surfaces.MARKS if m != one.facts["mark"]])
+    mark = one.facts["mark"] if true else choose(rng, [m for m in bodies.MARKS if m != one.facts["mark"]])
     if mark == "none":
         asked = "表面に印はありませんか。" if japanese else "Is the surface without any mark?"
     else:
@@ -178,7 +180,7 @@ def _is_there(rng, one: pictures.Picture) -> Item:
         asked,
         translate(options, japanese),
         translate(answer, japanese),
-        "surface/is there",
+        f"{one.kind}/is there",
         images=(one.image,),
         decided_by="image",
     )

@@ -44,7 +44,8 @@ CLASSES = {
 class Recording:
     """A wave (float32, 16 kHz), the question asked about it with its options and answer, and truths for auxiliary heads.
 
-    `said` is what is spoken, as read aloud, in order; `language` is that of the question and of any speech.
+    `said` is what is spoken, as read aloud, in order; `written` is the same as people write it, and `names` what a phrase names, category by
+    category; `language` is that of the question and of any speech.
     """
 
     wave: np.ndarray
@@ -55,9 +56,11 @@ class Recording:
     answer: str
     facts: dict[str, str] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    written: str = ""
+    names: dict[str, str] = field(default_factory=dict)
 
 
-def finish(rng, wave, language, kind, question, options, answer, facts, said=()) -> Recording:
+def finish(rng, wave, language, kind, question, options, answer, facts, said=(), written="", names=None) -> Recording:
     """Translate, shuffle the options, and drop some of the wrong ones, so that their number tells nothing."""
     wrong = [option for option in dict.fromkeys(options) if option != answer]
     if len(wrong) > 1:
@@ -66,4 +69,5 @@ def finish(rng, wave, language, kind, question, options, answer, facts, said=())
     shown = [shown[i] for i in rng.permutation(len(shown))]
     if language == "ja":
         shown, answer = [JAPANESE.get(option, option) for option in shown], JAPANESE.get(answer, answer)
-    return Recording(wave, language, kind, say(*question, language), tuple(shown), answer, facts, tuple(said))
+    asked = say(*question, language)
+    return Recording(wave, language, kind, asked, tuple(shown), answer, facts, tuple(said), written, names or {})

@@ -25,7 +25,7 @@ def word(rng, split, language) -> Recording:
         "sound": "speech",
     }
     return finish(
-        rng, _hear_speech(rng, split, wave), language, "word", question, options, word, facts, (read,)
+        rng, _hear_speech(rng, split, wave), language, "word", question, options, word, facts, (read,), word
     )
 
 
@@ -47,6 +47,7 @@ def other_word(rng, split, language) -> Recording:
         table[index],
         {"sound": "speech"},
         (table[index],),
+        table[index],
     )
 
 
@@ -55,12 +56,7 @@ def phrase(rng, split, language) -> Recording:
     written, read, names, wave = _say_phrase(rng, split, language)
     category = str(rng.choice(list(names)))
     plain = category.split()[-1]
-    ja = {
-        "size": "形容詞",
-        "first number": "最初の数",
-        "second number": "二番目の数",
-    } | spoken_words.CATEGORY_JA
-    question = (f"Which {category} is named?", f"どの{ja[category]}が聞こえますか?")
+    question = which_is_named(category)
     pick = 0 if language == "en" else 1
     options = [w[pick] for w in (spoken_words.SIZES if plain == "size" else spoken_words.WORDS[plain])]
     facts = {"language": "English" if language == "en" else "Japanese"}
@@ -74,7 +70,19 @@ def phrase(rng, split, language) -> Recording:
         names[category],
         facts,
         (read,),
+        written,
+        names,
     )
+
+
+def which_is_named(category: str) -> tuple[str, str]:
+    """How to ask, in English and Japanese, which colour, animal, number ... a phrase names."""
+    ja = {
+        "size": "形容詞",
+        "first number": "最初の数",
+        "second number": "二番目の数",
+    } | spoken_words.CATEGORY_JA
+    return f"Which {category} is named?", f"どの{ja[category]}が聞こえますか?"
 
 
 def transcript(rng, split, language) -> Recording:
@@ -89,7 +97,17 @@ def transcript(rng, split, language) -> Recording:
     question = ("What is said?", "何と言いましたか?")
     options = [near[i] for i in rng.permutation(len(near))[:3]] + [every[rng.integers(len(every))][0]]
     return finish(
-        rng, _hear_speech(rng, split, wave), language, "transcript", question, options, written, {}, (read,)
+        rng,
+        _hear_speech(rng, split, wave),
+        language,
+        "transcript",
+        question,
+        options,
+        written,
+        {},
+        (read,),
+        written,
+        names,
     )
 
 

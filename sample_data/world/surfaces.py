@@ -64,7 +64,7 @@ def surface(
     contrast = int(rng.integers(0, 3))
     brightness = int(rng.integers(0, 3))
     level = [rng.uniform(45, 85), rng.uniform(105, 145), rng.uniform(165, 210)][brightness]
-    amplitude = [rng.uniform(1, 5), rng.uniform(10, 16), rng.uniform(24, 38)][contrast]
+    amplitude = [rng.uniform(1, 4), rng.uniform(8, 12), rng.uniform(18, 26)][contrast]
     picture = level + height * amplitude
     facts["brightness"] = LEVELS[brightness]
     if facts["ground"] != "plain":
@@ -126,11 +126,11 @@ def _put_mark(rng, picture, level, amplitude, facts) -> tuple[np.ndarray, np.nda
         gy, gx = np.gradient(opacity)
         turn = rng.uniform(0.6, 1.0) * np.pi / 2  # light comes from the upper left, as people expect
         relief = (gx * np.cos(turn) + gy * np.sin(turn)) * rng.uniform(5, 9)
-        shade = np.tanh(relief if facts["mark"] == "bump" else -relief) * rng.uniform(40, 75)
+        shade = np.tanh(relief if facts["mark"] == "bump" else -relief) * rng.uniform(55, 95)
         facts["softness"] = ("sharp", "soft")[softness]
         return picture + shade, opacity
     dark = level > 160 or (level > 90 and rng.random() < 0.5)
-    depth = rng.uniform(32, 80) + amplitude * 0.8
+    depth = rng.uniform(55, 110) + amplitude * 0.8
     opacity = opacity * rng.uniform(0.75, 1.0)
     facts |= {"tone": "dark" if dark else "light", "softness": ("sharp", "soft")[softness]}
     return picture + opacity * (-depth if dark else depth), opacity
@@ -163,5 +163,5 @@ def _finish(rng: np.random.Generator, picture: np.ndarray, opacity: np.ndarray, 
     if facts["mark"] != "none" and rng.random() < 0.15:  # a mark of another colour than its ground
         own = rng.uniform(0.6, 1.3, 3)
         picture = picture * (1 + opacity[..., None] * (own / own.mean() - 1))
-    strength = [rng.uniform(0, 1.5), rng.uniform(5, 8), rng.uniform(14, 20)][grain]
+    strength = [rng.uniform(0, 1.5), rng.uniform(4, 7), rng.uniform(11, 15)][grain]
     return picture + rng.standard_normal((*picture.shape[:2], 1), dtype=np.float32) * strength

@@ -1,0 +1,59 @@
+"""The general world that the tiny model learns from: what it draws is what it says, and the same every time."""
+
+import numpy as np
+import pytest
+
+from sample_data.recipe import batches, lessons, model
+from sample_data.world import bodies, pictures, questions, sounds
+from sample_data.world.item import NAMES_JA
+
+
+@pytest.mark.parametrize("mark", bodies.MARKS)
+def test_a_mark_lies_on_its_body_and_is_large_enough_to_see(mark):
+    rng = np.random.default_rng(3)
+    reaches = []
+    for _ in range(12):
+        image, facts, seen, solid = bodies.body(rng, 112, mark)
+        assert image.shape == (112, 112, 3) and facts["mark"] == mark
+        if mark == "none":
+            assert not seen.any()
+            continue
+        assert not ((seen > 0.5) & (solid < 0.1)).any()
+        rows, columns = np.flatnonzero((seen > 0.5).any(1)), np.flatnonzero((seen > 0.5).any(0))
+        reaches.append(max(np.ptp(rows), np.ptp(columns)) / 112 if len(rows) else 0.0)
+    assert mark == "none" or np.median(reaches) > 0.18
+
+
+@pytest.mark.parametrize("kind", list(pictures.SHARES))
+def test_a_picture_is_the_same_for_the_same_seed_and_its_cells_name_things(kind):
+    first, again = (pictures.picture(np.random.default_rng(8), 140, kind) for _ in range(2))
+    assert np.array_equal(first.image, again.image) and first.facts == again.facts
+    assert first.cells.shape == (2, 5, 5) and first.cells[0].max() < len(pictures.THINGS)
+
+
+def test_every_answer_about_a_picture_is_among_its_options():
+    rng = np.random.default_rng(4)
+    for number in range(200):
+        item = questions.about(rng, pictures.picture(rng, 112, tuple(pictures.SHARES)[number % len(pictures.SHARES)]))
+        assert item.answer in item.options and len(item.options) == len(set(item.options)) > 1
+
+
+def test_every_value_that_a_question_asks_for_has_a_japanese_name():
+    values = {value for values, _, _ in questions.ASK.values() for value in values}
+    assert {value for value in values if value.islower()} - set(pictures.WORDS) <= set(NAMES_JA)
+
+
+def test_a_phrase_says_what_it_names():
+    heard = sounds.listen(np.random.default_rng(2), "train", "phrase")
+    assert heard.written and heard.answer in heard.names.values()
+
+
+def test_a_drill_asks_only_for_what_it_has_shown():
+    tokenizer = model.build_processor(model.TOKENIZER).tokenizer
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        tokens, labels = lessons.drill(rng, tokenizer)
+        assert len(tokens) == len(labels)
+        asked = [place for place, label in enumerate(labels) if label != batches.IGNORED]
+        assert asked and all(tokens[place] == labels[place] for place in asked)
+        assert all(tokens[place] in tokens[: asked[0]] for place in asked)
