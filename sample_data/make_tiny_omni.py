@@ -39,7 +39,7 @@ SEEDS = {
     "alignment": 3,
     "bank": 7,
 }
-PROCESSES = 2  # of the last stage; the others use one thread
+PROCESSES = 2  # of the first and the last stage; the others use one thread
 
 
 def prepare(
@@ -112,6 +112,11 @@ def make(
 ) -> tuple[torch.nn.Module, object, dict[str, list[float]]]:
     """Makes the model; returns it (float32) with its processor and the losses of all stages."""
     torch.set_num_threads(1)
+    build.mkdir(parents=True, exist_ok=True)
+    vision_warmup.draw_all(
+        build, SEEDS["vision"], scale
+    )  # before the processes part, so that they are drawn once
+    pair.run(see, PROCESSES, build, build, steps, scale)
     omni, processor, *_ = prepare(build, steps, scale)
     _banks(omni, processor, build, scale)  # before the processes part, so that they are drawn once
     pair.run(align, PROCESSES, build, build, steps, scale)

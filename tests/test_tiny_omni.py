@@ -177,3 +177,22 @@ def test_twenty_steps_of_the_recipe_give_the_committed_losses(tmp_path):
     for stage, losses in committed.items():
         # bfloat16 arithmetic differs a little between processors; a changed recipe differs at once
         assert made[stage] == pytest.approx(losses, rel=0.03), stage
+
+
+def test_finished_stages_are_laid_out_so_that_the_recipe_goes_on_after_them(tmp_path):
+    from sample_data import make_tiny_omni
+    from sample_data.recipe import model as shape
+    from sample_data.recipe import resume, vision_warmup
+
+    resume.lay_out(tmp_path)
+    omni = shape.build_model(2560)
+    for stage, steps in make_tiny_omni.STEPS.items():
+        if stage == "alignment":
+            continue
+        state = torch.load(tmp_path / f"{stage}.pt", weights_only=True)
+        assert len(state["losses"]) == steps
+        assert np.mean(state["losses"][-50:]) < np.mean(state["losses"][:50])
+        if stage == "vision":
+            modules = {"tower": omni.model.visual, "heads": vision_warmup.Heads(), "motion": vision_warmup.MotionHead()}
+            torch.nn.ModuleDict(modules).load_state_dict(state["modules"])
+    assert (tmp_path / "tokenizer.json").exists()

@@ -34,7 +34,9 @@ def test_a_picture_is_the_same_for_the_same_seed_and_its_cells_name_things(kind)
 def test_every_answer_about_a_picture_is_among_its_options():
     rng = np.random.default_rng(4)
     for number in range(200):
-        item = questions.about(rng, pictures.picture(rng, 112, tuple(pictures.SHARES)[number % len(pictures.SHARES)]))
+        item = questions.about(
+            rng, pictures.picture(rng, 112, tuple(pictures.SHARES)[number % len(pictures.SHARES)])
+        )
         assert item.answer in item.options and len(item.options) == len(set(item.options)) > 1
 
 

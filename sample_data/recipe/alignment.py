@@ -70,11 +70,7 @@ def read_text(model: nn.Module, processor, folder: Path, steps: int, seed: int =
             source.append(ahead(lessons, step))
         return reading_loss(model, next(source[0]))
 
-    return train(
-        modules,
-        loss_of,
-        Plan("text", steps, 2e-3, keep_every=100),
-        folder)
+    return train(modules, loss_of, Plan("text", steps, 2e-3, keep_every=100), folder)
 
 
 def align(
@@ -129,8 +125,4 @@ def align(
                 )
         return loss
 
-    return train(
-        modules,
-        loss_of,
-        Plan("alignment", steps, 2e-3, keep_every=100),
-        folder)
+    return train(modules, loss_of, Plan("alignment", steps, 2e-3, keep_every=100), folder)

@@ -86,9 +86,7 @@ def before_projection(encoder: nn.Module, mels: list[torch.Tensor]) -> list[torc
 
 def _pictures(tower, _extractor, rng, scale) -> tuple[list[Seen], list[torch.Tensor]]:
     seen, features, start = [], [], 0
-    kinds = [
-        kind for kind in pictures.SHARES for _ in range(max(32, int(COUNTS[kind] * scale)))
-    ]
+    kinds = [kind for kind in pictures.SHARES for _ in range(max(32, int(COUNTS[kind] * scale)))]
     kinds = [kinds[i] for i in rng.permutation(len(kinds))]
     for first in tqdm(range(0, len(kinds), 32), desc="pictures", mininterval=5):
         side = int(rng.choice(SIZES, p=CHANCES))
@@ -127,7 +125,9 @@ def _sounds(encoder, extractor, rng, scale) -> tuple[list[Seen], list[torch.Tens
             mels = mels_of(extractor, [one.wave for one in heard])
         for one, made in zip(heard, before_projection(encoder, mels)):
             item = Item(one.question, one.options, one.answer, f"sound/{one.kind}", decided_by="audio")
-            seen.append(Seen(start, len(made), 0, item=item, heard=replace(one, wave=np.zeros(0, np.float32))))
+            seen.append(
+                Seen(start, len(made), 0, item=item, heard=replace(one, wave=np.zeros(0, np.float32)))
+            )
             features.append(made.half())
             start += len(made)
     return seen, features

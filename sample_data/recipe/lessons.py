@@ -18,14 +18,16 @@ from sample_data.recipe.model import SPECIAL
 from sample_data.recipe.vision_warmup import FACTS
 from sample_data.world import motions, questions, sentences
 from sample_data.world.item import Item, choose
-from sample_data.world.speech import which_is_named
 from sample_data.world.sentence_words import COLOURS, COLOURS_JA, PEOPLE, PEOPLE_JA, THINGS, THINGS_JA
+from sample_data.world.speech import which_is_named
 
-PER_STEP = {"picture": 16, "pair": 2, "motion": 6, "sound": 24, "text": 14, "examples": 2}
+PER_STEP = {"picture": 16, "pair": 2, "motion": 6, "sound": 24, "text": 14, "examples": 2, "drill": 4}
 TURNS = {"picture": 5, "motion": 4}
 NAMING = 0.3  # of the updates: at first hardly any question lists its options, so that an answer can come from the medium only
 Row = tuple[list[Turn], list[Seen]]
-WORDS, WORDS_JA = (tuple(dict.fromkeys(words)) for words in (COLOURS + THINGS + PEOPLE, COLOURS_JA + THINGS_JA + PEOPLE_JA))
+WORDS, WORDS_JA = (
+    tuple(dict.fromkeys(words)) for words in (COLOURS + THINGS + PEOPLE, COLOURS_JA + THINGS_JA + PEOPLE_JA)
+)
 
 
 class Reading(Dataset):
@@ -44,7 +46,9 @@ class Reading(Dataset):
     def __getitem__(self, step: int) -> dict:
         rng = np.random.default_rng([self.seed, step])
         batch = tokens_of([[(sentences.sentence(rng), [])] for _ in range(self.count)], self.tokenizer)
-        return together(batch, [drill(rng, self.tokenizer) for _ in range(self.drills)], self.tokenizer.pad_token_id)
+        return together(
+            batch, [drill(rng, self.tokenizer) for _ in range(self.drills)], self.tokenizer.pad_token_id
+        )
 
 
 def drill(rng: np.random.Generator, tokenizer) -> tuple[list[int], list[int]]:
@@ -65,7 +69,9 @@ def drill(rng: np.random.Generator, tokenizer) -> tuple[list[int], list[int]]:
     return tokens, labels
 
 
-def together(batch: dict[str, torch.Tensor], rows: list[tuple[list[int], list[int]]], pad: int) -> dict[str, torch.Tensor]:
+def together(
+    batch: dict[str, torch.Tensor], rows: list[tuple[list[int], list[int]]], pad: int
+) -> dict[str, torch.Tensor]:
     """Returns a batch with more rows, all padded on the right to one width."""
     width = max(batch["input_ids"].shape[1], *(len(tokens) for tokens, _ in rows))
     more = {
@@ -75,7 +81,8 @@ def together(batch: dict[str, torch.Tensor], rows: list[tuple[list[int], list[in
     }
     fill = {"input_ids": pad, "attention_mask": 0, "labels": IGNORED}
     wider = {
-        name: nn.functional.pad(part, (0, width - part.shape[1]), value=fill[name]) for name, part in batch.items()
+        name: nn.functional.pad(part, (0, width - part.shape[1]), value=fill[name])
+        for name, part in batch.items()
     }
     return {name: torch.cat([part, torch.tensor(more[name])]) for name, part in wider.items()}
 
@@ -122,9 +129,12 @@ class Lessons(Dataset):
         long += [self._examples(rng, group) for _ in range(share["examples"])]
         short = [self._sound(rng, listed) for _ in range(share["sound"])]
         short += [([(sentences.sentence(rng), [])], []) for _ in range(share["text"])]
-        return [self._part(long), self._part(short)]
+        drills = [drill(rng, self.tokenizer) for _ in range(share["drill"])]
+        return [self._part(long), self._part(short, drills)]
 
-    def _asked(self, rng: np.random.Generator, items: list[Item], medium: tuple[str, int], listed: float) -> list[Turn]:
+    def _asked(
+        self, rng: np.random.Generator, items: list[Item], medium: tuple[str, int], listed: float
+    ) -> list[Turn]:
         """Returns different questions about one medium as turns of a dialogue; `listed` is how often one lists its options."""
         kept = {item.question: item for item in items}.values()
         return [
@@ -169,7 +179,9 @@ class Lessons(Dataset):
         kept = list({item.question: item for item in items}.values())
         turns = self._asked(rng, [kept[i] for i in rng.permutation(len(kept))], ("audio", one.length), listed)
         # an option alone would give the answer away
-        return [(replace(item, listed=item.listed and len(item.options) > 1), media) for item, media in turns], [one]
+        return [
+            (replace(item, listed=item.listed and len(item.options) > 1), media) for item, media in turns
+        ], [one]
 
     def _examples(self, rng: np.random.Generator, group: list[Seen]) -> Row:
         """Two or three solved examples of one question before it is asked again."""
@@ -179,12 +191,18 @@ class Lessons(Dataset):
         first = choose(rng, group)
         while "mark" not in first.picture.facts:
             first = choose(rng, group)
-        fact = choose(rng, [name for name in ("mark", "ground", "tint", "holes") if name in first.picture.facts])
-        shown = [one for one in (first, *(choose(rng, group) for _ in range(9))) if fact in one.picture.facts][:3]
+        fact = choose(
+            rng, [name for name in ("mark", "ground", "tint", "holes") if name in first.picture.facts]
+        )
+        shown = [
+            one for one in (first, *(choose(rng, group) for _ in range(9))) if fact in one.picture.facts
+        ][:3]
         return [(questions.about(rng, one.picture, fact), [("image", one.length)]) for one in shown], shown
 
-    def _part(self, rows: list[Row]) -> dict:
+    def _part(self, rows: list[Row], drills: list[tuple[list[int], list[int]]] | None = None) -> dict:
         batch = tokens_of([turns for turns, _ in rows], self.tokenizer)
+        if drills:
+            batch = together(batch, drills, self.tokenizer.pad_token_id)
         seen = [one for _, media in rows for one in media]
         pictures = [one for one in seen if one.picture is not None]
         videos = [one for one in seen if one.motion is not None]

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from sample_data.recipe import pair
 
+
 @dataclass(frozen=True)
 class Plan:
     """What a stage does: its name, number of updates, highest learning rate and weight decay."""
@@ -48,7 +49,11 @@ def train(
     optimizers = optimizers_of(modules, plan)
     schedules = [
         torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, optimizer.param_groups[0]["lr"], total_steps=plan.steps, pct_start=0.08, cycle_momentum=False
+            optimizer,
+            optimizer.param_groups[0]["lr"],
+            total_steps=plan.steps,
+            pct_start=0.08,
+            cycle_momentum=False,
         )
         for optimizer in optimizers
     ]
@@ -58,7 +63,9 @@ def train(
         modules.load_state_dict(state["modules"])
         losses = state["losses"]
         if len(losses) < plan.steps:
-            for part, kept in zip((*optimizers, *schedules), state["optimizers"] + state["schedules"], strict=True):
+            for part, kept in zip(
+                (*optimizers, *schedules), state["optimizers"] + state["schedules"], strict=True
+            ):
                 part.load_state_dict(kept)
     bar = tqdm(
         range(len(losses), plan.steps),

@@ -23,7 +23,9 @@ CHANCES = (0.66, 0.22, 0.12)  # of a batch of that size
 VIDEOS = 2400
 BATCH, CLIPS, EVERY = 24, 8, 8  # pictures, or every so many updates videos, per update and process
 RATE = 2e-3
-START = 128**-0.5  # transformers' 0.02 is meant for widths of a thousand; from there these towers see nothing for hundreds of updates
+START = (
+    128**-0.5
+)  # transformers' 0.02 is meant for widths of a thousand; from there these towers see nothing for hundreds of updates
 HARD = {"mark": 2.0, "word": 2.0, "character": 2.0}  # heads that count more
 NOTHING = 0.1  # weight of a cell that shows bare ground or bare body: there are many of them
 FACTS = {
@@ -106,9 +108,7 @@ def patches(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return pixels.reshape(-1, 1176), grid
 
 
-def draw_pool(
-    folder: Path, seed: int, scale: float = 1.0, name: str = "pictures"
-) -> dict[int, tuple[torch.Tensor, ...]]:
+def draw_pool(folder: Path, seed: int, scale: float = 1.0) -> dict[int, tuple[torch.Tensor, ...]]:
     """Draws the pictures of the warm-up once and keeps them under `folder`.
 
     Returns:
@@ -116,7 +116,7 @@ def draw_pool(
     """
     pools = {}
     for size, count in POOL.items():
-        path = folder / f"{name}_{size}.pt"
+        path = folder / f"pictures_{size}.pt"
         count = max(64, int(count * scale))
         if not path.exists():
             rng = np.random.default_rng([seed, size])
@@ -145,7 +145,7 @@ class MotionHead(nn.Module):
         return nn.functional.cross_entropy(self.read(pooled).float(), names)
 
 
-def draw_videos(folder: Path, seed: int, count: int = 1600) -> tuple[torch.Tensor, torch.Tensor]:
+def draw_videos(folder: Path, seed: int, count: int = VIDEOS) -> tuple[torch.Tensor, torch.Tensor]:
     """Draws the videos of the second warm-up once: frames (n, 8, 112, 112, 3) uint8 and motion indices (n,)."""
     path = folder / "videos.pt"
     if not path.exists():
@@ -160,7 +160,14 @@ def _index(facts: dict, name: str) -> int:
     return FACTS[name].index(facts[name]) if name in facts else -1
 
 
-def warm_up(tower: nn.Module, folder: Path, steps: int, seed: int = 1, scale: float = 1.0) -> tuple[list[float], Heads]:
+def draw_all(folder: Path, seed: int, scale: float = 1.0) -> tuple[dict, tuple[torch.Tensor, torch.Tensor]]:
+    """Draws the pictures and the videos of the warm-up, or finds them in `folder`."""
+    return draw_pool(folder, seed, scale), draw_videos(folder, seed, max(24, int(VIDEOS * scale)))
+
+
+def warm_up(
+    tower: nn.Module, folder: Path, steps: int, seed: int = 1, scale: float = 1.0
+) -> tuple[list[float], Heads]:
     """Trains the vision tower in place, on pictures and, every eighth update, on videos; returns the losses and the heads.
 
     Args:
@@ -170,8 +177,7 @@ def warm_up(tower: nn.Module, folder: Path, steps: int, seed: int = 1, scale: fl
         seed: of pictures and batches.
         scale: share of the pool to draw (for the short rebuild of the tests).
     """
-    pools = draw_pool(folder, seed, scale)
-    videos, names = draw_videos(folder, seed, max(24, int(VIDEOS * scale)))
+    pools, (videos, names) = draw_all(folder, seed, scale)
     torch.manual_seed(seed)
     for module in tower.modules():
         if isinstance(module, nn.Linear):
@@ -180,7 +186,9 @@ def warm_up(tower: nn.Module, folder: Path, steps: int, seed: int = 1, scale: fl
     sizes, turn = list(POOL), pair.place()[0]
 
     def loss_of(step: int) -> torch.Tensor:
-        side = int(np.random.default_rng([seed, 98, step]).choice(sizes, p=CHANCES))  # the same in every process
+        side = int(
+            np.random.default_rng([seed, 98, step]).choice(sizes, p=CHANCES)
+        )  # the same in every process
         rng = np.random.default_rng([seed, 99, step, turn])
         if step % EVERY == EVERY - 1:
             rows = torch.from_numpy(rng.integers(0, len(videos), CLIPS))

@@ -16,7 +16,9 @@ HOLES = ("0", "1", "2", "3", "4")
 LEAST = 0.25  # of the picture's side: the shortest extent of a mark that counts as seen
 
 
-def body(rng: np.random.Generator, size: int, mark: str | None = None) -> tuple[np.ndarray, dict, np.ndarray, np.ndarray]:
+def body(
+    rng: np.random.Generator, size: int, mark: str | None = None
+) -> tuple[np.ndarray, dict, np.ndarray, np.ndarray]:
     """Draws one body on its ground.
 
     Args:
@@ -43,7 +45,10 @@ def body(rng: np.random.Generator, size: int, mark: str | None = None) -> tuple[
     metal = _marked(rng, metal, seen, level, amplitude, facts)
     turn = rng.random() * 2 * np.pi
     gy, gx = np.gradient(height)
-    metal = metal * (1 + np.clip((gx * np.cos(turn) + gy * np.sin(turn)) * rng.uniform(0.5, 2.5), -0.6, 0.6))[..., None]
+    metal = (
+        metal
+        * (1 + np.clip((gx * np.cos(turn) + gy * np.sin(turn)) * rng.uniform(0.5, 2.5), -0.6, 0.6))[..., None]
+    )
     picture = _bench(rng, size, level, distance)
     cover = np.clip(0.5 - distance, 0, 1)[..., None]
     picture = picture * (1 - cover) + metal * cover
@@ -51,7 +56,9 @@ def body(rng: np.random.Generator, size: int, mark: str | None = None) -> tuple[
     lit = ((x * np.cos(turn) + y * np.sin(turn)) / size - 0.5) * rng.uniform(0, 0.6)
     picture = picture * (1 + lit)[..., None]
     if rng.random() < 0.3:
-        soft = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0)))
+        soft = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).filter(
+            ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0))
+        )
         picture = np.asarray(soft, np.float32)
     picture = picture + rng.standard_normal((size, size, 1), dtype=np.float32) * rng.uniform(0, 9)
     return picture, facts, seen, cover[..., 0]
@@ -63,7 +70,10 @@ def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
     reach = size * rng.uniform(0.38, 0.52)
     cx, cy = size / 2 + rng.normal(size=2) * size * 0.04
     turn = rng.random() * 2 * np.pi
-    u, v = ((x - cx) * np.cos(turn) + (y - cy) * np.sin(turn)) / reach, ((y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)) / reach
+    u, v = (
+        ((x - cx) * np.cos(turn) + (y - cy) * np.sin(turn)) / reach,
+        ((y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)) / reach,
+    )
     distance = np.full((size, size), 9.0, np.float32)
     for number in range(int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
         dx, dy = (0.0, 0.0) if number == 0 else rng.uniform(-0.55, 0.55, 2)
@@ -74,11 +84,16 @@ def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
         elif kind == 1:
             bluntness = rng.uniform(0.05, 0.3) * min(a, b)
             qu, qv = np.abs(u - dx) - a + bluntness, np.abs(v - dy) - b + bluntness
-            one = np.hypot(np.maximum(qu, 0), np.maximum(qv, 0)) + np.minimum(np.maximum(qu, qv), 0) - bluntness
+            one = (
+                np.hypot(np.maximum(qu, 0), np.maximum(qv, 0)) + np.minimum(np.maximum(qu, qv), 0) - bluntness
+            )
         elif kind == 2:
             sides = int(rng.integers(3, 8))
             angles = np.arange(sides) * 2 * np.pi / sides
-            one = np.max([(u - dx) * np.cos(t) + (v - dy) * np.sin(t) for t in angles], axis=0) - max(a, b) * 0.7
+            one = (
+                np.max([(u - dx) * np.cos(t) + (v - dy) * np.sin(t) for t in angles], axis=0)
+                - max(a, b) * 0.7
+            )
         else:
             one = np.hypot((u - dx) / a, (v - dy) / b) * min(a, b) - min(a, b)
         distance = np.minimum(distance, one)
@@ -100,10 +115,15 @@ def _drill(rng: np.random.Generator, size: int, outline: np.ndarray) -> tuple[np
     return distance, str(made)
 
 
-def _bite(rng: np.random.Generator, size: int, outline: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _bite(
+    rng: np.random.Generator, size: int, outline: np.ndarray, distance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the distance without the bitten piece, and the opacity of the torn face beside it."""
     y, x, _, _ = grid(size)
-    edge = np.flatnonzero((np.abs(outline) < 1).ravel() & (np.minimum(np.minimum(x, y), size - 1 - np.maximum(x, y)) > size * 0.06).ravel())
+    edge = np.flatnonzero(
+        (np.abs(outline) < 1).ravel()
+        & (np.minimum(np.minimum(x, y), size - 1 - np.maximum(x, y)) > size * 0.06).ravel()
+    )
     if len(edge) == 0:
         edge = np.array([int(np.argmin(np.abs(outline)))])
     spot = int(edge[rng.integers(len(edge))])
@@ -120,7 +140,9 @@ def _on_body(rng: np.random.Generator, size: int, facts: dict, distance: np.ndar
     best, best_reach, kept = np.zeros((size, size), np.float32), -1.0, {}
     for _ in range(10):
         found: dict = {}
-        drawn = mark_opacity(rng, size, facts["mark"], int(rng.integers(1, 4)), rng.uniform(0.5, 2.5), found) * (distance < -0.5)
+        drawn = mark_opacity(
+            rng, size, facts["mark"], int(rng.integers(1, 4)), rng.uniform(0.5, 2.5), found
+        ) * (distance < -0.5)
         rows, columns = np.flatnonzero((drawn > 0.5).any(1)), np.flatnonzero((drawn > 0.5).any(0))
         reach = max(np.ptp(rows), np.ptp(columns)) / size if len(rows) else 0.0
         if reach > best_reach:
@@ -135,7 +157,9 @@ def _on_body(rng: np.random.Generator, size: int, facts: dict, distance: np.ndar
     return best.astype(np.float32)
 
 
-def _marked(rng: np.random.Generator, metal: np.ndarray, seen: np.ndarray, level: float, amplitude: float, facts: dict) -> np.ndarray:
+def _marked(
+    rng: np.random.Generator, metal: np.ndarray, seen: np.ndarray, level: float, amplitude: float, facts: dict
+) -> np.ndarray:
     """Returns the skin (size, size, 3) with its mark: darker or lighter, of its own colour, as a relief, or torn."""
     size = len(metal)
     if facts["mark"] == "none":

@@ -60,7 +60,9 @@ class Recording:
     names: dict[str, str] = field(default_factory=dict)
 
 
-def finish(rng, wave, language, kind, question, options, answer, facts, said=(), written="", names=None) -> Recording:
+def finish(
+    rng, wave, language, kind, question, options, answer, facts, said=(), written="", names=None
+) -> Recording:
     """Translate, shuffle the options, and drop some of the wrong ones, so that their number tells nothing."""
     wrong = [option for option in dict.fromkeys(options) if option != answer]
     if len(wrong) > 1:
@@ -70,4 +72,6 @@ def finish(rng, wave, language, kind, question, options, answer, facts, said=(),
     if language == "ja":
         shown, answer = [JAPANESE.get(option, option) for option in shown], JAPANESE.get(answer, answer)
     asked = say(*question, language)
-    return Recording(wave, language, kind, asked, tuple(shown), answer, facts, tuple(said), written, names or {})
+    return Recording(
+        wave, language, kind, asked, tuple(shown), answer, facts, tuple(said), written, names or {}
+    )
