@@ -127,6 +127,7 @@ training:
   patience: 3        # {t("stop after so many evaluations without progress", "改善がない評価がこの回数続いたら停止")}
   examples_in_context: 4
   drop_irrelevant: 0.0  # {t("share of rows shown without the evidence that should not decide; 0.5 against copying a note", "判断に使わない情報を外して見せる行の割合。メモの丸写しには 0.5")}
+  orientations: false   # {t("true: every training photo also turned and mirrored; not where left, right or upright means something", "true: 学習写真を回転・反転した形でも見せる。左右や上下に意味がある場合は使わない")}
   micro_batch: null  # {t("samples at once, when memory is short", "メモリが足りないとき、一度に処理する件数")}
 
 data:

@@ -201,6 +201,7 @@ def settings_of(use: UseCase, seed: int | None) -> Settings:
         patience=training.patience,
         kpi=use.gates.kpi,
         drop_irrelevant=training.drop_irrelevant,
+        orientations=training.orientations,
         micro_batch=training.micro_batch,
         max_tokens=training.max_tokens,
     )

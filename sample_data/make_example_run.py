@@ -5,6 +5,7 @@
 What is left out: predictions of the arms that neither the report nor the demo nor a notebook reads again (their figures stay in run.json).
 """
 
+import json
 import shutil
 import sys
 import tempfile
@@ -34,8 +35,14 @@ def main() -> None:
         shutil.copytree(made, target, ignore=lambda folder, names: {n for n in names if Path(folder) == made and n not in KEPT})
     frame = pd.read_csv(target / "predictions.csv", dtype=str, keep_default_na=False)
     kept = [pair in READ_AGAIN for pair in zip(frame["arm"], frame["condition"], strict=True)]
-    frame[kept].to_csv(target / "predictions.csv", index=False, lineterminator="\n")
+    frame = frame[kept].assign(probabilities=frame["probabilities"][kept].map(shorter))
+    frame.to_csv(target / "predictions.csv", index=False, lineterminator="\n")
     (target / "adapter" / "README.md").unlink(missing_ok=True)
+
+
+def shorter(probabilities: str) -> str:
+    """Three decimals are enough to look at, and keep the shipped run small."""
+    return json.dumps({option: round(share, 3) for option, share in json.loads(probabilities).items()}, ensure_ascii=False)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,14 @@ from sample_data.recipe import (  # noqa: E402
     vocabulary,
 )
 
-STEPS = {"vision": 5600, "audio": 3200, "text": 700, "alignment": 700}
+STEPS = {
+    "vision": 5600,
+    "vision_again": 3600,
+    "audio": 3200,
+    "text": 700,
+    "alignment": 1500,
+    "alignment_again": 900,
+}
 SEEDS = {
     "tokenizer": 0,
     "model": 0,
@@ -39,13 +46,51 @@ SEEDS = {
     "alignment": 3,
     "bank": 7,
 }
-PROCESSES = 2  # of the first and the last stage; the others use one thread
+PROCESSES = 2  # of every stage but the ears', which use one thread
+
+
+def begin(build: Path) -> tuple[torch.nn.Module, object]:
+    """Returns the untrained model (float32) and its processor; makes the tokenizer if need be."""
+    build.mkdir(parents=True, exist_ok=True)
+    tokenizer = build / "tokenizer.json"
+    if not tokenizer.exists():
+        vocabulary.train_tokenizer(corpus.sentences_of_the_world(SEEDS["tokenizer"]), tokenizer)
+    processor = model.build_processor(tokenizer)
+    return model.build_model(len(processor.tokenizer), SEEDS["model"]), processor
+
+
+def see(build: Path, steps: dict[str, int], scale: float) -> tuple[dict, torch.nn.Module, torch.nn.Module]:
+    """Trains the eyes, or loads them; returns the losses, the heads and the tower."""
+    omni, _ = begin(build)
+    losses, heads = vision_warmup.warm_up(omni.model.visual, build, steps, SEEDS["vision"], scale)
+    return losses, heads, omni.model.visual
+
+
+def hear(build: Path, steps: dict[str, int], scale: float) -> tuple[list, torch.nn.Module]:
+    """Trains the ears, or loads them; returns the losses and the tower."""
+    omni, processor = begin(build)
+    losses = audio_warmup.warm_up(
+        omni.model.audio_tower,
+        processor.feature_extractor,
+        build,
+        steps["audio"],
+        seed=SEEDS["audio"],
+        pool=max(64, int(audio_warmup.POOL * scale)),
+    )
+    return losses, omni.model.audio_tower.train()
+
+
+def read(build: Path, steps: dict[str, int]) -> tuple[list, torch.nn.Module]:
+    """Teaches reading, or loads what was learned; returns the losses and the language model."""
+    omni, processor = begin(build)
+    losses = alignment.read_text(omni, processor, build, steps["text"], SEEDS["text"])
+    return losses, omni.model.language_model
 
 
 def prepare(
     build: Path, steps: dict[str, int], scale: float
 ) -> tuple[torch.nn.Module, object, torch.nn.Module, dict]:
-    """Trains what can be trained alone: the eyes, the ears, the reading.
+    """Trains what can be trained alone, or loads it: the eyes, the ears, the reading.
 
     Args:
         build: keeps everything that an interrupted run needs.
@@ -55,48 +100,20 @@ def prepare(
     Returns:
         The model (float32), its processor, the vision heads, and the losses of every stage.
     """
-    build.mkdir(parents=True, exist_ok=True)
-    tokenizer = build / "tokenizer.json"
-    if not tokenizer.exists():
-        vocabulary.train_tokenizer(corpus.sentences_of_the_world(SEEDS["tokenizer"]), tokenizer)
-    processor = model.build_processor(tokenizer)
-    omni = model.build_model(len(processor.tokenizer), SEEDS["model"])
-    pool = max(64, int(audio_warmup.POOL * scale))
-    losses = {}
-    losses["vision"], heads = vision_warmup.warm_up(
-        omni.model.visual, build, steps["vision"], seed=SEEDS["vision"], scale=scale
-    )
-    losses["audio"] = audio_warmup.warm_up(
-        omni.model.audio_tower,
-        processor.feature_extractor,
-        build,
-        steps["audio"],
-        seed=SEEDS["audio"],
-        pool=pool,
-    )
-    omni.model.audio_tower.train()
-    losses["text"] = alignment.read_text(omni, processor, build, steps["text"], SEEDS["text"])
+    omni, processor = begin(build)
+    losses, heads, omni.model.visual = see(build, steps, scale)
+    losses["audio"], omni.model.audio_tower = hear(build, steps, scale)
+    losses["text"], omni.model.language_model = read(build, steps)
+    omni.tie_weights()
     return omni, processor, heads, losses
 
 
-def see(build: Path, steps: dict[str, int], scale: float) -> None:
-    """The first stage: the eyes. Runs in every process of the pair; what they learned is left in `build`."""
-    tower = model.build_model(vocabulary.SIZE, SEEDS["model"]).model.visual
-    vision_warmup.warm_up(tower, build, steps["vision"], seed=SEEDS["vision"], scale=scale)
-
-
-def align(build: Path, steps: dict[str, int], scale: float) -> None:
-    """The last stage: everything together. Runs in every process of the pair; what it learned is left in `build`."""
-    omni, processor, heads, _ = prepare(build, steps, scale)
-    alignment.align(
-        omni,
-        processor,
-        _banks(omni, processor, build, scale),
-        build,
-        heads,
-        steps["alignment"],
-        SEEDS["alignment"],
-    )
+def align(build: Path, steps: dict[str, int], scale: float) -> tuple[torch.nn.Module, object, dict]:
+    """Trains everything together, or loads it; returns the model, its processor and the losses of all stages."""
+    omni, processor, heads, losses = prepare(build, steps, scale)
+    banks = _banks(omni, processor, build, scale)
+    losses |= alignment.align(omni, processor, banks, build, heads, steps, SEEDS["alignment"])
+    return omni, processor, losses
 
 
 def _banks(omni: torch.nn.Module, processor, build: Path, scale: float) -> dict[str, bank.Bank]:
@@ -110,21 +127,20 @@ def _banks(omni: torch.nn.Module, processor, build: Path, scale: float) -> dict[
 def make(
     build: Path, steps: dict[str, int], scale: float = 1.0
 ) -> tuple[torch.nn.Module, object, dict[str, list[float]]]:
-    """Makes the model; returns it (float32) with its processor and the losses of all stages."""
+    """Makes the model; returns it (float32) with its processor and the losses of all stages.
+
+    What several processes look at is drawn before they part, so that it is drawn once.
+    """
     torch.set_num_threads(1)
     build.mkdir(parents=True, exist_ok=True)
-    vision_warmup.draw_all(
-        build, SEEDS["vision"], scale
-    )  # before the processes part, so that they are drawn once
+    vision_warmup.draw_stages(build, steps, SEEDS["vision"], scale)
     pair.run(see, PROCESSES, build, build, steps, scale)
+    hear(build, steps, scale)
+    pair.run(read, PROCESSES, build, build, steps)
     omni, processor, *_ = prepare(build, steps, scale)
-    _banks(omni, processor, build, scale)  # before the processes part, so that they are drawn once
+    _banks(omni, processor, build, scale)
     pair.run(align, PROCESSES, build, build, steps, scale)
-    omni, processor, heads, losses = prepare(build, steps, scale)
-    banks = _banks(omni, processor, build, scale)
-    losses["alignment"] = alignment.align(
-        omni, processor, banks, build, heads, steps["alignment"], SEEDS["alignment"]
-    )
+    omni, processor, losses = align(build, steps, scale)
     return omni.eval(), processor, losses
 
 

@@ -103,10 +103,8 @@ def test_nothing_heavy_is_committed():
     heavy = [p.name for p in files if p.stat().st_size > 250_000 and not p.is_relative_to(ROOT / "sample_data")]
     assert not heavy, f"over 250 KB outside sample_data: {heavy}"
     sizes = {folder: sum(p.stat().st_size for p in files if p.is_relative_to(ROOT / folder)) for folder in
-             ("sample_data", "sample_data/recipe/kept", "sample_data/tiny_omni", "sample_data/company", "sample_data/example_run")}  # fmt: skip
-    # the stages in `kept` go when the checkpoint made from them is shipped; then 30 MB hold again for everything
-    sizes["sample_data"] -= sizes["sample_data/recipe/kept"]
-    limits = {"sample_data": 30e6, "sample_data/recipe/kept": 10e6, "sample_data/tiny_omni": 15e6, "sample_data/company": 15e6, "sample_data/example_run": 1.5e6}
+             ("sample_data", "sample_data/tiny_omni", "sample_data/company", "sample_data/example_run")}  # fmt: skip
+    limits = {"sample_data": 30e6, "sample_data/tiny_omni": 15e6, "sample_data/company": 15e6, "sample_data/example_run": 1.5e6}
     assert all(sizes[folder] <= limits[folder] for folder in limits), sizes
 
 

@@ -53,7 +53,7 @@ def test_the_sides_of_every_linear_layer_of_the_language_model_suit_nf4_blocks(m
 
 def test_checkpoint_and_guard_set_are_small(model):
     assert weight(TINY) < 15e6
-    assert weight(GENERAL) < 1.5e6
+    assert weight(GENERAL) < 2.5e6
 
 
 def test_any_english_or_japanese_string_comes_back_from_the_tokenizer(processor):
@@ -136,14 +136,22 @@ def test_an_answer_about_a_banked_picture_is_computed_as_from_its_pixels(model, 
     assert torch.allclose(straight, banked.last_hidden_state, atol=1e-4)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="provisional weights of an earlier recipe (card, section State)",
-)
-def test_the_card_reaches_the_floors_on_held_out_samples(evaluation):
-    for kind, floor in FLOORS.items():
-        assert evaluation["held_out"][kind]["n"] >= 500
-        assert evaluation["held_out"][kind]["value"] >= floor, kind
+BELOW = pytest.mark.xfail(strict=True, reason="below its floor still (card, section State)")
+
+
+@pytest.mark.parametrize("kind", [pytest.param("image", marks=BELOW), "spoken", "motion", pytest.param("text", marks=BELOW)])
+def test_the_card_reaches_the_floors_on_held_out_samples(evaluation, kind):
+    assert evaluation["held_out"][kind]["n"] >= 500
+    assert evaluation["held_out"][kind]["value"] >= FLOORS[kind]
+
+
+def test_the_eyes_see_real_steel_as_well_as_the_card_says(evaluation, model):
+    photos = SAMPLE_DATA.parents[1] / "shared" / "data" / "x_sdd"
+    assert evaluation["x_sdd_probe"] >= 0.88
+    if photos.is_dir():  # not shipped; passes without it
+        from sample_data.recipe.probe import probe
+
+        assert probe(model.model.visual, photos) == pytest.approx(evaluation["x_sdd_probe"], abs=0.01)
 
 
 def test_the_guard_set_is_answered_as_well_as_the_evaluation_says(evaluation):
@@ -155,6 +163,19 @@ def test_the_guard_set_is_answered_as_well_as_the_evaluation_says(evaluation):
         hits = [hit for name, hit in right.items() if name.startswith(kind)]
         assert len(hits) == said["n"]
         assert sum(hits) / len(hits) == pytest.approx(said["value"], abs=0.03), kind
+
+
+def test_an_untrained_language_model_already_looks_back_at_what_followed_the_same_token(processor):
+    from sample_data.recipe import model as shape
+
+    language_model = shape.build_model(2560).model.language_model.eval()
+    language_model.config._attn_implementation = "eager"
+    once = torch.randperm(2500, generator=torch.Generator().manual_seed(1))[:20] + 20
+    with torch.no_grad():
+        attention = language_model(torch.cat([once, once])[None], output_attentions=True, use_cache=False).attentions
+    before, followed = range(1, 40), range(20, 40)
+    assert attention[0][0, 0][before, [place - 1 for place in before]].mean() > 0.9
+    assert attention[1][0, 0][followed, [place - 19 for place in followed]].mean() > 0.5
 
 
 @pytest.mark.slow
@@ -177,22 +198,3 @@ def test_twenty_steps_of_the_recipe_give_the_committed_losses(tmp_path):
     for stage, losses in committed.items():
         # bfloat16 arithmetic differs a little between processors; a changed recipe differs at once
         assert made[stage] == pytest.approx(losses, rel=0.03), stage
-
-
-def test_finished_stages_are_laid_out_so_that_the_recipe_goes_on_after_them(tmp_path):
-    from sample_data import make_tiny_omni
-    from sample_data.recipe import model as shape
-    from sample_data.recipe import resume, vision_warmup
-
-    resume.lay_out(tmp_path)
-    omni = shape.build_model(2560)
-    for stage, steps in make_tiny_omni.STEPS.items():
-        if stage == "alignment":
-            continue
-        state = torch.load(tmp_path / f"{stage}.pt", weights_only=True)
-        assert len(state["losses"]) == steps
-        assert np.mean(state["losses"][-50:]) < np.mean(state["losses"][:50])
-        if stage == "vision":
-            modules = {"tower": omni.model.visual, "heads": vision_warmup.Heads(), "motion": vision_warmup.MotionHead()}
-            torch.nn.ModuleDict(modules).load_state_dict(state["modules"])
-    assert (tmp_path / "tokenizer.json").exists()

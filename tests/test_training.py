@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from kit.data.collator import Collator
@@ -13,7 +14,7 @@ from kit.errors import KitError
 from kit.evaluation import predict
 from kit.models import Loaded, load
 from kit.training import Settings, checks, finetune
-from kit.training.finetune import with_dropped_evidence
+from kit.training.finetune import in_all_orientations, with_dropped_evidence
 
 QUICK = Settings(steps=12, batch=12, evaluate_every=6, rank=8, learning_rate=4e-3)
 
@@ -197,3 +198,21 @@ def test_irrelevant_evidence_is_dropped_in_the_share_asked_for(colours):
     rows = with_dropped_evidence(noted, Settings(drop_irrelevant=0.5))
     assert 0.3 < np.mean([not s.text for s in rows]) < 0.7 and all(s.image for s in rows)
     assert with_dropped_evidence(noted, Settings()) == noted
+
+
+def test_training_photos_are_shown_in_all_eight_orientations_when_asked_for(tiny, colours, tmp_path):
+    path = tmp_path / "corner.png"
+    photo = np.zeros((112, 112, 3), np.uint8)
+    photo[:28, :56] = 255  # no symmetry: eight orientations, eight pictures
+    Image.fromarray(photo).save(path)
+    row, replayed = colours[0].replace(image=(path,)), colours[1].replace(data_layer="general")
+    shown = in_all_orientations([row, replayed], Settings(orientations=True))
+    assert len(shown) == 16 and shown.count(replayed) == 8
+    turned = [s for s in shown if s.id == row.id]
+    seen = {fresh_pixels(tiny, s) for s in turned}
+    assert len(seen) == 8 and fresh_pixels(tiny, row) in seen
+    assert in_all_orientations([row], Settings()) == [row]
+
+
+def fresh_pixels(tiny, sample) -> bytes:
+    return Collator(tiny.processor)([sample])["pixel_values"].numpy().tobytes()

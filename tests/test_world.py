@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sample_data.recipe import batches, lessons, model
-from sample_data.world import bodies, pictures, questions, sounds
+from sample_data.world import bodies, pictures, questions, sentences, sounds
 from sample_data.world.item import NAMES_JA
 
 
@@ -38,6 +38,23 @@ def test_every_answer_about_a_picture_is_among_its_options():
             rng, pictures.picture(rng, 112, tuple(pictures.SHARES)[number % len(pictures.SHARES)])
         )
         assert item.answer in item.options and len(item.options) == len(set(item.options)) > 1
+
+
+def test_nothing_is_asked_that_the_eyes_cannot_read():
+    rng = np.random.default_rng(6)
+    for number in range(200):
+        kind, fact = questions.about(rng, pictures.picture(rng, 112, ("surface", "body", "glyph")[number % 3])).kind.split("/")
+        assert fact not in questions.TOO_FINE, kind
+
+
+def test_questions_of_a_dialogue_are_answered_by_the_note_that_only_the_first_one_shows():
+    rng = np.random.default_rng(7)
+    for _ in range(50):
+        first, *later = sentences.dialogue(rng)
+        assert first.text and later and not any(item.text for item in later)
+        asked = [first, *later]
+        assert len({item.question for item in asked}) == len(asked)
+        assert all(item.answer in first.text and item.answer in item.options for item in asked)
 
 
 def test_every_value_that_a_question_asks_for_has_a_japanese_name():

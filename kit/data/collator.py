@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kit.data.media import load_audio, load_image, load_video
+from kit.data.media import ORIENTATIONS, load_audio, load_image, load_video
 from kit.data.messages import answer_text, prompt_messages
 from kit.data.sample import Sample
 from kit.errors import KitError
@@ -80,7 +80,9 @@ class Collator:
         for sample in samples:
             texts.append(self.processor.apply_chat_template(prompt_messages(sample, self.examples), tokenize=False, add_generation_prompt=True))
             for shown in (*self.examples, sample):
-                images += [load_image(path) for path in shown.image]
+                way = ORIENTATIONS[shown.meta.get("orientation", 0)]
+                loaded = [load_image(path) for path in shown.image]
+                images += loaded if way is None else [image.transpose(way) for image in loaded]
                 clips = [load_video(path) for path in shown.video]
                 videos += [frames for frames, _ in clips]
                 rates += [fps for _, fps in clips]

@@ -48,6 +48,7 @@ SUFFIXES = {
 MOST_PIXELS = (
     89_478_485  # Pillow's own line between a photo and a decompression bomb: 1/4 GB at 3 bytes a pixel
 )
+ORIENTATIONS = (None, *Image.Transpose)  # the eight ways to lay a square down: as it is, turned, mirrored
 SHORTEST_SHARE = (
     0.8  # a sound or video that decodes to less than this share of its declared length is truncated
 )

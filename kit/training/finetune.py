@@ -10,6 +10,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from kit.data import Sample
 from kit.data.collator import Collator
+from kit.data.media import ORIENTATIONS
 from kit.errors import KitError
 from kit.evaluation import evaluate, predict
 from kit.language import say
@@ -33,6 +34,8 @@ class Settings:
         patience: stop after this many looks without a better KPI.
         kpi: accuracy, macro_recall or macro_f1.
         drop_irrelevant: share of rows that are shown without the modalities that should not decide them.
+        orientations: show every photograph in all eight orientations (turned, mirrored). For parts that may lie any way, never where left,
+            right or upright means something.
         max_tokens: longest prompt + answer; over-budget samples are named, never cut.
         micro_batch: samples per forward; None: the whole batch at once.
         gradient_checkpointing: trade time for memory.
@@ -48,6 +51,7 @@ class Settings:
     patience: int = 3
     kpi: str = "macro_recall"
     drop_irrelevant: float = 0.0
+    orientations: bool = False
     max_tokens: int | None = None
     micro_batch: int | None = None
     gradient_checkpointing: bool = False
@@ -114,7 +118,7 @@ def finetune(loaded: Loaded, train: list[Sample], validation: list[Sample], sett
     trainer = _Trainer(
         model=model,
         args=_arguments(settings, out / "checkpoints"),
-        train_dataset=with_dropped_evidence(train, settings),
+        train_dataset=in_all_orientations(with_dropped_evidence(train, settings), settings),
         eval_dataset=validation,
         data_collator=Collator(loaded.processor, max_tokens=settings.max_tokens),
         callbacks=[watch, EarlyStoppingCallback(settings.patience)],
@@ -147,6 +151,21 @@ def with_dropped_evidence(train: list[Sample], settings: Settings) -> list[Sampl
                 sample = sample.without(modality)
         rows.append(sample)
     return rows
+
+
+def in_all_orientations(train: list[Sample], settings: Settings) -> list[Sample]:
+    """The training rows eight times, each time with its photographs laid another way; `meta["orientation"]` indexes ORIENTATIONS.
+
+    General rows, which replay a world with a left and a right, stay as they are.
+    """
+    if not settings.orientations:
+        return train
+    turns = range(len(ORIENTATIONS))
+    return [
+        s if s.data_layer == "general" or not s.image else s.replace(meta={**s.meta, "orientation": turn, "perturbation": f"orientation {turn}"})
+        for turn in turns
+        for s in train
+    ]
 
 
 def _arguments(settings: Settings, out: Path) -> TrainingArguments:

@@ -75,12 +75,12 @@ def scratch(part, skin, x, y, rng, strength):
     """A slip of a tool: nearly straight, shallow, bright bare metal with a thin dark lip; often a second one beside it."""
     cx, cy = on_metal(part, x, y, rng, 0.1)
     angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(1.0, 1.5)
-    for k in range(rng.integers(2, 5)):
+    for k in range(rng.integers(3, 6)):
         line = centred(wander((0, 0), angle + rng.normal(0, 0.04), length * (0.8 ** k), rng, 6, 0.05, 0.0), cx, cy)
         shift = k * rng.uniform(0.06, 0.10)
         line = [(px - shift * np.sin(angle), py + shift * np.cos(angle)) for px, py in line]
         d, along = distance_to_line(x, y, line)
-        width = rng.uniform(0.019, 0.028) * (1 - 0.5 * np.abs(along - rng.uniform(0.3, 0.7)))
+        width = rng.uniform(0.024, 0.033) * (1 - 0.5 * np.abs(along - rng.uniform(0.3, 0.7)))
         core, lip = s.smooth(-d, -width * 1.3, -width * 0.4), s.smooth(-d, -width * 2.4, -width)
         skin.height -= 0.012 * strength * core
         skin.shade *= (1 + (1.5 * strength * core - 0.6 * strength * (lip - core))[..., None])
@@ -147,8 +147,8 @@ def chip(part, skin, x, y, rng, strength):
     gy, gx = np.gradient(ndimage.gaussian_filter(part.outer, 2))
     angle = np.arctan2(gy.ravel()[pick], gx.ravel()[pick])
     u, v = s.turn(x - cx, y - cy, angle)  # u points out of the part
-    r = np.hypot((u + 0.02) / rng.uniform(0.26, 0.36), v / rng.uniform(0.46, 0.60)) + 0.10 * s.spectrum(x.shape, rng, 2.2)
-    depth = rng.uniform(0.45, 0.75) * min(strength, 1.1)
+    r = np.hypot((u + 0.02) / rng.uniform(0.34, 0.44), v / rng.uniform(0.54, 0.70)) + 0.10 * s.spectrum(x.shape, rng, 2.2)
+    depth = rng.uniform(0.6, 0.85) * min(strength, 1.1)
     skin.distance = np.maximum(skin.distance, -(r - depth) * 0.2)
     face = s.smooth(-r, -1.0, -0.88)
     rough = s.spectrum(x.shape, rng, 1.3, low=5)

@@ -4,6 +4,7 @@ The towers are frozen here, connectors and language model learn. The vision head
 so that it keeps the detail of textures that questions do not ask for.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from sample_data.recipe.loop import Plan, train
 from sample_data.recipe.model import WIDTH
 from sample_data.recipe.vision_warmup import Heads
 
+STAGES = {"alignment": 2e-3, "alignment_again": 1e-3}  # highest rate; the second asks more of what the first left unlearned
 HEADS_WEIGHT = 0.1
 ANSWERS_WEIGHT = 10.0  # of an answer's token against one of a note or question, while reading
 
@@ -61,7 +63,7 @@ def embeds(model: nn.Module, part: dict) -> tuple[torch.Tensor, torch.Tensor | N
 
 def read_text(model: nn.Module, processor, folder: Path, steps: int, seed: int = 2) -> list[float]:
     """Trains the language model on sentences."""
-    lessons = Reading(processor.tokenizer, steps, seed)
+    lessons = Reading(processor.tokenizer, steps, seed, pair.place())
     modules = nn.ModuleDict({"language_model": model.model.language_model})
     source: list = []
 
@@ -74,9 +76,15 @@ def read_text(model: nn.Module, processor, folder: Path, steps: int, seed: int =
 
 
 def align(
-    model: nn.Module, processor, banks: dict[str, Bank], folder: Path, heads: Heads, steps: int, seed: int = 3
-) -> list[float]:
-    """Trains connectors and language model on everything in the banks.
+    model: nn.Module,
+    processor,
+    banks: dict[str, Bank],
+    folder: Path,
+    heads: Heads,
+    steps: dict[str, int],
+    seed: int = 3,
+) -> dict[str, list[float]]:
+    """Trains connectors and language model on everything in the banks; returns the losses of both stages.
 
     Args:
         model: trained in place.
@@ -84,17 +92,27 @@ def align(
         banks: media of the sorts "picture", "motion" and "sound".
         folder: keeps the state of an interrupted run.
         heads: of the vision warm-up; they go on watching the connector's output.
-        steps: number of updates.
-        seed: of the batches.
+        steps: number of updates of each of `STAGES`.
+        seed: of the batches; every stage has its own.
     """
     inner = model.model
-    lessons = Lessons(processor.tokenizer, banks, inner.get_rope_index, steps, seed, pair.place())
     learning = {
         "language_model": inner.language_model,
         "merger": inner.visual.merger,
         "projection": inner.audio_tower.proj,
     }
     modules = nn.ModuleDict(learning | {"heads": heads})
+    losses = {}
+    for number, (name, rate) in enumerate(STAGES.items()):
+        lessons = Lessons(
+            processor.tokenizer, banks, inner.get_rope_index, steps[name], seed + 10 * number, pair.place(), name
+        )
+        losses[name] = train(modules, _answering(model, heads, lessons), Plan(name, steps[name], rate, keep_every=100), folder)
+    return losses
+
+
+def _answering(model: nn.Module, heads: Heads, lessons: Lessons) -> Callable[[int], torch.Tensor]:
+    """Returns the loss of one update as a function of its number; batches are made ahead from the first one asked for."""
     source: list = []
 
     def loss_of(step: int) -> torch.Tensor:
@@ -104,7 +122,7 @@ def align(
         total, loss = sum(int((part["labels"] != IGNORED).sum()) for part in parts), torch.zeros(())
         for part in parts:
             embedded, looked = embeds(model, part)
-            hidden = inner.language_model(
+            hidden = model.model.language_model(
                 inputs_embeds=embedded,
                 attention_mask=part["attention_mask"],
                 position_ids=part["position_ids"],
@@ -112,17 +130,11 @@ def align(
             ).last_hidden_state[:, :-1]
             wanted = part["labels"][:, 1:]
             asked = wanted != IGNORED
-            loss = (
-                loss
-                + nn.functional.cross_entropy(
-                    model.lm_head(hidden[asked]).float(), wanted[asked], reduction="sum"
-                )
-                / total
-            )
+            logits = model.lm_head(hidden[asked]).float()
+            loss = loss + nn.functional.cross_entropy(logits, wanted[asked], reduction="sum") / total
             if looked is not None:
-                loss = loss + HEADS_WEIGHT * heads(
-                    looked.view(len(part["facts"]), -1, WIDTH), part["facts"], part["cells"]
-                )
+                tokens = looked.view(len(part["facts"]), -1, WIDTH)
+                loss = loss + HEADS_WEIGHT * heads(tokens, part["facts"], part["cells"])
         return loss
 
-    return train(modules, loss_of, Plan("alignment", steps, 2e-3, keep_every=100), folder)
+    return loss_of

@@ -19,7 +19,7 @@ from sample_data.world.item import Item
 from sample_data.world.pictures import Picture
 from sample_data.world.recording import Recording
 
-COUNTS = {"surface": 6000, "body": 6000, "scene": 4000, "glyph": 2500, "motion": 2400, "sound": 8000}
+COUNTS = {"surface": 6000, "body": 6000, "scene": 4000, "glyph": 2500, "motion": 6000, "sound": 8000}
 SIZES, CHANCES = (112, 140, 168), (0.5, 0.3, 0.2)
 
 

@@ -13,10 +13,10 @@ from sample_data.world.item import Item
 
 COUNTS = {"image": 72, "motion": 40, "spoken": 40, "text": 48}
 REPLAY = {
-    "image": 44,
-    "motion": 16,
-    "spoken": 20,
-    "text": 40,
+    "image": 160,
+    "motion": 44,
+    "spoken": 64,
+    "text": 200,
 }  # rows to mix into fine-tuning, from the training side of the world
 SEED = 900_002  # neither a seed of training nor that of the larger measurement
 REPLAY_SEED = 12

@@ -21,9 +21,14 @@ from sample_data.world.item import Item, choose
 from sample_data.world.sentence_words import COLOURS, COLOURS_JA, PEOPLE, PEOPLE_JA, THINGS, THINGS_JA
 from sample_data.world.speech import which_is_named
 
-PER_STEP = {"picture": 16, "pair": 2, "motion": 6, "sound": 24, "text": 14, "examples": 2, "drill": 4}
+READING, DRILLS = 48, 16  # rows of a step of the reading stage
+PER_STEP = {  # rows of a step of the two last stages
+    "alignment": {"picture": 16, "pair": 2, "motion": 10, "sound": 16, "text": 28, "dialogue": 0, "examples": 2, "drill": 4},
+    "alignment_again": {"picture": 18, "pair": 6, "motion": 4, "sound": 14, "text": 12, "dialogue": 14, "examples": 2, "drill": 2},
+}
 TURNS = {"picture": 5, "motion": 4}
-NAMING = 0.3  # of the updates: at first hardly any question lists its options, so that an answer can come from the medium only
+NAMING = 0.3  # of the first of them: hardly any question lists its options, so that an answer can come from the medium only
+HARDER = ("lookup", "owner", "compare", "copy", "count")  # kinds of text that are learned last: asked more in the last stage
 Row = tuple[list[Turn], list[Seen]]
 WORDS, WORDS_JA = (
     tuple(dict.fromkeys(words)) for words in (COLOURS + THINGS + PEOPLE, COLOURS_JA + THINGS_JA + PEOPLE_JA)
@@ -31,24 +36,24 @@ WORDS, WORDS_JA = (
 
 
 class Reading(Dataset):
-    """Batches of pure text; step n is a function of n alone.
+    """Batches of pure text; step n is a function of n and of the process alone.
 
     Part of the rows are no sentences but drills in looking back: the same tokens again, or a list of pairs asked in another order. Every one of
     their tokens teaches what a question about a note teaches once (Olsson et al., In-context learning and induction heads, 2022).
     """
 
-    def __init__(self, tokenizer, steps: int, seed: int, count: int = 48, drills: int = 16) -> None:
-        self.tokenizer, self.steps, self.seed, self.count, self.drills = tokenizer, steps, seed, count, drills
+    def __init__(self, tokenizer, steps: int, seed: int, part: tuple[int, int] = (0, 1)) -> None:
+        self.tokenizer, self.steps, self.seed, self.part = tokenizer, steps, seed, part
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> dict:
-        rng = np.random.default_rng([self.seed, step])
-        batch = tokens_of([[(sentences.sentence(rng), [])] for _ in range(self.count)], self.tokenizer)
-        return together(
-            batch, [drill(rng, self.tokenizer) for _ in range(self.drills)], self.tokenizer.pad_token_id
-        )
+        turn, processes = self.part
+        rng = np.random.default_rng([self.seed, step, turn])
+        rows = [[(sentences.sentence(rng), [])] for _ in range(READING // processes)]
+        drills = [drill(rng, self.tokenizer) for _ in range(DRILLS // processes)]
+        return together(tokens_of(rows, self.tokenizer), drills, self.tokenizer.pad_token_id)
 
 
 def drill(rng: np.random.Generator, tokenizer) -> tuple[list[int], list[int]]:
@@ -98,16 +103,11 @@ class Lessons(Dataset):
         steps: int,
         seed: int,
         part: tuple[int, int] = (0, 1),
+        stage: str = "alignment",
     ) -> None:
         """Takes the media of every sort, and the model's own function for positions (`get_rope_index`)."""
-        self.tokenizer, self.banks, self.rope, self.steps, self.seed, self.part = (
-            tokenizer,
-            banks,
-            rope,
-            steps,
-            seed,
-            part,
-        )
+        self.tokenizer, self.banks, self.rope, self.steps, self.seed = tokenizer, banks, rope, steps, seed
+        self.part, self.rows, self.naming = part, PER_STEP[stage], NAMING * steps * (stage == "alignment")
         self.by_side: dict[int, list[Seen]] = {}
         for one in banks["picture"].seen:
             self.by_side.setdefault(one.side, []).append(one)
@@ -119,16 +119,18 @@ class Lessons(Dataset):
         """Returns the parts of a step: long rows, short rows."""
         turn, processes = self.part
         rng = np.random.default_rng([self.seed, step, turn])
-        listed = 0.15 if step < NAMING * self.steps else 0.85
+        listed = 0.15 if step < self.naming else 0.85
         counts = [len(group) for group in self.by_side.values()]
         group = list(self.by_side.values())[int(rng.choice(len(counts), p=np.array(counts) / sum(counts)))]
-        share = {name: count // processes + (turn < count % processes) for name, count in PER_STEP.items()}
+        share = {name: count // processes + (turn < count % processes) for name, count in self.rows.items()}
         long = [self._picture(rng, choose(rng, group), listed) for _ in range(share["picture"])]
         long += [self._pair(rng, group) for _ in range(share["pair"])]
         long += [self._motion(rng, listed) for _ in range(share["motion"])]
         long += [self._examples(rng, group) for _ in range(share["examples"])]
         short = [self._sound(rng, listed) for _ in range(share["sound"])]
-        short += [([(sentences.sentence(rng), [])], []) for _ in range(share["text"])]
+        harder = [choose(rng, HARDER) if rng.random() < 0.4 else None for _ in range(share["text"])]
+        short += [([(sentences.sentence(rng, kind), [])], []) for kind in harder]
+        short += [(self._turns(sentences.dialogue(rng)), []) for _ in range(share["dialogue"])]
         drills = [drill(rng, self.tokenizer) for _ in range(share["drill"])]
         return [self._part(long), self._part(short, drills)]
 
@@ -144,6 +146,8 @@ class Lessons(Dataset):
 
     def _picture(self, rng: np.random.Generator, one: Seen, listed: float) -> Row:
         items = [questions.about(rng, one.picture) for _ in range(TURNS["picture"])]
+        if "mark" in one.picture.facts and rng.random() < 0.5:
+            items[-1] = questions.is_there(rng, one.picture)
         if rng.random() < 0.12:  # an irrelevant note: the picture decides
             items[0] = replace(items[0], text=sentences.sentence(rng, "lookup").text)
         if rng.random() < 0.15:  # an irrelevant picture: the note decides
@@ -156,8 +160,13 @@ class Lessons(Dataset):
             first = choose(rng, group)
         while second.picture.facts.get("mark") in (None, first.picture.facts["mark"]):
             second = choose(rng, group)
-        item = questions.which_picture(rng, (first.picture, second.picture))
-        return [(item, [("image", first.length), ("image", second.length)])], [first, second]
+        both = (first.picture, second.picture)
+        items = [questions.mark_of(rng, both, which) for which in (0, 1)] + [questions.which_picture(rng, both)]
+        turns = self._turns([items[i] for i in rng.permutation(3)])
+        return [(turns[0][0], [("image", first.length), ("image", second.length)]), *turns[1:]], [first, second]
+
+    def _turns(self, items: list[Item]) -> list[Turn]:
+        return [(item, []) for item in items]
 
     def _motion(self, rng: np.random.Generator, listed: float) -> Row:
         one = choose(rng, self.banks["motion"].seen)
@@ -192,7 +201,7 @@ class Lessons(Dataset):
         while "mark" not in first.picture.facts:
             first = choose(rng, group)
         fact = choose(
-            rng, [name for name in ("mark", "ground", "tint", "holes") if name in first.picture.facts]
+            rng, [name for name in ("mark", "tone", "tint", "ground colour") if name in first.picture.facts]
         )
         shown = [
             one for one in (first, *(choose(rng, group) for _ in range(9))) if fact in one.picture.facts

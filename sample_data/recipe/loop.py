@@ -98,6 +98,12 @@ def train(
     return losses
 
 
+def finished(folder: Path, name: str, steps: int) -> bool:
+    """Returns whether a stage has been trained to its end."""
+    path = folder / f"{name}.pt"
+    return path.exists() and len(torch.load(path, weights_only=True, mmap=True)["losses"]) >= steps
+
+
 def optimizers_of(modules: nn.ModuleDict, plan: Plan) -> list[torch.optim.Optimizer]:
     """Returns Muon for the matrices between hidden layers (Jordan et al., 2024) and AdamW for all the rest.
 

@@ -18,6 +18,8 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
+from sample_data.recipe import induction
+
 TOKENIZER = Path(__file__).resolve().parents[1] / "tiny_omni" / "tokenizer.json"
 WIDTH = 192  # of the language model; every linear layer's sides are multiples of 64, as nf4 blocks want them
 PATCH, MERGE = 14, 2
@@ -155,7 +157,7 @@ def feature_extractor() -> WhisperFeatureExtractor:
 
 
 def build_model(vocabulary: int, seed: int = 0) -> Qwen2_5OmniThinkerForConditionalGeneration:
-    """Returns an untrained model in float32.
+    """Returns an untrained model in float32; its language model starts with an induction circuit.
 
     Args:
         vocabulary: number of tokens, the special ones included.
@@ -177,4 +179,6 @@ def build_model(vocabulary: int, seed: int = 0) -> Qwen2_5OmniThinkerForConditio
         eos_token_id=IDS["eos_token"],
         tie_word_embeddings=True,
     )
-    return Qwen2_5OmniThinkerForConditionalGeneration(config)
+    omni = Qwen2_5OmniThinkerForConditionalGeneration(config)
+    induction.start(omni.model.language_model, seed)
+    return omni

@@ -50,52 +50,62 @@ def sentence(rng: np.random.Generator, kind: str | None = None) -> Item:
 
 
 def _lookup(rng, ja):
+    asks, note = _coloured(rng, ja)
+    return *choose(rng, asks), note
+
+
+def _owner(rng, ja):
+    asks, note = _owned(rng, ja)
+    return *choose(rng, asks), note
+
+
+def _coloured(rng, ja) -> tuple[list[tuple], str]:
+    """Returns every (question, options, answer) about a note of coloured things, and the note."""
     things, colours = (THINGS_JA, COLOURS_JA) if ja else (THINGS, COLOURS)
     count = int(rng.integers(1, 5))
     named = [things[i] for i in rng.permutation(len(things))[:count]]
     seen = [colours[i] for i in rng.permutation(len(colours))[:count]]
-    which = int(rng.integers(0, count))
-    if rng.random() < 0.5:
-        note = (
-            "".join(f"{t}は{c}です。" for t, c in zip(named, seen))
-            if ja
-            else " ".join(f"The {t} is {c}." for t, c in zip(named, seen))
-        )
-        question = f"{named[which]}は何色ですか。" if ja else f"What colour is the {named[which]}?"
-        return question, colours, seen[which], note
-    note = (
-        "".join(f"{t}は{c}です。" for t, c in zip(named, seen))
-        if ja
-        else " ".join(f"The {t} is {c}." for t, c in zip(named, seen))
-    )
-    question = f"{seen[which]}のものは何ですか。" if ja else f"Which thing is {seen[which]}?"
-    return question, tuple(named) if count > 1 else things, named[which], note
+    if ja:
+        note = "".join(f"{t}は{c}です。" for t, c in zip(named, seen))
+    else:
+        note = " ".join(f"The {t} is {c}." for t, c in zip(named, seen))
+    which = tuple(named) if count > 1 else things
+    asks = [(f"{t}は何色ですか。" if ja else f"What colour is the {t}?", colours, c) for t, c in zip(named, seen)]
+    asks += [(f"{c}のものは何ですか。" if ja else f"Which thing is {c}?", which, t) for t, c in zip(named, seen)]
+    return asks, note
 
 
-def _owner(rng, ja):
+def _owned(rng, ja) -> tuple[list[tuple], str]:
+    """Returns every (question, options, answer) about a note of people and what they have, and the note."""
     people, things = (PEOPLE_JA, THINGS_JA) if ja else (PEOPLE, THINGS)
     count = int(rng.integers(2, 5))
     who = [people[i] for i in rng.permutation(len(people))[:count]]
     what = [things[i] for i in rng.permutation(len(things))[:count]]
-    which = int(rng.integers(0, count))
-    note = (
-        "".join(f"{p}は{t}を持っています。" for p, t in zip(who, what))
-        if ja
-        else " ".join(f"{p} has the {t}." for p, t in zip(who, what))
-    )
-    if rng.random() < 0.5:
-        return (
-            (f"{what[which]}を持っているのは誰ですか。" if ja else f"Who has the {what[which]}?"),
-            tuple(who),
-            who[which],
-            note,
-        )
-    return (
-        (f"{who[which]}は何を持っていますか。" if ja else f"What does {who[which]} have?"),
-        tuple(what),
-        what[which],
-        note,
-    )
+    if ja:
+        note = "".join(f"{p}は{t}を持っています。" for p, t in zip(who, what))
+    else:
+        note = " ".join(f"{p} has the {t}." for p, t in zip(who, what))
+    asks = [
+        (f"{t}を持っているのは誰ですか。" if ja else f"Who has the {t}?", tuple(who), p) for p, t in zip(who, what)
+    ]
+    asks += [
+        (f"{p}は何を持っていますか。" if ja else f"What does {p} have?", tuple(what), t) for p, t in zip(who, what)
+    ]
+    return asks, note
+
+
+def dialogue(rng: np.random.Generator, turns: int = 4) -> list[Item]:
+    """Writes several questions about one note; only the first shows the note. For training: one question in four words teaches little."""
+    japanese = rng.random() < 0.4
+    kind, about = (("lookup", _coloured), ("owner", _owned))[int(rng.random() < 0.6)]
+    asks, note = about(rng, japanese)
+    made = []
+    for place in rng.permutation(len(asks))[:turns]:
+        question, options, answer = asks[place]
+        shown = pick_options(rng, answer, options)
+        listed = rng.random() < 0.7
+        made.append(Item(question, shown, answer, f"text/{kind}", text="" if made else note, listed=listed))
+    return made
 
 
 def _compare(rng, ja):
