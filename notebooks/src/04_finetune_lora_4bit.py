@@ -45,14 +45,14 @@ lesson
 #
 # Here you train **live**, in short: few rows, few steps, to see every part move. The figures for a decision come from a full run (`poc run DIR`), whose recorded table stands further down. Each cell says which of the two it shows.
 #
-# The idea of QLoRA in three lines: the base model's weights are stored in 4 bits and **frozen**; beside each linear layer of the language model sit two small matrices, the adapter; only those learn. A few megabytes per use case, and the base
+# The idea of QLoRA in three lines: the base model's weights are stored in 4 bits and **frozen**; beside each linear layer of the components that poc.yaml names (`training.lora`) sit two small matrices, the adapter; only those learn. A few megabytes per use case, and the base
 # stays what it was.
 # %% [markdown] lang="ja"
 # ## 2 つの学習を混同しない
 #
 # ここでは**今**、短い学習をします。行もステップも少なくし、各部品の動きを見るのが目的です。決定に使う数字は通しの実行（`poc run DIR`）で得られ、その記録は後半の表にあります。どちらの数字かは、各セルに書いてあります。
 #
-# QLoRA の考え方は 3 行で言えます。ベースモデルの重みは 4 ビットで保存し、**固定**します。言語モデルの線形層ごとに、小さな行列を 2 つ添えます（アダプター）。学習するのはこの行列だけです。ユースケースごとに数メガバイトで済み、ベースモデルは元のまま残ります。
+# QLoRA の考え方は 3 行で言えます。ベースモデルの重みは 4 ビットで保存し、**固定**します。poc.yaml の `training.lora` に書いた部品の線形層ごとに、小さな行列を 2 つ添えます（アダプター）。学習するのはこの行列だけです。ユースケースごとに数メガバイトで済み、ベースモデルは元のまま残ります。
 # %%
 settings = replace(settings_of(lesson.use, None), steps=steps, evaluate_every=max(1, steps // 2), patience=9)
 pd.Series(vars(settings)).to_frame("live")
@@ -93,9 +93,9 @@ print(f"live: {tuned.applied_updates} updates applied; adapter {sum(f.stat().st_
 show.learning_curve(tuned.history, settings.kpi)
 
 # %% [markdown] lang="en"
-# What was allowed to learn? Targets are resolved by full path, per component: the same layer name occurs in the vision tower too, and an adapter there would be an accident.
+# What was allowed to learn? Targets are resolved by full path, per component: the same layer name occurs in several components, and an adapter where nobody wanted one would be an accident. The sample company lets the tiny model's eyes learn, too (`[llm, connector, vision]`); for a large model start with `[llm]`.
 # %% [markdown] lang="ja"
-# 学習を許されたのはどこでしょうか。対象は部品ごとに、完全な名前で決めます。画像側のエンコーダーにも同じ名前の層があり、そこに付いたアダプターは事故だからです。
+# 学習を許されたのはどこでしょうか。対象は部品ごとに、完全な名前で決めます。同じ名前の層はいくつもの部品にあり、望まない場所に付いたアダプターは事故だからです。見本会社では小さなモデルの「目」も学習させます（`[llm, connector, vision]`）。大きなモデルではまず `[llm]` で始めてください。
 # %%
 pd.DataFrame(component_table(tuned.loaded.model)).set_index("component")
 
