@@ -53,7 +53,7 @@ def test_the_sides_of_every_linear_layer_of_the_language_model_suit_nf4_blocks(m
 
 def test_checkpoint_and_guard_set_are_small(model):
     assert weight(TINY) < 15e6
-    assert weight(GENERAL) < 2.5e6
+    assert weight(GENERAL) < 3e6
 
 
 def test_any_english_or_japanese_string_comes_back_from_the_tokenizer(processor):
