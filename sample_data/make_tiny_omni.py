@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
+STEEL = ROOT.parent / "shared" / "data" / "x_sdd"  # real photographs, not shipped: a probe of the eyes where they are
 sys.path.insert(0, str(ROOT))  # so that it runs as a script, too
 
 from sample_data.recipe import (  # noqa: E402
@@ -25,6 +26,7 @@ from sample_data.recipe import (  # noqa: E402
     measure,
     model,
     pair,
+    probe,
     vision_warmup,
     vocabulary,
 )
@@ -177,6 +179,8 @@ def main() -> None:
         "held_out": measure.measure(omni, processor),
     }
     report["general"] = guard.measure(arguments.out.parent / "general", omni, processor)
+    if STEEL.is_dir():
+        report["x_sdd_probe"] = round(probe.probe(omni.model.visual, STEEL), 4)
     (arguments.out / "evaluation.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     logging.info("written to %s after %s minutes", arguments.out, minutes)
 

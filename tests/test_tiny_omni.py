@@ -146,12 +146,12 @@ def test_the_card_reaches_the_floors_on_held_out_samples(evaluation, kind):
 
 
 def test_the_eyes_see_real_steel_as_well_as_the_card_says(evaluation, model):
-    photos = SAMPLE_DATA.parents[1] / "shared" / "data" / "x_sdd"
-    assert evaluation["x_sdd_probe"] >= 0.88
-    if photos.is_dir():  # not shipped; passes without it
-        from sample_data.recipe.probe import probe
+    from sample_data.make_tiny_omni import STEEL
+    from sample_data.recipe.probe import probe
 
-        assert probe(model.model.visual, photos) == pytest.approx(evaluation["x_sdd_probe"], abs=0.01)
+    assert evaluation["x_sdd_probe"] >= 0.88
+    if STEEL.is_dir():  # not shipped; passes without it
+        assert probe(model.model.visual, STEEL) == pytest.approx(evaluation["x_sdd_probe"], abs=0.01)
 
 
 def test_the_guard_set_is_answered_as_well_as_the_evaluation_says(evaluation):

@@ -212,6 +212,8 @@ def test_training_photos_are_shown_in_all_eight_orientations_when_asked_for(tiny
     seen = {fresh_pixels(tiny, s) for s in turned}
     assert len(seen) == 8 and fresh_pixels(tiny, row) in seen
     assert in_all_orientations([row], Settings()) == [row]
+    noted = in_all_orientations([row.replace(text="a note").without("text")], Settings(orientations=True))
+    assert noted[3].meta["perturbation"] == "without text+orientation 3"
 
 
 def fresh_pixels(tiny, sample) -> bytes:

@@ -89,9 +89,12 @@ class Sample:
         """
         if modality not in MODALITIES:
             raise ValueError(f"cannot take away {modality!r}; allowed: {MODALITIES}")
+        return self.perturbed(f"without {modality}", **{modality: "" if modality == "text" else ()})
+
+    def perturbed(self, name: str, meta: dict | None = None, **changes) -> "Sample":
+        """A changed copy that names what was done to it, after what was done before, in `meta["perturbation"]`."""
         done = [self.meta["perturbation"]] if "perturbation" in self.meta else []
-        meta = {**self.meta, "perturbation": "+".join([*done, f"without {modality}"])}
-        return self.replace(**{modality: "" if modality == "text" else (), "meta": meta})
+        return self.replace(meta={**self.meta, **(meta or {}), "perturbation": "+".join([*done, name])}, **changes)
 
     def replace(self, **changes) -> "Sample":
         """A copy with the named fields changed, checked like a new sample."""

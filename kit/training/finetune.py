@@ -160,10 +160,9 @@ def in_all_orientations(train: list[Sample], settings: Settings) -> list[Sample]
     """
     if not settings.orientations:
         return train
-    turns = range(len(ORIENTATIONS))
     return [
-        s if s.data_layer == "general" or not s.image else s.replace(meta={**s.meta, "orientation": turn, "perturbation": f"orientation {turn}"})
-        for turn in turns
+        s if not turn or s.data_layer == "general" or not s.image else s.perturbed(f"orientation {turn}", {"orientation": turn})
+        for turn in range(len(ORIENTATIONS))
         for s in train
     ]
 

@@ -72,9 +72,8 @@ def warm_up(
         spoken.build_bank()
     signs, said = phoneme_table()
     recordings = draw_pool(folder, feature_extractor, "train", pool, seed)
-    torch.manual_seed(
-        seed
-    )  # a fresh start of its own: this stage can be run alone and gives the same encoder
+    # a fresh start of its own: this stage can be run alone and gives the same encoder
+    torch.manual_seed(seed)
     encoder.load_state_dict(type(encoder)(encoder.config).state_dict())
     torch.manual_seed(seed)
     heads = Heads(encoder.config.output_dim, len(signs))

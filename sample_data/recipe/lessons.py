@@ -1,4 +1,4 @@
-"""The batches of the last two stages: sentences alone, then questions about everything in the bank.
+"""The batches of the reading stage and of the last two: sentences alone, then questions about everything in the bank.
 
 Several questions about one medium follow each other as turns of a dialogue: its tokens are read once and asked about three times.
 """
@@ -130,7 +130,7 @@ class Lessons(Dataset):
         short = [self._sound(rng, listed) for _ in range(share["sound"])]
         harder = [choose(rng, HARDER) if rng.random() < 0.4 else None for _ in range(share["text"])]
         short += [([(sentences.sentence(rng, kind), [])], []) for kind in harder]
-        short += [(self._turns(sentences.dialogue(rng)), []) for _ in range(share["dialogue"])]
+        short += [([(item, []) for item in sentences.dialogue(rng)], []) for _ in range(share["dialogue"])]
         drills = [drill(rng, self.tokenizer) for _ in range(share["drill"])]
         return [self._part(long), self._part(short, drills)]
 
@@ -162,11 +162,9 @@ class Lessons(Dataset):
             second = choose(rng, group)
         both = (first.picture, second.picture)
         items = [questions.mark_of(rng, both, which) for which in (0, 1)] + [questions.which_picture(rng, both)]
-        turns = self._turns([items[i] for i in rng.permutation(3)])
-        return [(turns[0][0], [("image", first.length), ("image", second.length)]), *turns[1:]], [first, second]
-
-    def _turns(self, items: list[Item]) -> list[Turn]:
-        return [(item, []) for item in items]
+        media = [("image", first.length), ("image", second.length)]
+        turns = [(items[i], [] if turn else media) for turn, i in enumerate(rng.permutation(3))]
+        return turns, [first, second]
 
     def _motion(self, rng: np.random.Generator, listed: float) -> Row:
         one = choose(rng, self.banks["motion"].seen)
