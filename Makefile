@@ -25,7 +25,7 @@ INSTALL := $(UV) pip install --python $(PY) $(SOURCE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help poc test check lint lab demo doctor notebooks lock clean
+.PHONY: help poc test check lint lab demo doctor notebooks lock benchmarks newest clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,20 @@ lock: $(PY)  ## resolve pyproject.toml again into requirements.lock and environm
 	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --fork-strategy fewest --upgrade \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 	$(PY) .ci/environment.py > environment.yml
+	$(UV) pip compile --group benchmarks --constraint requirements.lock --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file benchmarks/requirements.lock
+
+benchmarks: $(VENV)/installed-dev  ## install the opponent of the benchmarks (TRL) beside the kit; then: .venv/bin/python -m benchmarks.finetune
+	$(INSTALL) --constraint benchmarks/requirements.lock --group benchmarks
+
+# Red here and green in `make test`: something upstream moved. kit/models/forward.py and encoders.py are the files to look at.
+newest: $(VENV)/installed-dev  ## the families with the newest transformers, peft and bitsandbytes instead of the locked ones
+	@mkdir -p build
+	@grep -viE '^(transformers|peft|bitsandbytes|huggingface-hub|tokenizers)==' requirements.lock > build/others.lock
+	$(UV) venv --quiet --clear --python $(PY) build/newest
+	$(UV) pip install --quiet --python build/newest/bin/python $(SOURCE) --constraint build/others.lock --editable ".[dev]"
+	@build/newest/bin/python -c "from kit.training.checks import installed_versions; print(installed_versions())"
+	build/newest/bin/python -m pytest -m unit tests/test_families.py tests/test_models.py tests/test_evaluation.py tests/test_batches.py tests/test_training.py
 
 clean:  ## remove .venv and build/; runs/ is yours and stays
 	rm -rf $(VENV) build *.egg-info

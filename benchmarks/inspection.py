@@ -3,15 +3,17 @@
     python -m benchmarks.inspection [--seeds 0 1 2] [--threads 2]
 
 Every arm of a seed sees the same split and the same order of rows. Work is kept under build/benchmarks/inspection, so an interrupted run goes on; the table
-is benchmarks/inspection.csv. An interval of a mean over seeds resamples held-out rows, the same ones for every seed (the rows are the smaller sample).
+is benchmarks/inspection.csv. An interval of a mean over seeds resamples held-out rows, the same ones for every seed (the rows are the smaller sample; they come
+from five lots, too few to resample). The split is the company's own, so seeds vary the training only.
 """
 
 import argparse
 import csv
+import hashlib
 import json
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -21,12 +23,13 @@ import torch
 
 from kit.evaluation import predict
 from kit.evaluation.metrics import interval
-from kit.models import load
+from kit.models import CATALOGUE, load
 from kit.show import progress
 from kit.training import finetune, run_checks
 from poc import arms
 from poc.pipeline import COMPANY, GUARD, settings_of
-from poc.usecase import load_samples, load_usecase
+from poc.record import weights_hash
+from poc.usecase import data_hash, load_samples, load_usecase
 
 ROOT = Path(__file__).parents[1]
 WORK, TABLE = ROOT / "build" / "benchmarks" / "inspection", ROOT / "benchmarks" / "inspection.csv"
@@ -35,12 +38,15 @@ CONDITIONS, BITS = ("without note", "with note"), (16, 4)
 
 def measure(seed: int, condition: str, bits: int) -> dict:
     """Hits of base and tuned on each held-out row and guard sample, and the colours of the run checks."""
-    folder = WORK / f"{seed}-{condition.replace(' ', '-')}-{bits}"
+    use = load_usecase(COMPANY / "inspection")
+    company = load_samples(COMPANY / "inspection", use)
+    settings, samples = settings_of(use, seed), company.samples
+    # kept results belong to these weights, data and settings, and to no others
+    made_of = f"{weights_hash(CATALOGUE['tiny_omni'].source)} {data_hash(samples)} {asdict(settings)} {use.training.replay}"
+    folder = WORK / f"{seed}-{condition.replace(' ', '-')}-{bits}-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
     done = folder / "hits.json"
     if done.is_file():
         return json.loads(done.read_text(encoding="utf-8"))
-    use = load_usecase(COMPANY / "inspection")
-    samples = load_samples(COMPANY / "inspection", use, verify=False).samples
     if condition == "without note":
         samples = tuple(sample.without("text") for sample in samples)
     split = {name: [s for s in samples if s.split == name] for name in ("train", "validation", "test")}
@@ -48,10 +54,9 @@ def measure(seed: int, condition: str, bits: int) -> dict:
     loaded = load("tiny_omni", four_bit=bits == 4)
     guard = arms.guard_samples(GUARD, loaded)
     found = {"base": hits(loaded, split["test"]), "guard_base": hits(loaded, guard)}
-    settings = replace(settings_of(use, seed))
     tuned = finetune(loaded, arms.with_replay(split["train"], GUARD, use.training.replay, seed), split["validation"], settings, folder, resume=True)
     found |= {"tuned": hits(tuned.loaded, split["test"]), "guard_tuned": hits(tuned.loaded, guard)}
-    found["checks"] = {c.number: c.status for c in run_checks(tuned, "tiny_omni", settings, split["train"], split["test"], [], 0, folder)}
+    found["checks"] = {c.number: c.status for c in run_checks(tuned, "tiny_omni", settings, split["train"], split["test"], company.faults, 0, folder)}
     found["seconds"] = round(time.perf_counter() - began)
     done.write_text(json.dumps(found), encoding="utf-8")
     return found
@@ -96,7 +101,9 @@ def main() -> None:
             rows.append(mean_row(f"guard drop {bits}-bit", condition, [r["guard_base"] - r["guard_tuned"] for r in of[bits]]))
         rows.append(mean_row("tuned 4-bit minus 16-bit", condition, [a["tuned"] - b["tuned"] for a, b in zip(of[4], of[16], strict=True)]))
     red = {str(job): run["checks"] for job, run in found.items() if set(run["checks"].values()) - {"green", "na"}}
+    data = load_samples(COMPANY / "inspection", load_usecase(COMPANY / "inspection"), verify=False).samples
     stamp = {"date": date.today().isoformat(), "model": "tiny_omni", "threads": asked.threads, "checks": "all green" if not red else json.dumps(red)}
+    stamp |= {"weights": weights_hash(CATALOGUE["tiny_omni"].source)[:12], "data": data_hash(data)[:12]}
     pd.DataFrame([row | stamp for row in rows]).to_csv(TABLE, index=False, quoting=csv.QUOTE_MINIMAL)
     sys.stdout.write(TABLE.read_text(encoding="utf-8"))
 

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from kit import processes
 from kit.errors import KitError
-from kit.language import current, say
+from kit.language import say
 
 app = typer.Typer(
     name="poc",
@@ -109,16 +110,17 @@ def run(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help=say("go on with the interrupted run", "中断した実行の続きから"))] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help=say("leave faulty rows out", "不備のある行を除いて進む"))] = False,
-    seed: Annotated[int | None, typer.Option(help=say("instead of poc.yaml's seed", "poc.yaml のシードの代わり"))] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help=say("instead of poc.yaml's seed", "poc.yaml のシードの代わり"))] = None,
     out: Annotated[Path, typer.Option(help=say("where runs are kept", "実行結果の置き場所"))] = Path("runs"),
 ) -> None:
     if not _names_a_hub(directory, preset, model):
         _stay_offline()
+    from poc.closing import closing_lines
     from poc.pipeline import run as run_pipeline
 
     try:
         finished = run_pipeline(directory, preset, model, resume=resume, skip_bad=skip_bad, seed=seed, out=out, tell=typer.echo)
-        for line in closing_lines(finished):
+        for line in closing_lines(finished) if processes.first() else ():
             typer.echo(line)
     except KeyboardInterrupt:
         typer.echo(say(f"Interrupted. To go on where it stopped: poc run {directory} --resume",
@@ -133,33 +135,67 @@ def report(run_folder: RunFolder) -> None:
     typer.echo(write(run_folder))
 
 
+@app.command(help=say("Let the tuned model of RUN answer the files of DIR, into a table that an interruption does not spoil.",
+                      "RUN の微調整済みモデルで DIR のファイルに答え、表に書きます（中断しても続きから）。"))
+def predict(
+    run_folder: RunFolder,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("the folder with new files", "新しいファイルのフォルダー"))],
+    out: Annotated[Path | None, typer.Option(help=say("the table, .csv or .jsonl", "出力の表（.csv または .jsonl）"))] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help=say("leave rows below this share to a person", "この割合未満の行は人に回す"))
+    ] = None,
+) -> None:
+    _stay_offline()
+    from poc.closing import predicted_lines
+    from poc.predict import predict_folder
+
+    try:
+        done = predict_folder(run_folder, directory, out, threshold)
+    except KeyboardInterrupt:
+        typer.echo(say("Interrupted. The same command goes on where it stopped.", "中断しました。同じコマンドで続きから再開します。"), err=True)
+        raise typer.Exit(130) from None
+    for line in predicted_lines(done):
+        typer.echo(line)
+    if done.failed:
+        raise typer.Exit(2)
+
+
+@app.command(help=say("Compare the tuned models of two runs on the rows that both held out.", "2 つの実行の微調整後モデルを、共通の評価行で比べます。"))
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help=say("a run's folder", "実行フォルダー"))],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help=say("another run's folder", "別の実行フォルダー"))],
+) -> None:
+    from poc.compare import compare_runs, comparison_lines
+
+    for line in comparison_lines(compare_runs(first, second)):
+        typer.echo(line)
+
+
+@app.command(help=say("Write RUN's model for serving: merged weights, adapter, commands, and the KPI measured again.",
+                      "RUN のモデルを運用向けに書き出します：統合した重み、アダプター、コマンド、KPI の再測定。"))
+def export(
+    run_folder: RunFolder,
+    out: Annotated[Path | None, typer.Option(help=say("a folder that is not there yet", "まだないフォルダー"))] = None,
+    folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
+    data: Annotated[bool, typer.Option("--data", help=say("the rows as JSONL for other trainers, too", "他の学習ツール向けの JSONL も書く"))] = False,
+) -> None:
+    _stay_offline()
+    from poc.export import export as write_export
+    from poc.export import exported_lines
+
+    done = write_export(run_folder, out, folder, data, tell=typer.echo)
+    for line in exported_lines(done):
+        typer.echo(line)
+    if done.holds is False:
+        raise typer.Exit(2)
+
+
 @app.command(help=say("Open the demo of a run in the browser, on this machine only.", "実行結果のデモをこの端末のブラウザーで開きます。"))
 def demo(run_folder: RunFolder) -> None:
     _stay_offline()
     from poc.demo import launch
 
     launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
-
-
-def closing_lines(run_folder: Path) -> list[str]:
-    """The last lines of a run: the verdict with its first reason, the yen, and where the report is."""
-    from poc import runs
-    from poc.words import ARMS, VERDICTS
-
-    record, language = runs.read(run_folder), current()
-    verdict = record["verdict"]
-    reasons = "".join(f" {reason[language]}" for reason in verdict["reasons"][:1])
-    lines = [say("Verdict: ", "判定: ") + VERDICTS[verdict["decision"]][language] + say(".", "。") + reasons]
-    costs = {row["arm"]: row["cost_per_1000"] for row in record["results"] if row["condition"] == "as_is"}
-    shown = [f"{ARMS[arm][language]} {_yen(costs[arm])}" for arm in ("tuned", verdict["best_baseline"]) if costs.get(arm)]
-    if shown:
-        marked = say(" (the prices are examples)", "（単価は例です）") if record["costs_are_examples"] else ""
-        lines.append(say("Cost of errors per 1,000: ", "1,000 件あたりの誤りの費用: ") + "; ".join(shown) + marked)
-    return [*lines, say("Report: ", "レポート: ") + str(run_folder / "report.html")]
-
-
-def _yen(cost: dict) -> str:
-    return say(f"{cost['value']:,.0f} yen [{cost['low']:,.0f} to {cost['high']:,.0f}]", f"{cost['value']:,.0f} 円 [{cost['low']:,.0f}〜{cost['high']:,.0f}]")
 
 
 def _names_a_hub(directory: Path, preset: str | None, model: str | None) -> bool:
@@ -183,6 +219,7 @@ def _quiet() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of each retry; the kit's error says once what to do
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it mentions an optional hub kernel that is not wanted here
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
@@ -194,7 +231,8 @@ def main() -> None:
     try:
         app()
     except KitError as error:
-        typer.echo(f"poc: {error}", err=True)
+        if processes.first():
+            typer.echo(f"poc: {error}", err=True)
         sys.exit(2)
 
 

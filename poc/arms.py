@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kit import processes
 from kit.data import Sample, read_folder
 from kit.errors import KitError
 from kit.evaluation import cheap_model, compare, copy_note, evaluate, majority, predict
@@ -38,10 +39,10 @@ def baselines(train: list[Sample], test: list[Sample], work: Path) -> Tables:
     tables: Tables = {}
     for condition, rows in conditions(test).items():
         known = conditions(train).get(condition, train)
-        tables["majority", condition] = _kept(work, "majority", condition, lambda k=known, r=rows: majority(k, r))
+        tables["majority", condition] = _kept(work, "majority", condition, lambda k=known, r=rows: majority(k, r), together=False)
         if condition == "as_is" and any(s.text for s in rows):
-            tables["copy_note", condition] = _kept(work, "copy_note", condition, lambda k=known, r=rows: copy_note(k, r))
-        tables["cheap_model", condition] = _kept(work, "cheap_model", condition, lambda k=known, r=rows: cheap_model(k, r))
+            tables["copy_note", condition] = _kept(work, "copy_note", condition, lambda k=known, r=rows: copy_note(k, r), together=False)
+        tables["cheap_model", condition] = _kept(work, "cheap_model", condition, lambda k=known, r=rows: cheap_model(k, r), together=False)
     return tables
 
 
@@ -49,15 +50,15 @@ def base(loaded: Loaded, train: list[Sample], test: list[Sample], guard: list[Sa
     """The base model: zero-shot, with `shown` examples in context, and on the guard set."""
     tables: Tables = {}
     for condition, rows in conditions(test).items():
-        tables["base", condition] = _kept(work, "base", condition, lambda r=rows: predict(loaded, r, desc=say("base model", "ベースモデル")))
+        tables["base", condition] = _kept(work, "base", condition, lambda r=rows: predict(loaded, r, shared=True, desc=say("base model", "ベースモデル")))
     examples = examples_of(train, shown, seed)
     if examples:
         label = say(f"base model with {len(examples)} examples", f"例 {len(examples)} 件つきのベースモデル")
         tables["base_examples", "as_is"] = _kept(
-            work, "base_examples", "as_is", lambda: predict(loaded, test, examples=examples, batch_size=8, desc=label)
+            work, "base_examples", "as_is", lambda: predict(loaded, test, shared=True, examples=examples, batch_size=8, desc=label)
         )
     if guard:
-        tables["base", "guard"] = _kept(work, "base", "guard", lambda: predict(loaded, guard, desc=say("guard set", "一般能力の見張り")))
+        tables["base", "guard"] = _kept(work, "base", "guard", lambda: predict(loaded, guard, shared=True, desc=say("guard set", "一般能力の見張り")))
     return tables
 
 
@@ -66,7 +67,7 @@ def tuned(loaded: Loaded, test: list[Sample], guard: list[Sample], work: Path) -
     tables: Tables = {}
     asked = conditions(test) | ({"guard": guard} if guard else {})
     for condition, rows in asked.items():
-        tables["tuned", condition] = _kept(work, "tuned", condition, lambda r=rows: predict(loaded, r, desc=say("tuned model", "微調整後のモデル")))
+        tables["tuned", condition] = _kept(work, "tuned", condition, lambda r=rows: predict(loaded, r, shared=True, desc=say("tuned model", "微調整後のモデル")))
     return tables
 
 
@@ -203,12 +204,14 @@ def _labels(frame: pd.DataFrame, use) -> list[str]:
     return [*use.options, *(label for label in seen if label not in use.options)]
 
 
-def _kept(work: Path, arm: str, condition: str, ask) -> pd.DataFrame:
-    """The arm's answers: from the work folder when they are there, else asked now and kept."""
+def _kept(work: Path, arm: str, condition: str, ask, together: bool = True) -> pd.DataFrame:
+    """The arm's answers: from the work folder when they are there, else asked now (by all processes together, or by the first one) and kept."""
     file = work / f"{arm}.{condition}.json"
-    if file.is_file():
+    if processes.told(file.is_file()):
         return pd.DataFrame(json.loads(file.read_text(encoding="utf-8")))
-    frame = ask()
+    frame = ask() if together else processes.told(ask() if processes.first() else None)
+    if not processes.first():
+        return frame
     try:
         work.mkdir(parents=True, exist_ok=True)
         half = file.with_suffix(".part")

@@ -75,6 +75,7 @@ def _text(folder: Folder, practice: Practice, language: str, name: str, costs: d
 
     question, options = _question_and_options(folder, practice, t)
     group_by, group_note = _group(folder, practice, t)
+    decided_by = _decided_by(folder, practice)
     return f"""\
 # {t("The use case. Check it with: poc check", "ユースケースの設定。確認するには: poc check")} {name}
 schema: 1
@@ -86,7 +87,7 @@ language: {language}  # {t("of reports and messages: en or ja", "レポートと
 question: {_yaml(question)}
 {options}
 # {t("The evidence that should decide: image, audio, video, text. Every other evidence should not change the answer.", "判断に使う情報: image、audio、video、text。それ以外の情報で答えが変わってはいけません。")}
-decided_by: [{", ".join(_decided_by(folder, practice))}]
+decided_by: [{", ".join(decided_by)}]
 
 # {t(*practice.group)}
 {group_note}
@@ -117,7 +118,7 @@ model:
   four_bit: auto     # auto | true | false
 
 training:
-  lora: [llm]        # llm, connector, vision, audio
+  lora: [{", ".join(_lora(decided_by))}]  # {t("which parts get an adapter: llm, connector, vision, audio. The tiny model's eyes and ears must learn your evidence; with a large model try llm alone first", "アダプターを付ける部分: llm、connector、vision、audio。tiny は目や耳も学ぶ必要があります。大きなモデルではまず llm だけで")}
   rank: 16
   steps: 300
   batch: 16
@@ -128,6 +129,7 @@ training:
   examples_in_context: 4
   drop_irrelevant: 0.0  # {t("share of rows shown without the evidence that should not decide; 0.5 against copying a note", "判断に使わない情報を外して見せる行の割合。メモの丸写しには 0.5")}
   orientations: false   # {t("true: every training photo also turned and mirrored; not where left, right or upright means something", "true: 学習写真を回転・反転した形でも見せる。左右や上下に意味がある場合は使わない")}
+  replay: 0.0        # {t("share of general rows mixed into training, against forgetting what the model knew", "学習に混ぜる一般的な行の割合。元の能力の忘却を抑えます")}
   micro_batch: null  # {t("samples at once, when memory is short", "メモリが足りないとき、一度に処理する件数")}
 
 data:
@@ -164,6 +166,12 @@ def _decided_by(folder: Folder, practice: Practice) -> list[str]:
     if practice is ANY:  # a photo with a note is decided by the photo unless somebody says otherwise
         decided = [m for m in decided if m != "text"] or decided
     return decided or sorted(present) or ["image"]
+
+
+def _lora(decided_by: list[str]) -> tuple[str, ...]:
+    """What the tiny model has to adapt: its eyes where pictures decide, its ears where sounds do (docs/decisions.md, inspection and callcentre)."""
+    senses = [tower for tower, evidence in (("vision", {"image", "video"}), ("audio", {"audio"})) if evidence & set(decided_by)]
+    return ("llm", "connector", *senses) if senses else ("llm",)
 
 
 def _group(folder: Folder, practice: Practice, t) -> tuple[str | None, str]:

@@ -5,25 +5,27 @@ Not covered yet: free-text answers (closed questions only), several questions in
 
 import contextlib
 import errno
+import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
+from kit import processes
 from kit.data import Folder, Sample
 from kit.errors import KitError
 from kit.language import say
-from kit.models import load, resolve
+from kit.models import load, require_checkpoint, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
 from poc import arms, runs
 from poc.gates import decide, signature
-from poc.record import describe
+from poc.record import describe, weights_hash
+from poc.runs import COMPANY
 from poc.usecase import UseCase, data_hash, gates_hash, load_samples, load_usecase
 
 GUARD = Path(__file__).parents[1] / "sample_data" / "general"
-COMPANY = Path(__file__).parents[1] / "sample_data" / "company"
 STAGES = 7
 
 
@@ -39,7 +41,7 @@ class Job:
         use: the checked poc.yaml.
         directory: the use case's folder.
         folder: its samples and faults.
-        run: the run folder.
+        run: the run folder; None while it has none.
         settings: of the fine-tuning.
         source: checkpoint name, as the user gave it or as the preset chose it.
         signed: whether the gates were signed when the run began (signing afterwards does not count).
@@ -50,7 +52,7 @@ class Job:
     use: UseCase
     directory: Path
     folder: Folder
-    run: Path
+    run: Path | None
     settings: Settings
     source: str
     preset: str
@@ -125,12 +127,20 @@ def make(job: Job, resume: bool) -> None:
     with job.stage(4, "fine-tuning", "微調整"):
         train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
         tuned = finetune(loaded, train, job.split("validation"), job.settings, job.run / "work", resume=resume)
+        if tuned.micro_batch < (job.settings.micro_batch or job.settings.batch):
+            job.tell(say(f"memory ran out; went on with {tuned.micro_batch} sample(s) at once", f"メモリ不足のため、一度に {tuned.micro_batch} 件に減らして続けました"))
     with job.stage(5, "tuned model on held-out rows", "微調整後の評価"):
         tables |= arms.tuned(tuned.loaded, job.split("test"), guard, job.run / "work")
+    if not processes.first():  # what is left is one process's work
+        return
     with job.stage(6, "run checks", "実行チェック"):
-        checks = run_checks(tuned, job.source, job.settings, job.split("train"), job.split("test"), job.folder.faults, job.skipped, job.run / "work")
+        checks = run_checks(tuned, job.source, job.settings, train, job.split("test"), job.folder.faults, job.skipped, job.run / "work")
     with job.stage(7, "results and report", "結果とレポート"):
         record = write_results(job, tuned, tables, checks, guard)
+        asked = sum(len(frame) for (arm, _), frame in tables.items() if arm == "tuned")
+        # a resumed run may have read its answers instead of asking
+        record["seconds_per_answer"] = None if resume else round(job.timing["tuned model on held-out rows"] / asked, 4)
+        record["data"]["layers"]["general"] += len(train) - len(job.split("train"))  # the replayed rows
         runs.write_json(job.run / "run.json", record)
         from poc.report import write
 
@@ -139,11 +149,26 @@ def make(job: Job, resume: bool) -> None:
 
 
 def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, out: Path, tell) -> Job:
-    """Reads and checks everything that can be wrong before anything is written."""
+    """Reads and checks everything that can be wrong before anything is written. Of several processes (`accelerate launch`), the first one writes and talks."""
+    processes.join(on_gpu=torch.cuda.is_available())
+    job = examine(directory, preset, model, skip_bad, seed, tell if processes.first() else quiet)
+    require_checkpoint(job.source)
+    job.run = processes.told(_place_for(out, job.plan, resume, job.tell) if processes.first() else None)
+    return job
+
+
+def examine(directory: Path, preset, model, skip_bad: bool, seed, tell) -> Job:
+    """The run as it would be made, without a place; nothing is written and no checkpoint is opened.
+
+    Raises:
+        KitError: whatever is wrong with the folder, its poc.yaml or the names of preset and model.
+    """
     tell(f"[1/{STAGES}] " + say("reading the company's folder", "会社のフォルダーを読み込み中"))
     use = load_usecase(directory)
     preset = preset or use.model.preset
     folder = load_samples(directory, use, seed=use.training.seed if seed is None else seed)
+    if len(folder.faults) == 1 and not skip_bad:
+        raise KitError(f"{folder.faults[0]}" + say(" (or leave the row out with --skip-bad)", "（--skip-bad でこの行を除外することもできます）"))
     if folder.faults and not skip_bad:
         shown = "\n".join(f"  {fault}" for fault in folder.faults[:20])
         raise KitError(
@@ -155,7 +180,7 @@ def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, 
     require_labels(folder.samples, directory)
     modalities = tuple(sorted({m for s in folder.samples for m in s.modalities}))
     source = model or use.model.name or default_checkpoint(preset, modalities)
-    checkpoint, _ = resolve(source)
+    checkpoint, place = resolve(source)
     four_bit = checkpoint.four_bit and torch.cuda.is_available() if use.model.four_bit == "auto" else bool(use.model.four_bit)
     settings = settings_of(use, seed)
     plan = {
@@ -164,18 +189,26 @@ def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, 
         "gates": gates_hash(use),
         "settings": asdict(settings),
         "source": checkpoint.name,
+        "weights": weights_hash(place),
         "preset": preset,
         "four_bit": four_bit,
     }
+    signed = signature(directory, use)
+    return Job(use, directory, folder, None, settings, source, preset, four_bit, len(folder.faults) if skip_bad else 0, plan, signed, tell)
+
+
+def _place_for(out: Path, plan: dict, resume: bool, tell) -> Path:
+    """The unfinished run to go on with, or a new folder."""
     target = runs.unfinished(out, plan) if resume else None
     if resume and target is None:
         tell(say("nothing to resume with these data and settings: starting a new run", "同じデータと設定の中断した実行はありません。新しく始めます"))
-    target = target or runs.start(out, plan)
-    return Job(use, directory, folder, target, settings, source, preset, four_bit, len(folder.faults) if skip_bad else 0, plan, signature(directory, use), tell)
+    return target or runs.start(out, plan)
 
 
 def require_labels(samples, directory: Path) -> None:
     """Raises a KitError when a split has no labelled rows, and says how many to label first."""
+    if not samples:
+        raise KitError(say(f"{directory} has no rows: its table has a header only, or no file in it is a photo, sound or video", f"{directory} に行がありません。表が見出しだけか、写真・音声・動画がありません"))
     counts = {split: sum(1 for s in samples if s.split == split and s.answer) for split in ("train", "validation", "test")}
     if min(counts.values()) == 0:
         raise KitError(
@@ -214,7 +247,7 @@ def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, gua
     runs.write_json(job.run / "checks.json", [check.as_dict() for check in checks])
     arms.write_predictions(job.run / "predictions.csv", tables, job.split("test"), guard, job.directory)
     runs.write_json(job.run / "findings.json", [finding.as_dict() for finding in arms.findings(tables, job.use)])
-    tuned.loaded.model.save_pretrained(str(job.run / "adapter"))
+    shutil.copytree(tuned.adapter, job.run / "adapter", dirs_exist_ok=True)
     verdict = decide(
         job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=job.signed, rehearsal=job.rehearsal
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from kit import processes
 from kit.models import resolve
 from kit.training import Tuned
 from kit.training.checks import installed_versions
@@ -57,7 +58,7 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
         "volume_per_month": use.volume_per_month,
         "seed": job.settings.seed,
         "training": asdict(job.settings)
-        | {"applied_updates": tuned.applied_updates, "stopped_early": tuned.stopped_early, "history": tuned.history},
+        | {"processes": processes.place()[1], "micro_batch": tuned.micro_batch, "applied_updates": tuned.applied_updates, "stopped_early": tuned.stopped_early, "history": tuned.history},
         "timing": job.timing,
         "peak_memory_mb": peak_memory_mb(),
     }
@@ -66,12 +67,17 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
 def weights_hash(source: str) -> str | None:
     """sha256 over the weights of a checkpoint in a directory; None for a hub id (its revision is the hub's business)."""
     files = sorted(Path(source).glob("*.safetensors"))
+    return file_hash(*files) if files else None
+
+
+def file_hash(*files: Path) -> str:
+    """sha256 over the bytes of files, one after the other."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as content:
             while block := content.read(2**24):
                 digest.update(block)
-    return digest.hexdigest() if files else None
+    return digest.hexdigest()
 
 
 def machine() -> dict:

@@ -4,14 +4,16 @@ import json
 import os
 import shutil
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from kit.data import MEDIA
 from kit.errors import KitError
 from kit.language import say
 
 EXAMPLE = Path(__file__).parents[1] / "sample_data" / "example_run"
+COMPANY = EXAMPLE.parent / "company"
 _NEEDED_MB = 500  # adapters, checkpoints with optimizer state, predictions and the report of a small run
 
 
@@ -46,7 +48,11 @@ def start(out: Path, plan: dict) -> Path:
 def unfinished(out: Path, plan: dict) -> Path | None:
     """The newest unfinished run of exactly this plan (same data, gates, settings and model), to go on with."""
     for folder in sorted((out / plan["use_case"]).glob("*/plan.json"), reverse=True):
-        if not (folder.parent / "run.json").exists() and json.loads(folder.read_text(encoding="utf-8")) == json.loads(json.dumps(plan)):
+        try:
+            planned = json.loads(folder.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # a plan that cannot be read is nobody's plan
+            continue
+        if not (folder.parent / "run.json").exists() and planned == json.loads(json.dumps(plan)):
             return folder.parent
     return None
 
@@ -61,7 +67,7 @@ def read(run: Path) -> dict:
     """run.json of a finished run.
 
     Raises:
-        KitError: the folder is no finished run.
+        KitError: the folder is no finished run, or a damaged one.
     """
     file = run / "run.json"
     if not file.is_file():
@@ -71,11 +77,51 @@ def read(run: Path) -> dict:
                 f"{run} は完了した実行ではありません（run.json がありません）。`poc run DIR --resume` で完了させるか、runs/ の下のフォルダーを指定してください",
             )
         )
-    return json.loads(file.read_text(encoding="utf-8"))
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(file) from error
+    if not isinstance(record, dict):
+        raise _damaged(file)
+    return record
+
+
+def _damaged(file: Path) -> KitError:
+    return KitError(
+        say(
+            f"{file} is damaged or its run folder incomplete; make the run again with `poc run DIR`",
+            f"{file} が壊れているか、実行フォルダーに不足があります。`poc run DIR` で作り直してください",
+        )
+    )
+
+
+def checkpoint_of(record: dict) -> str:
+    """What `kit.models.load` takes for the checkpoint of a run.json."""
+    from kit.models.catalogue import CATALOGUE
+
+    return record["model"]["name"] if record["model"]["name"] in CATALOGUE else record["model"]["source"]
+
+
+def load_tuned(run: Path):
+    """The run's checkpoint with the run's adapter on top, in the precision that it was trained in (kit.models.Loaded).
+
+    Raises:
+        KitError: not a finished run, or its checkpoint or adapter cannot be loaded.
+    """
+    from kit.models import load  # torch: the report and the demo's first page do without
+
+    record = read(run)
+    return load(checkpoint_of(record), four_bit=bool(record["model"].get("four_bit")), adapter=run / "adapter")
 
 
 def read_predictions(run: Path) -> pd.DataFrame:
-    """predictions.csv with the probabilities as dicts; absent evidence reads as ""."""
+    """predictions.csv with the probabilities as dicts; absent evidence reads as "".
+
+    Raises:
+        KitError: the file is not there.
+    """
+    if not (run / "predictions.csv").is_file():
+        raise _damaged(run / "predictions.csv")
     frame = pd.read_csv(run / "predictions.csv", dtype=str, keep_default_na=False)
     frame["probabilities"] = frame["probabilities"].map(json.loads)
     return frame
@@ -86,3 +132,21 @@ def write_json(path: Path, content) -> None:
     half = path.with_suffix(path.suffix + ".part")
     half.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     os.replace(half, path)
+
+
+def evidence_folder(run: Path, record: dict, rows: pd.DataFrame) -> Path | None:
+    """The first likely folder that holds the first file that `rows` (of predictions.csv) name; a run does not say where on a disk its use case was.
+
+    Looked through: the use case's folder beside the run, above it, in the working directory and in the sample company.
+    """
+    name = record["data"]["folder"]
+    named = next((row[kind].split("|")[0] for row in rows[list(MEDIA)].to_dict("records") for kind in MEDIA if row[kind]), "")
+    above = [*run.resolve().parents[:4], Path.cwd()]
+    likely = [run / "media", *(folder / name for folder in above), COMPANY / name, *above]
+    return next((folder for folder in likely if named and evidence_file(folder, named).is_file()), None)
+
+
+def evidence_file(folder: Path, name: str) -> Path:
+    """The file below `folder`; a run that somebody sent must not make us show other files of this machine."""
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("..", "/", ".")]
+    return folder.joinpath(*parts)

@@ -68,7 +68,7 @@ class Training(_Part):
     steps: Annotated[int, Field(ge=1)] = 300
     batch: Annotated[int, Field(ge=1)] = 16
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-3
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     evaluate_every: Annotated[int, Field(ge=1)] = 100
     patience: Annotated[int, Field(ge=1)] = 3  # evaluations without progress before it stops
     examples_in_context: Annotated[int, Field(ge=0, le=32)] = 4

@@ -1,6 +1,6 @@
 """Three real points of the inspection's learning curve -> learning_curve.csv, which notebook 04 shows.
 
-    python sample_data/make_learning_curve.py          about 6 minutes on two cores, after make_example_run.py
+    python sample_data/make_learning_curve.py          about 7 minutes on two cores, after make_example_run.py
 
 The tiny model is fine-tuned with poc.yaml's own settings on a third and on two thirds of the training lots (whole lots, as a company would collect them), and
 measured on all held-out rows without the note. The third point, all lots, is the example run itself. One seed each; the intervals are the bootstrap's.
@@ -19,7 +19,8 @@ from kit.evaluation import evaluate, predict  # noqa: E402
 from kit.models import load  # noqa: E402
 from kit.show import progress  # noqa: E402
 from kit.training import finetune  # noqa: E402
-from poc.pipeline import settings_of  # noqa: E402
+from poc.arms import with_replay  # noqa: E402
+from poc.pipeline import GUARD, settings_of  # noqa: E402
 from poc.runs import read  # noqa: E402
 from poc.usecase import load_samples, load_usecase  # noqa: E402
 
@@ -35,7 +36,9 @@ def point(directory: Path, share: float) -> dict:
     train = [sample for sample in split["train"] if sample.group in lots and sample.answer]
     held = [sample.without("text") for sample in split["test"] if sample.answer]
     with tempfile.TemporaryDirectory() as work:
-        tuned = finetune(load("tiny_omni"), train, [s for s in split["validation"] if s.answer], settings_of(use, None), Path(work))
+        settings = settings_of(use, None)
+        shown = with_replay(train, GUARD, use.training.replay, settings.seed)
+        tuned = finetune(load("tiny_omni"), shown, [s for s in split["validation"] if s.answer], settings, Path(work))
         found = evaluate(predict(tuned.loaded, held), list(use.options))["macro_recall"]
     return {"labels": len(train), "lots": len(lots)} | {name: round(value, 4) for name, value in found.items()} | {"updates": tuned.applied_updates}
 

@@ -34,10 +34,12 @@ from sample_data.recipe import (  # noqa: E402
 STEPS = {
     "vision": 5600,
     "vision_again": 3600,
+    "vision_third": 8000,
     "audio": 3200,
     "text": 700,
     "alignment": 1500,
     "alignment_again": 900,
+    "alignment_third": 2400,
 }
 SEEDS = {
     "tokenizer": 0,

@@ -34,7 +34,7 @@ def in_process(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
 
 def test_help_names_every_command_in_both_languages():
     english, japanese = poc("--help"), poc("--help", POC_LANGUAGE="ja")
-    for command in ("doctor", "init", "check", "sign", "run", "report", "demo"):
+    for command in ("doctor", "init", "check", "sign", "run", "report", "predict", "compare", "export", "demo"):
         assert f"  {command}" in english.stdout and f"  {command}" in japanese.stdout
     assert "フォルダー" in japanese.stdout and "フォルダー" not in english.stdout
     assert english.returncode == japanese.returncode == 0 and english.stderr == ""
@@ -140,7 +140,7 @@ def test_only_a_hubs_name_opens_the_way_to_the_hub():
 def test_closing_lines_give_verdict_yen_and_report(monkeypatch, tmp_path):
     from made_run import make_folder, make_run
 
-    from poc.__main__ import closing_lines
+    from poc.closing import closing_lines
 
     run = make_run(tmp_path / "run", make_folder(tmp_path / "folder"))
     verdict, yen, report = closing_lines(run)
@@ -152,12 +152,14 @@ def test_closing_lines_give_verdict_yen_and_report(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_exits_with_130_and_says_how_to_go_on(tmp_path):
     process = subprocess.Popen([sys.executable, "-m", "poc", "run", str(PHOTOS), "--out", str(tmp_path)], cwd=ROOT,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               # a shell that started the tests in the background has told its children to ignore Ctrl-C
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
     deadline = time.monotonic() + 240
     while not list(tmp_path.glob("*/*/plan.json")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert "--resume" in err and "Traceback" not in err
 
@@ -178,3 +180,16 @@ def test_kit_error_is_what_the_command_line_prints(monkeypatch, capsys, tmp_path
     monkeypatch.setattr(poc.usecase, "load_usecase", refuse)
     code, out, err = in_process(monkeypatch, capsys, "run", tmp_path)
     assert (code, out, err) == (2, "", "poc: poc.yaml, line 3: thresold is unknown; allowed: threshold; correct the key\n")
+
+
+def test_a_damaged_run_folder_is_one_line(monkeypatch, capsys, tmp_path):
+    for content in ("{half", '{"schema": 1}', "[]"):
+        (tmp_path / "run.json").write_text(content, encoding="utf-8")
+        code, out, err = in_process(monkeypatch, capsys, "report", tmp_path)
+        assert (code, out, err.count("\n")) == (2, "", 1) and "damaged" in err and "poc run DIR" in err
+
+
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
+def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_written(monkeypatch, capsys, tmp_path, seed):
+    code, _, err = in_process(monkeypatch, capsys, "run", PHOTOS, "--seed", seed, "--out", tmp_path / "out")
+    assert code == 2 and "--seed" in err and not (tmp_path / "out").exists()

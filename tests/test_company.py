@@ -28,7 +28,7 @@ USE_CASES = list(make_company.USE_CASES)
 ROWS = {
     "inspection": {"train": 805, "validation": 150, "calibration": 312, "test": 520},
     "line": {"train": 220, "validation": 40, "calibration": 60, "test": 160},
-    "callcentre": {"train": 324, "validation": 50, "calibration": 84, "test": 180},
+    "callcentre": {"train": 324, "validation": 50, "calibration": 84, "test": 312},
     "documents": {"train": 100, "validation": 20, "calibration": 30, "test": 60},
 }
 

@@ -129,6 +129,14 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeyp
         load_image(tmp_path / "bomb.png")
 
 
+def test_a_strip_that_no_model_takes_in_is_refused(tmp_path):
+    Image.new("RGB", (1500, 3)).save(tmp_path / "strip.png")
+    with pytest.raises(MediaError, match=r"strip.png: is 1500 x 3 pixels, longer than 200 times its width.*Cut it into shorter pieces"):
+        load_image(tmp_path / "strip.png")
+    Image.new("RGB", (5, 900)).save(tmp_path / "narrow.png")
+    assert load_image(tmp_path / "narrow.png").size == (5, 900)
+
+
 @pytest.mark.parametrize("load", [load_image, load_audio, load_video])
 def test_a_missing_file_is_named(tmp_path, load):
     with pytest.raises(MediaError, match=r"gone\.bin: file is missing"):

@@ -15,7 +15,6 @@ pytest.importorskip("gradio", reason='needs demo: pip install "mllm-poc-kit[demo
 from poc import demo, runs  # noqa: E402
 from poc.demo import words as w  # noqa: E402
 from poc.demo.evidence import panel, small_picture  # noqa: E402
-from poc.demo.exhibit import find_media  # noqa: E402
 from poc.demo.interface import reply  # noqa: E402
 from poc.demo.look import CSS, theme  # noqa: E402
 from poc.demo.page import Page  # noqa: E402
@@ -149,7 +148,7 @@ def test_a_run_that_names_files_elsewhere_shows_none_of_them(run, folder, tmp_pa
     rows = runs.read_predictions(run)
     (tmp_path / "secret.jpg").write_bytes((folder / "images" / "p000.jpg").read_bytes())
     rows["image"] = "../" * 12 + str(tmp_path / "secret.jpg").lstrip("/")
-    assert find_media(run, runs.read(run), rows) is None
+    assert runs.evidence_folder(run, runs.read(run), rows) is None
 
 
 def test_an_unfinished_run_is_refused_in_one_line(tmp_path):

@@ -15,6 +15,7 @@ from kit.models import (
     component_table,
     load,
     lora_targets,
+    require_checkpoint,
     resolve,
 )
 from kit.models.forward import answer_logits, continue_with, media_tokens, positions, read_prompt
@@ -37,6 +38,13 @@ def test_a_hub_checkpoint_that_cannot_be_reached_is_one_line(monkeypatch):
     with pytest.raises(KitError) as caught:
         load("nobody/nothing-1b")
     assert "cannot be loaded" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_checkpoint_is_told_what_is_missing(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(KitError, match=r"cannot be loaded \(no \*processor_config.json, no \*.safetensors in it\); give a catalogue name, .*or a directory with config.json"):
+        require_checkpoint(str(tmp_path))
+    require_checkpoint("tiny_omni")
 
 
 def test_default_checkpoints_allow_commercial_use():
@@ -62,6 +70,10 @@ def test_every_catalogue_entry_names_its_source_or_says_not_verified():
         ("model.audio_tower.proj", "connector"),
         ("model.multi_modal_projector.linear_1", "connector"),
         ("model.vision_tower.encoder.layers.3.mlp.fc1", "vision"),
+        ("model.visual.deepstack_merger_list.0.linear_fc1", "connector"),
+        ("model.image_newline", "connector"),
+        ("model.embed_audio.embedding_projection", "connector"),
+        ("model.language_model.layers.0.linear_attn.in_proj_qkv", "llm"),
         ("model.connector.modality_projection.proj", "connector"),
         ("lm_head", "head"),
         ("base_model.model.model.language_model.layers.0.mlp.up_proj.lora_A.default", "llm"),

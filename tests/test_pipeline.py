@@ -147,8 +147,27 @@ def test_bad_rows_are_named_and_nothing_is_written(spoiled, tmp_path, fault):
 
 def test_the_command_line_refuses_a_bad_row_with_exit_2(spoiled, tmp_path):
     done = command("run", spoiled(FAULTS["missing file"][0]), "--out", tmp_path / "runs")
-    assert done.returncode == 2 and "--skip-bad" in done.stderr and "Traceback" not in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and "row 5" in line and line.endswith("(or leave the row out with --skip-bad)")
     assert not (tmp_path / "runs").exists()
+
+
+def test_several_faults_have_a_line_each(spoiled, tmp_path):
+    folder = spoiled(lambda folder, rows: [rows[3].update(image="gone.png"), rows[5].update(id=rows[2]["id"])])
+    done = command("run", folder, "--out", tmp_path / "runs")
+    headline, *faults = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and "2 faults" in headline and "--skip-bad" in headline
+    assert len(faults) == 2 and "row 5" in faults[0] and "row 7" in faults[1]
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("model", ["nobody/nothing-1b", "empty"])
+def test_a_checkpoint_that_cannot_be_loaded_is_noticed_before_anything_is_written(company, tmp_path, monkeypatch, model):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(KitError, match="cannot be loaded .*config.json") as caught:
+        run(company, model=str(tmp_path / model) if model == "empty" else model, out=tmp_path / "runs")
+    assert "\n" not in str(caught.value) and not (tmp_path / "runs").exists()
 
 
 def test_an_undecodable_table_is_one_line(company, tmp_path):
@@ -179,6 +198,22 @@ def test_labels_are_asked_for_before_anything_is_trained(spoiled, tmp_path):
     folder = spoiled(lambda folder, rows: [row.update(answer="") for row in rows])
     with pytest.raises(KitError, match="too few labelled rows .*: label about 50 rows per answer first"):
         run(folder, out=tmp_path / "runs")
+
+
+def test_a_table_with_a_header_only_has_no_rows(spoiled, tmp_path):
+    folder = spoiled(lambda folder, rows: None)
+    header = (folder / "metadata.csv").read_text(encoding="utf-8").splitlines()[0]
+    (folder / "metadata.csv").write_text(header + "\n", encoding="utf-8")
+    with pytest.raises(KitError, match="has no rows: its table has a header only"):
+        run(folder, out=tmp_path / "runs")
+
+
+def test_a_plan_that_cannot_be_read_is_passed_over(tmp_path):
+    plan = {"use_case": "colours", "data": "x"}
+    kept = runs.start(tmp_path, plan)
+    (tmp_path / "colours" / "29990101-000000").mkdir()
+    (tmp_path / "colours" / "29990101-000000" / "plan.json").write_text('{"use_case": "col', encoding="utf-8")
+    assert runs.unfinished(tmp_path, plan) == kept
 
 
 def test_a_folder_that_is_no_run_says_what_to_do(tmp_path):

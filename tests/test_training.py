@@ -1,6 +1,8 @@
 """Fine-tuning learns, is reproducible and resumable; each run check is green on an honest run and red on a planted fault."""
 
 import copy
+import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ from safetensors.torch import load_file, save_file
 
 from kit.data.collator import Collator
 from kit.errors import KitError
-from kit.evaluation import predict
+from kit.evaluation import option_scores, predict
 from kit.models import Loaded, load
-from kit.training import Settings, checks, finetune
+from kit.training import Settings, checks, finetune, trainer
 from kit.training.finetune import in_all_orientations, with_dropped_evidence
+from kit.training.resume import newest_checkpoint
 
 QUICK = Settings(steps=12, batch=12, evaluate_every=6, rank=8, learning_rate=4e-3)
 
@@ -36,6 +39,22 @@ def test_a_short_run_learns_what_the_base_does_not_know(tiny, honest):
     before, after = ((f["answer"] == f["predicted"]).mean() for f in (predict(m, held_out) for m in (tiny, tuned.loaded)))
     assert after >= 0.9
     assert tuned.history and {"step", "loss"} <= tuned.history[0].keys()
+
+
+def test_mixed_precision_ends_with_the_training(tiny, colours, monkeypatch, tmp_path):
+    """As on a GPU: the Trainer trains under autocast, but what is scored afterwards must be what a fresh process loads."""
+    arguments = trainer._arguments
+
+    def as_on_a_gpu(settings, out, on_gpu):
+        changed = arguments(settings, out, on_gpu)
+        changed.bf16, changed.mixed_precision = True, "bf16"
+        return changed
+
+    monkeypatch.setattr(trainer, "_arguments", as_on_a_gpu)
+    tuned = finetune(fresh(tiny), colours[:12], colours[12:15], dataclasses.replace(QUICK, steps=3, batch=4, evaluate_every=3), tmp_path)
+    again = load("tiny_omni", adapter=tuned.adapter, device="cpu")
+    here, there = (option_scores(loaded, colours[36:44]) for loaded in (tuned.loaded, again))
+    assert max(np.abs(a - b).max() for a, b in zip(here, there, strict=True)) < 1e-5
 
 
 def test_every_check_that_a_short_run_can_pass_is_green(honest, colours):
@@ -99,6 +118,41 @@ def test_check_4_is_red_when_the_prompt_is_supervised(tiny, colours):
     assert red.status == "red" and red.evidence["wrong"] == [s.id for s in colours[:3]]
 
 
+class ForgetsTheEnd(Collator):
+    def answer_ids(self, answer):
+        return super().answer_ids(answer)[:-1]
+
+
+class TeachesSomethingElse(Collator):
+    def answer_ids(self, answer):
+        return super().answer_ids("wrong thing")
+
+
+@pytest.mark.parametrize("fault", [ForgetsTheEnd, TeachesSomethingElse])
+def test_check_4_is_red_when_the_collator_itself_gets_answers_wrong(tiny, colours, fault):
+    red = checks.check_supervision(tiny, colours[:3], fault(tiny.processor))
+    assert red.status == "red" and red.evidence["wrong"] == [s.id for s in colours[:3]]
+
+
+def test_checks_5_to_7_are_red_for_numbers_that_are_none(honest, monkeypatch, tmp_path):
+    tuned, settings, held_out, _ = honest
+    monkeypatch.setattr(checks, "answer_losses", lambda loaded, samples: np.full(len(samples), np.nan))
+    assert checks.check_media_used(tuned.loaded, held_out).status == "red"
+    broken = dataclasses.replace(tuned, lora_moved=dict.fromkeys(tuned.lora_moved, float("nan")))
+    assert checks.check_gradients(broken, settings).status == "red"
+    none = [[float("nan")] * len(s.options) for s in held_out[:8]]
+    monkeypatch.setattr(checks, "reload_scores", lambda *_: {"adapter": none, "base": none, "keys": 1})
+    assert checks.check_adapter(tuned, "", held_out, tmp_path).status == "red"
+
+
+def test_check_4_is_red_when_the_training_itself_supervised_the_prompt(tiny, colours, monkeypatch, tmp_path):
+    """The check's own collator is honest here: only what the loss saw gives the fault away."""
+    monkeypatch.setattr(trainer, "Collator", SupervisesThePrompt)
+    tuned = finetune(fresh(tiny), colours[:12], colours[12:15], dataclasses.replace(QUICK, steps=2, evaluate_every=2), tmp_path)
+    red = checks.check_supervision(tuned.loaded, colours[:12], trained=tuned.supervised)
+    assert red.status == "red" and "the training's loss saw" in red.detail and "which is no answer" in red.detail
+
+
 class DropsImages(Collator):
     def __call__(self, samples):
         return super().__call__([sample.without("image") for sample in samples])
@@ -113,11 +167,12 @@ def test_check_5_is_red_when_images_never_reach_the_model(honest, monkeypatch):
 
 
 def test_check_5_is_red_for_a_model_that_only_reads_the_note(tiny, colours, tmp_path):
-    """Trained on notes that are always right, with no picture ever needed: the picture stays unused."""
+    """Trained on notes that are always right beside pictures of other rows: it learns not to look."""
     noted = [s.replace(text=f"looks {s.answer}") for s in colours]
-    blind = [s.replace(image=(colours[0].image[0],)) for s in noted]  # every training row shows the same picture
-    tuned = finetune(fresh(tiny), blind[:30], blind[30:36], Settings(steps=40, batch=12, evaluate_every=20, rank=8, learning_rate=4e-3), tmp_path)
-    assert checks.check_media_used(tuned.loaded, noted[36:]).status == "red"
+    blind = [s.replace(image=colours[(i * 7 + turn) % len(colours)].image) for turn in range(5) for i, s in enumerate(noted[:36])]
+    tuned = finetune(fresh(tiny), blind[:150], blind[150:], Settings(steps=80, batch=12, evaluate_every=20, rank=8, learning_rate=4e-3), tmp_path)
+    found = checks.check_media_used(tuned.loaded, noted[36:])
+    assert found.status == "red", found.detail
 
 
 def test_check_6_is_red_when_a_frozen_part_moved(tiny, colours, tmp_path):
@@ -218,3 +273,90 @@ def test_training_photos_are_shown_in_all_eight_orientations_when_asked_for(tiny
 
 def fresh_pixels(tiny, sample) -> bytes:
     return Collator(tiny.processor)([sample])["pixel_values"].numpy().tobytes()
+
+
+class Cut(Exception):
+    """The machine goes down."""
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """A KPI that stays flat and then rises, by step, instead of the measured one; `scripted["cut"] = step` goes down there."""
+    script = {}
+
+    def evaluate(self, *_, **__):
+        if self.state.global_step == script.get("cut"):
+            script.clear()
+            raise Cut
+        metrics = {"eval_kpi": 0.9 if self.state.global_step >= 8 else 0.5}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    monkeypatch.setattr(trainer.AnswerTrainer, "evaluate", evaluate)
+    return script
+
+
+def adapters_equal(a, b) -> bool:
+    a, b = (load_file(tuned.adapter / "adapter_model.safetensors") for tuned in (a, b))
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_resumed_training_stops_as_early_as_an_uninterrupted_one(tiny, colours, tmp_path, scripted):
+    rows, patient = (colours[:12], colours[12:15]), dataclasses.replace(QUICK, steps=12, batch=4, evaluate_every=2, patience=2)
+    whole = finetune(fresh(tiny), *rows, patient, tmp_path / "whole")
+    assert whole.stopped_early and whole.applied_updates == 6
+    scripted["cut"] = 6
+    with pytest.raises(Cut):
+        finetune(fresh(tiny), *rows, patient, tmp_path / "again")
+    assert Path(newest_checkpoint(tmp_path / "again" / "checkpoints")).name == "checkpoint-4"
+    again = finetune(fresh(tiny), *rows, patient, tmp_path / "again", resume=True)
+    assert (again.stopped_early, again.applied_updates) == (True, 6) and adapters_equal(whole, again)
+
+
+def test_an_ended_training_is_not_gone_on_with(tiny, colours, tmp_path):
+    rows = colours[:12], colours[12:15]
+    short = dataclasses.replace(QUICK, steps=4, batch=4, evaluate_every=2)
+    whole = finetune(fresh(tiny), *rows, short, tmp_path)
+    again = finetune(fresh(tiny), *rows, short, tmp_path, resume=True)
+    assert again.applied_updates == 4 and again.history == whole.history and again.supervised == whole.supervised
+    a, b = (option_scores(tuned.loaded, colours[36:40]) for tuned in (whole, again))
+    assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+    (tmp_path / "training.json").unlink()  # killed between the last checkpoint and the end
+    assert Path(newest_checkpoint(tmp_path / "checkpoints")).name == "checkpoint-2"
+    before = load_file(whole.adapter / "adapter_model.safetensors")
+    again = finetune(fresh(tiny), *rows, short, tmp_path, resume=True)
+    after = load_file(again.adapter / "adapter_model.safetensors")
+    assert again.applied_updates == 4 and all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_checkpoint_that_was_being_written_is_passed_over(tiny, colours, tmp_path):
+    rows = colours[:12], colours[12:15]
+    whole = finetune(fresh(tiny), *rows, dataclasses.replace(QUICK, steps=6, batch=4, evaluate_every=2), tmp_path)
+    (tmp_path / "training.json").unlink()
+    place = tmp_path / "checkpoints"
+    assert Path(newest_checkpoint(place)).name == "checkpoint-2"
+    for file in ("adapter_model.safetensors", "optimizer.pt"):
+        content = (place / "checkpoint-2" / file).read_bytes()
+        (place / "checkpoint-2" / file).write_bytes(content[: len(content) // 2])
+        assert newest_checkpoint(place) is None
+        (place / "checkpoint-2" / file).write_bytes(content)
+    (place / "checkpoint-2" / "adapter_model.safetensors").write_bytes(content[:1000])
+    before = load_file(whole.adapter / "adapter_model.safetensors")
+    again = finetune(fresh(tiny), *rows, dataclasses.replace(QUICK, steps=6, batch=4, evaluate_every=2), tmp_path, resume=True)
+    after = load_file(again.adapter / "adapter_model.safetensors")
+    assert again.applied_updates == 6 and all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_row_that_the_processor_refuses_is_named(tiny, colours, monkeypatch):
+    def refuses(text, **given):
+        if any("row 2" in t for t in text):
+            raise ValueError("image too odd\nsecond line")
+        return processor(text=text, **given)
+
+    processor = tiny.processor
+    collator = Collator(processor)
+    monkeypatch.setattr(collator, "processor", type("Refusing", (), {"__call__": staticmethod(refuses), "__getattr__": lambda _, name: getattr(processor, name)})())
+    odd = colours[1].replace(text="row 2")
+    with pytest.raises(KitError, match=r"sample s0_001 cannot be prepared for this model \(image too odd\); change its files or leave the row out"):
+        collator([colours[0], odd, colours[2]])

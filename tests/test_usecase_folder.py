@@ -60,12 +60,27 @@ def test_what_is_written_are_the_defaults_of_the_model(company):
     write_usecase(company)
     use = load_usecase(company)
     plain = UseCase(name="x", question="y")
-    assert (use.gates, use.model, use.training, use.data) == (
-        plain.gates,
-        plain.model,
-        plain.training,
-        plain.data,
-    )
+    # pictures decide here, so the tiny model's eyes are proposed for adapters too
+    training = plain.training.model_copy(update={"lora": ("llm", "connector", "vision")})
+    assert (use.gates, use.model, use.training, use.data) == (plain.gates, plain.model, training, plain.data)
+
+
+def test_where_words_decide_only_the_language_model_gets_adapters(tmp_path):
+    (tmp_path / "metadata.csv").write_text("id,text,answer\na,good,yes\nb,bad,no\nc,fine,yes\nd,poor,no\n", encoding="utf-8")
+    write_usecase(tmp_path)
+    use = load_usecase(tmp_path)
+    assert use.decided_by == ("text",) and use.training.lora == ("llm",)
+
+
+def test_where_sounds_decide_the_ears_get_adapters(tmp_path):
+    import numpy as np
+    import soundfile
+
+    for i, name in enumerate(("hum", "buzz", "hum", "buzz")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name / f"{i}.wav", np.random.default_rng(i).normal(0, 0.1, 8000), 16000)
+    write_usecase(tmp_path)
+    assert load_usecase(tmp_path).training.lora == ("llm", "connector", "audio")
 
 
 def test_each_domain_brings_its_own_practice(company):

@@ -5,7 +5,7 @@ import pytest
 
 from sample_data.recipe import batches, lessons, model
 from sample_data.world import bodies, pictures, questions, sentences, sounds
-from sample_data.world.item import NAMES_JA
+from sample_data.world.item import NAMES_JA, translate
 
 
 @pytest.mark.parametrize("mark", bodies.MARKS)
@@ -38,6 +38,39 @@ def test_every_answer_about_a_picture_is_among_its_options():
             rng, pictures.picture(rng, 112, tuple(pictures.SHARES)[number % len(pictures.SHARES)])
         )
         assert item.answer in item.options and len(item.options) == len(set(item.options)) > 1
+
+
+def test_a_proposed_value_is_confirmed_where_it_is_true_and_only_there():
+    rng = np.random.default_rng(5)
+    answers = set()
+    for number in range(120):
+        one = pictures.picture(rng, 112, tuple(pictures.SHARES)[number % len(pictures.SHARES)])
+        item = questions.is_it(rng, one)
+        asked = next(n for n, (_, english, ja) in questions.ASK.items() if item.question.startswith(english + ja) and n in one.facts)
+        truth = translate(one.facts[asked], "「" in item.question)
+        proposed = item.question.split("「")[1][:-5] if "「" in item.question else item.question.split(" Is it ")[1][:-1]
+        answers.add(item.answer)
+        assert (proposed == truth) == (item.answer in ("yes", "はい"))
+    assert answers == {"yes", "no", "はい", "いいえ"}
+
+
+@pytest.mark.parametrize("fact", list(questions.PAIRED))
+def test_the_picture_that_is_named_shows_the_value_and_the_other_does_not(fact):
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        both = []
+        while len(both) < 2:
+            one = pictures.picture(rng, 112)
+            if one.facts.get(fact) is not None and (not both or both[0].facts[fact] != one.facts[fact]):
+                both.append(one)
+        item = questions.which_picture(rng, tuple(both), fact)
+        which = {"first": 0, "一枚目": 0, "second": 1, "二枚目": 1}[item.answer]
+        shown = both[which].facts[fact]
+        asked = NAMES_JA[shown] if "「" in item.question else shown
+        assert f"「{asked}」" in item.question or item.question.endswith(f": {asked}?")
+        named = questions.fact_of(rng, tuple(both), 1, fact)
+        value = both[1].facts[fact]
+        assert named.answer in (value, NAMES_JA[value]) and named.answer in named.options
 
 
 def test_nothing_is_asked_that_the_eyes_cannot_read():

@@ -1,12 +1,13 @@
 """Samples -> one batch for a model, with exactly the answer's tokens supervised."""
 
+import inspect
 from dataclasses import dataclass
 
 import torch
 
 from kit.data.media import ORIENTATIONS, load_audio, load_image, load_video
 from kit.data.messages import answer_text, prompt_messages
-from kit.data.sample import Sample
+from kit.data.sample import MEDIA, Sample
 from kit.errors import KitError
 from kit.language import say
 
@@ -25,12 +26,22 @@ def turn_ends(processor) -> TurnEnds:
     """Read off the template itself, so that every family is supervised up to its own end of turn."""
     question = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
     answer = [{"role": "assistant", "content": [{"type": "text", "text": _MARK}]}]
-    prompt = processor.apply_chat_template(question, tokenize=False, add_generation_prompt=True)
-    whole = processor.apply_chat_template(question + answer, tokenize=False)
+    prompt = _rendered(processor, question, prompt=True)
+    whole = _rendered(processor, question + answer, prompt=False)
     before, after = whole.split(_MARK)
     before = before[len(prompt) :] if before.startswith(prompt) else ""
     tail = processor.tokenizer(after, add_special_tokens=False)["input_ids"]
     return TurnEnds(before, tail[0] if tail else processor.tokenizer.eos_token_id)
+
+
+def _rendered(processor, messages: list[dict], prompt: bool) -> str:
+    """The messages as the family's chat template writes them, up to where an answer begins when `prompt`.
+
+    Reasoning is switched off: Qwen3.5's template would leave an open <think> behind, and the options would be scored as thoughts.
+    """
+    # only to templates that have the switch: transformers warns about names that a template does not read
+    switch = {"enable_thinking": False} if "enable_thinking" in str(processor.chat_template) else {}
+    return processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, **switch)
 
 
 class Collator:
@@ -58,7 +69,7 @@ class Collator:
         """The batch: input_ids, attention_mask (B, T), media tensors under the family's own names, and labels (B, T) when `answers`.
 
         Raises:
-            KitError: a sample is longer than `max_tokens`; it is named, never cut.
+            KitError: a sample is longer than `max_tokens`, has a medium that this processor takes no notice of, or is refused by it; it is named, never cut.
         """
         batch = self._prompts(samples)
         if self.answers:
@@ -76,22 +87,67 @@ class Collator:
         return batch
 
     def _prompts(self, samples: list[Sample]) -> dict:
-        texts, images, videos, audio, rates = [], [], [], [], []
+        self._refuse_what_cannot_be_taken((*self.examples, *samples))
+        texts, images, clips, audio = [], [], [], []
         for sample in samples:
-            texts.append(self.processor.apply_chat_template(prompt_messages(sample, self.examples), tokenize=False, add_generation_prompt=True))
+            texts.append(_rendered(self.processor, prompt_messages(sample, self.examples), prompt=True))
+            images.append([])
             for shown in (*self.examples, sample):
                 way = ORIENTATIONS[shown.meta.get("orientation", 0)]
                 loaded = [load_image(path) for path in shown.image]
-                images += loaded if way is None else [image.transpose(way) for image in loaded]
-                clips = [load_video(path) for path in shown.video]
-                videos += [frames for frames, _ in clips]
-                rates += [fps for _, fps in clips]
+                images[-1] += loaded if way is None else [image.transpose(way) for image in loaded]
+                clips += [load_video(path) for path in shown.video]
                 audio += [load_audio(path) for path in shown.audio]
-        given = {"images": images or None, "videos": videos or None, "audio": audio or None}
+        # one list of pictures per prompt: from a flat list, SmolVLM and Gemma 4 take all of them for the first prompt's
+        given = {"images": images if any(images) else None, "videos": [frames for frames, _ in clips] or None, "audio": audio or None}
         given = {name: media for name, media in given.items() if media is not None}
-        if videos:  # frames were chosen when the file was decoded; some families ask how far apart they are
-            given["videos_kwargs"] = {"do_sample_frames": False, "fps": rates[0]}
-        return dict(self.processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **given))
+        if clips:
+            # frames were chosen when the file was decoded; families that tell time want to know when each was seen, and assume 24 per second otherwise
+            given["videos_kwargs"] = {"do_sample_frames": False, "video_metadata": [_seen_at(frames, rate) for frames, rate in clips]}
+        bos = self.processor.tokenizer.bos_token
+        if bos and texts[0].startswith(bos):  # the template has written it already, and the tokenizer would write it again (Gemma)
+            given["add_special_tokens"] = False
+        try:
+            batch = dict(self.processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **given))
+        except ValueError as error:  # a processor's own limits, which differ by family
+            for sample in samples if len(samples) > 1 else ():
+                self._prompts([sample])  # raises for the one that it cannot take
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise KitError(
+                say(
+                    f"sample {samples[0].id} cannot be prepared for this model ({reason}); change its files or leave the row out",
+                    f"サンプル {samples[0].id} をこのモデル用に変換できません（{reason}）。ファイルを直すか、その行を除いてください",
+                )
+            ) from error
+        if "video_second_per_grid" in batch:  # Qwen2.5-Omni's processor knows one rate for all videos of a batch
+            pair = self.processor.video_processor.temporal_patch_size
+            batch["video_second_per_grid"] = torch.tensor([pair / rate for _, rate in clips])
+        return batch
+
+    def _refuse_what_cannot_be_taken(self, samples: tuple[Sample, ...]) -> None:
+        """A processor drops a medium that it has no part for without a word: the model would answer as if there were none."""
+        processor = type(self.processor).__name__
+        taken = [modality for modality in MEDIA if _part(self.processor, modality) is not None]
+        for sample in samples:
+            untaken = [modality for modality in MEDIA if getattr(sample, modality) and modality not in taken]
+            if untaken:
+                raise KitError(
+                    say(
+                        f"sample {sample.id} has {', '.join(untaken)}, and this checkpoint ({processor}) takes only {', '.join(taken)}: leave that column out, or "
+                        "name a checkpoint that takes it, e.g. gemma4-e2b",
+                        f"サンプル {sample.id} には {'、'.join(untaken)} がありますが、このチェックポイント（{processor}）が扱えるのは {'、'.join(taken)} だけです。その列を外すか、扱えるもの（例：gemma4-e2b）を指定してください",
+                    )
+                )
+        both = [next((s.id for s in samples if getattr(s, modality)), None) for modality in ("image", "video")]
+        if all(both) and set(self.processor.image_processor.model_input_names) & set(self.processor.video_processor.model_input_names):
+            # SmolVLM: frames and pictures would go by the same name, and the ones silently replace the others
+            raise KitError(
+                say(
+                    f"samples {both[0]} and {both[1]}: {processor} takes pictures or videos, not both, in one batch, because it has one name for their pixels; "
+                    "leave one of the two columns out, or name a checkpoint that takes both, e.g. qwen3-vl-2b",
+                    f"サンプル {both[0]} と {both[1]}：{processor} は画素の名前が一つしかないため、画像と動画を同じバッチで扱えません。どちらかの列を外すか、両方扱えるもの（例：qwen3-vl-2b）を指定してください",
+                )
+            )
 
     def _with_answers(self, batch: dict, answers: list[list[int]]) -> dict:
         rows, prompt = batch["input_ids"].shape
@@ -109,3 +165,27 @@ class Collator:
         if "mm_token_type_ids" in batch:
             batch["mm_token_type_ids"] = torch.cat([batch["mm_token_type_ids"], torch.zeros_like(tail)], 1)
         return batch
+
+
+def audio_window(processor) -> int | None:
+    """The longest sound, in samples, that the processor hands on whole; it cuts longer ones without a word. None: no limit of its own.
+
+    Whisper's feature extractor (Qwen2.5-Omni) says it as n_samples, Gemma 4's only as the default of an argument.
+    """
+    ears = _part(processor, "audio")
+    if ears is None or hasattr(ears, "n_samples"):
+        return getattr(ears, "n_samples", None)
+    limit = inspect.signature(type(ears).__call__).parameters.get("max_length")
+    return limit.default if limit and isinstance(limit.default, int) else None
+
+
+def _part(processor, modality: str):
+    """The processor's own part for a modality, None where it has none."""
+    names = {"image": ("image_processor",), "video": ("video_processor",), "audio": ("audio_processor", "feature_extractor")}[modality]
+    return next((part for name in names if (part := getattr(processor, name, None)) is not None), None)
+
+
+def _seen_at(frames, rate: float) -> dict:
+    """What transformers calls the metadata of a video whose frames (T, H, W, 3) were taken `rate` times per second."""
+    count, height, width, _ = frames.shape
+    return {"total_num_frames": count, "fps": rate, "duration": count / rate, "frames_indices": list(range(count)), "height": height, "width": width}

@@ -78,6 +78,7 @@ def read_folder(
     decided_by=None,
     group_by: str | None = None,
     verify: bool = True,
+    to_learn: bool = True,
 ) -> Folder:
     """All samples and all faults of a company folder; the first fault never hides the others.
 
@@ -89,6 +90,7 @@ def read_folder(
         decided_by: None = the modalities of the row's media.
         group_by: the column that holds the group; None = "group" where there is one.
         verify: open every media file too (about 1 ms per small photo).
+        to_learn: False where the samples are only asked about: a row without an answer among others, and the only sample of a class, are no faults then.
 
     Raises:
         KitError: the folder or its table cannot be read at all.
@@ -105,13 +107,14 @@ def read_folder(
     files = MediaFiles(root)
     table = next((files.root / name for name in TABLES if (files.root / name).is_file()), None)
     if table:
-        samples, faults, column = _from_table(table, files, defaults, group_by)
+        samples, faults, column = _from_table(table, files, defaults, group_by, to_learn)
     else:
         samples, faults, column = *_from_names(files, defaults), ""
     if verify:
         samples, faults = drop_unreadable(samples, faults)
     samples, faults = drop_repeated(samples, faults)
-    samples, faults = complete_options(samples, faults, defaults)
+    if to_learn:
+        samples, faults = complete_options(samples, faults, defaults)
     return Folder(
         root=files.root,
         samples=tuple(sample for _, sample in samples),
@@ -137,7 +140,7 @@ def _defaults(use, question: str | None, options, decided_by) -> Defaults:
 
 
 def _from_table(
-    path: Path, files: MediaFiles, defaults: Defaults, group_by: str | None
+    path: Path, files: MediaFiles, defaults: Defaults, group_by: str | None, to_learn: bool
 ) -> tuple[Numbered, list[Fault], str]:
     """(samples, faults, group column)."""
     table = read_table(path)
@@ -146,7 +149,7 @@ def _from_table(
     faults += [Fault(1, "", problem, fix) for problem, fix in _missing_columns(table, named, group_by)]
     if not {"file_name", "text", *MEDIA} & set(named):
         return [], faults, ""  # every row would repeat the fault of the header
-    answered = any(cells.get(named.get("answer", ""), "").strip() for _, cells in table.rows)
+    answered = to_learn and any(cells.get(named.get("answer", ""), "").strip() for _, cells in table.rows)
     samples = []
     for number, cells in table.rows:
         sample, wrong = parse_row(number, cells, named, files, defaults, answered)

@@ -15,39 +15,14 @@ from kit.errors import KitError
 from kit.language import say
 
 SUFFIXES = {
-    "image": (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".png",
-        ".bmp",
-        ".gif",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".hif",
-    ),
+    "image": (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif"),
     "video": (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts"),
-    "audio": (
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".mp3",
-        ".m4a",
-        ".aac",
-        ".wma",
-        ".aif",
-        ".aiff",
-        ".amr",
-    ),
+    "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".aif", ".aiff", ".amr"),
 }
 MOST_PIXELS = (
     89_478_485  # Pillow's own line between a photo and a decompression bomb: 1/4 GB at 3 bytes a pixel
 )
+MOST_ELONGATED = 200  # the Qwen families' own limit, and no strip of pixels is a photo
 ORIENTATIONS = (None, *Image.Transpose)  # the eight ways to lay a square down: as it is, turned, mirrored
 SHORTEST_SHARE = (
     0.8  # a sound or video that decodes to less than this share of its declared length is truncated
@@ -72,7 +47,7 @@ def load_image(path: Path) -> Image.Image:
     """The photo as RGB, turned upright by its EXIF orientation, transparency laid on white.
 
     Raises:
-        MediaError: missing, unreadable, truncated, or more than MOST_PIXELS pixels.
+        MediaError: missing, unreadable, truncated, more than MOST_PIXELS pixels, or as long as MOST_ELONGATED times its width.
     """
     path = _existing(path)
     try:
@@ -80,7 +55,7 @@ def load_image(path: Path) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with _open_image(path) as image:
                 image.load()  # reads every byte, so a truncated file fails here and not in the middle of training
-                return _as_rgb(ImageOps.exif_transpose(image))
+                upright = _as_rgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         most = MOST_PIXELS // 10**6
         raise MediaError(
@@ -101,6 +76,23 @@ def load_image(path: Path) -> Image.Image:
         IndexError,
         struct.error,
     ) as error:  # what Pillow's decoders raise on broken files
+        raise _unreadable(path, "an image", "画像", error) from error
+    if max(upright.size) >= MOST_ELONGATED * min(upright.size):
+        width, height = upright.size
+        raise MediaError(
+            path,
+            say(f"is {width} x {height} pixels, longer than {MOST_ELONGATED} times its width: no model takes it in", f"{width}×{height} 画素で、縦横比が {MOST_ELONGATED} を超え、モデルに渡せません"),
+            say("Cut it into shorter pieces", "短く切り分けてください"),
+        )
+    return upright
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a photo as it is stored; only its header is read."""
+    try:
+        with _open_image(_existing(path)) as image:
+            return image.height, image.width
+    except OSError as error:
         raise _unreadable(path, "an image", "画像", error) from error
 
 

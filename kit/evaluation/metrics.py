@@ -116,9 +116,10 @@ def evaluate(
 
 
 def compare(
-    a: pd.DataFrame, b: pd.DataFrame, labels: list[str], metric: str, confidence: float = 0.95, seed: int = 0, resamples: int = 2000
-) -> dict:
-    """Interval of metric(a) - metric(b) for two predictors of the same rows, resampled together (paired bootstrap).
+    a: pd.DataFrame, b: pd.DataFrame, labels: list[str], metric: str, confidence: float = 0.95, seed: int = 0, resamples: int = 2000,
+    costs: dict | None = None, prevalence: dict[str, float] | None = None,
+) -> dict:  # fmt: skip
+    """Interval of metric(a) - metric(b) for two predictors of the same rows, resampled together (paired bootstrap); `costs` and `prevalence` as in `evaluate`.
 
     Raises:
         ValueError: the two frames do not hold the same rows.
@@ -127,6 +128,8 @@ def compare(
     if b is None:
         raise ValueError("paired comparison needs the same rows on both sides; the ids differ")
     counts = [_group_confusions(frame, labels) for frame in (a, b)]
-    value = [_metrics(c.sum(0)[None], None, None)[metric][0] for c in counts]
-    drawn = [_metrics(d, None, None)[metric] for d in _draw(counts, seed, resamples)]
+    cost = cost_matrix(labels, costs) if costs else None
+    shares = np.array([prevalence.get(label, 0.0) for label in labels]) if prevalence else None
+    value = [_metrics(c.sum(0)[None], cost, shares)[metric][0] for c in counts]
+    drawn = [_metrics(d, cost, shares)[metric] for d in _draw(counts, seed, resamples)]
     return interval(value[0] - value[1], drawn[0] - drawn[1], confidence)

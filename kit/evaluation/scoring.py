@@ -4,10 +4,13 @@ The end-of-turn token is included, so that no option is a prefix of another; a p
 Shapes: B samples, N options of all of them, L tokens of the longest option, V vocabulary.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import torch
 
+from kit import processes
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.errors import KitError
@@ -48,15 +51,19 @@ def option_scores(
     collator = Collator(loaded.processor, answers=False, examples=examples)
     was_training = loaded.model.training
     loaded.model.eval()
-    # batches of similar length waste less padding; the order of the result is the caller's
-    order = sorted(range(len(samples)), key=lambda i: (samples[i].modalities, len(samples[i].text)))
     scores: list[np.ndarray] = [np.empty(0)] * len(samples)
-    for start in progress(range(0, len(order), batch_size), desc=desc):
-        rows = order[start : start + batch_size]
+    for rows in progress(_batches(samples, batch_size), desc=desc):
         for row, score in zip(rows, _score_batch(loaded, collator, [samples[i] for i in rows], normalise), strict=True):
             scores[row] = score
     loaded.model.train(was_training)
     return scores
+
+
+def _batches(samples: list[Sample], size: int) -> list[list[int]]:
+    """Rows of one kind of evidence and of similar length together: less padding, and some families take pictures or videos in a batch, not both."""
+    order = sorted(range(len(samples)), key=lambda i: (samples[i].modalities, len(samples[i].text)))
+    alike = [list(rows) for _, rows in itertools.groupby(order, key=lambda i: samples[i].modalities)]
+    return [rows[start : start + size] for rows in alike for start in range(0, len(rows), size)]
 
 
 def _score_batch(loaded: Loaded, collator: Collator, samples: list[Sample], normalise: str) -> list[np.ndarray]:
@@ -86,24 +93,31 @@ def answer_losses(loaded: Loaded, samples: list[Sample], batch_size: int = 16, d
     collator = Collator(loaded.processor)
     was_training = loaded.model.training
     loaded.model.eval()
-    losses = []
-    for start in progress(range(0, len(samples), batch_size), desc=desc):
-        batch = collator(samples[start : start + batch_size])
+    losses = np.zeros(len(samples))
+    for rows in progress(_batches(samples, batch_size), desc=desc):
+        batch = collator([samples[i] for i in rows])
         lengths = (batch["labels"] != -100).sum(1).tolist()
         logits, targets = answer_logits(loaded.model, batch)
         each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-        losses += [float(part.sum()) for part in each.split(lengths)]
+        losses[rows] = [float(part.sum()) for part in each.split(lengths)]
     loaded.model.train(was_training)
-    return np.array(losses)
+    return losses
 
 
-def predict(loaded: Loaded, samples: list[Sample], **scoring) -> pd.DataFrame:
-    """One row per sample: id, answer (the truth), predicted, probabilities ({option: share}, softmax over the options)."""
-    rows = []
-    for sample, scores in zip(samples, option_scores(loaded, samples, **scoring), strict=True):
+def predict(loaded: Loaded, samples: list[Sample], shared: bool = False, **scoring) -> pd.DataFrame:
+    """One row per sample: id, answer (the truth), predicted, probabilities ({option: share}, softmax over the options).
+
+    Args:
+        loaded, samples: see `option_scores`.
+        shared: every process (see kit.processes) answers its share of the samples, and gets all rows; all of them must call it.
+        scoring: other arguments of `option_scores`.
+    """
+    rows, mine = [], processes.share(samples) if shared else samples
+    for sample, scores in zip(mine, option_scores(loaded, mine, **scoring), strict=True):
         shares = np.exp(scores - scores.max())
         shares /= shares.sum()
         rows.append(prediction(sample, dict(zip(sample.options, map(float, shares), strict=True))))
+    rows = processes.gathered(rows) if shared else rows
     return pd.DataFrame(rows, columns=["id", "answer", "predicted", "probabilities", "group"])
 
 

@@ -2,7 +2,9 @@
 
 Shapes: B batch, T tokens, N options (rows of a continuation), V vocabulary, C model width.
 
-Not covered here: families with linear-attention caches and bidirectional image blocks are not tested yet (issue 2/9).
+Every family of tests/families.py goes through it: linear-attention layers (their state is read on from, several tokens at once, and expands by
+`reorder_cache`), sliding windows, shared keys and values, pictures that are attended to in both directions (a continuation comes after them and is
+causal, so it takes no token types).
 """
 
 import inspect
@@ -11,6 +13,9 @@ from dataclasses import dataclass
 
 import torch
 from transformers import DynamicCache
+
+from kit.errors import KitError
+from kit.language import say
 
 # what get_rope_index of one family or another asks for, and the batch entry that answers it
 _POSITION_INPUTS = {
@@ -48,13 +53,25 @@ class Prefix:
 
 
 def base_of(model):
-    """The transformers model below PEFT's wrapper."""
+    """The transformers model below PEFT's wrapper, and below that of a training in several processes."""
+    model = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
     return model.get_base_model() if hasattr(model, "peft_config") and hasattr(model, "get_base_model") else model
 
 
 def to_device(batch: dict, model) -> dict:
-    """The batch on the model's device, floating media in the encoders' own precision (float32 inputs break a bf16 tower)."""
-    device, dtype = model.device, base_of(model).get_output_embeddings().weight.dtype
+    """The batch on the model's device, floating media in the encoders' own precision (float32 inputs break a bf16 tower).
+
+    Raises:
+        KitError: sounds for a model without ears. Gemma 4's processor hears in every size, its larger models do not.
+    """
+    if "input_features" in batch and getattr(base_of(model).config, "audio_config", batch) is None:
+        raise KitError(
+            say(
+                "there are sounds in the batch, and this checkpoint has no audio encoder: leave the audio column out, or name a checkpoint that hears, e.g. gemma4-e2b",
+                "バッチに音声がありますが、このチェックポイントには音声エンコーダーがありません。音声の列を外すか、音声を扱えるもの（例：gemma4-e2b）を指定してください",
+            )
+        )
+    device, dtype = base_of(model).device, base_of(model).get_output_embeddings().weight.dtype
     moved = {}
     for key, value in batch.items():
         if torch.is_tensor(value):

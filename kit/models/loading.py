@@ -34,8 +34,8 @@ class Loaded:
 
 
 def best_device() -> torch.device:
-    """The first CUDA device when there is one, else the CPU."""
-    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    """This process's CUDA device (the first one, unless `accelerate launch` started several) when there is one, else the CPU."""
+    return torch.device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu")
 
 
 def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, device: str | torch.device | None = None) -> Loaded:
@@ -67,15 +67,10 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
         model = AutoModelForMultimodalLM.from_pretrained(
             source, dtype=dtype, device_map={"": device}, use_safetensors=True, quantization_config=quantisation, **options
         )
+    except ImportError as error:  # some families' processors need a package of their own (SmolVLM: num2words)
+        raise _needs_a_package(name, error) from error
     except (OSError, ValueError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise KitError(
-            say(
-                f"checkpoint {name!r} cannot be loaded ({first}); give a catalogue name, a hub id that can be reached, or a directory with config.json, "
-                "processor files and *.safetensors",
-                f"チェックポイント {name!r} を読み込めません（{first}）。カタログ名、到達できるハブの ID、または config.json・プロセッサー・*.safetensors のあるフォルダーを指定してください",
-            )
-        ) from error
+        raise _not_loadable(name, error) from error
     if four_bit:
         _keep_trainable(model)
     if adapter is not None:
@@ -83,6 +78,51 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
     model.eval()
     model.requires_grad_(False)
     return Loaded(model, processor, checkpoint, four_bit)
+
+
+def require_checkpoint(name: str) -> None:
+    """Asks for a checkpoint's small files (a hub sends its config.json), so that what `load` would refuse is known before anything long or lasting is done.
+
+    Raises:
+        KitError: no such checkpoint, it cannot be reached, a directory without config.json, processor files or *.safetensors, or a package that its
+            processor needs is missing.
+    """
+    from transformers import AutoConfig, AutoProcessor
+
+    _, source = resolve(name)
+    if Path(source).is_dir():
+        missing = [kind for kind in ("config.json", "*processor_config.json", "*.safetensors") if not any(Path(source).glob(kind))]
+        if missing:
+            raise _not_loadable(name, say(f"no {', no '.join(missing)} in it", f"{'、'.join(missing)} がありません"))
+    options = {"local_files_only": Path(source).is_dir() or os.environ.get("HF_HUB_OFFLINE") == "1"}
+    try:
+        AutoConfig.from_pretrained(source, **options)
+        AutoProcessor.from_pretrained(source, **options)
+    except ImportError as error:
+        raise _needs_a_package(name, error) from error
+    except (OSError, ValueError) as error:
+        raise _not_loadable(name, error) from error
+
+
+def _not_loadable(name: str, reason: Exception | str) -> KitError:
+    first = (str(reason).strip() or type(reason).__name__).splitlines()[0]
+    return KitError(
+        say(
+            f"checkpoint {name!r} cannot be loaded ({first}); give a catalogue name, a hub id that can be reached, or a directory with config.json, "
+            "processor files and *.safetensors",
+            f"チェックポイント {name!r} を読み込めません（{first}）。カタログ名、到達できるハブの ID、または config.json・プロセッサー・*.safetensors のあるフォルダーを指定してください",
+        )
+    )
+
+
+def _needs_a_package(name: str, error: ImportError) -> KitError:
+    reason = " ".join(str(error).split())
+    return KitError(
+        say(
+            f"checkpoint {name!r} needs a package that is not installed here ({reason}); install it, or give another checkpoint",
+            f"チェックポイント {name!r} に必要なパッケージが入っていません（{reason}）。インストールするか、別のチェックポイントを指定してください",
+        )
+    )
 
 
 def add_adapter(model, adapter: Path):
@@ -106,8 +146,8 @@ def add_adapter(model, adapter: Path):
         raise KitError(
             say(
                 f"the adapter in {adapter.name} does not fit this model: {len(strays)} of its keys have no partner, first {strays[0]}; "
-                "use the checkpoint that it was trained on",
-                f"{adapter.name} のアダプターはこのモデルに合いません（対応しないキー {len(strays)} 個、最初は {strays[0]}）。学習に使ったチェックポイントを指定してください",
+                "use the checkpoint that it was trained on, with the versions that its run names (transformers renames modules now and then)",
+                f"{adapter.name} のアダプターはこのモデルに合いません（対応しないキー {len(strays)} 個、最初は {strays[0]}）。学習に使ったチェックポイントと、その実行に記録されたバージョンを使ってください（transformers はモジュール名を変えることがあります）",
             )
         )
     return wrapped

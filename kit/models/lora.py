@@ -12,7 +12,13 @@ from kit.errors import KitError
 COMPONENTS = ("llm", "connector", "vision", "audio")
 # first match wins: a connector often lives inside the tower that it leaves
 _PATHS = (
-    ("connector", ("merger", "multi_modal_projector", "connector", "projector", "audio_tower.proj", "embed_vision", "embed_audio", "mlp1")),
+    (
+        "connector",
+        (
+            *("merger", "deepstack_merger_list", "multi_modal_projector", "image_newline", "connector", "projector"),
+            *("audio_tower.proj", "embed_vision", "embed_audio", "mlp1"),
+        ),
+    ),
     ("vision", ("visual", "vision_tower", "vision_model", "vision_encoder")),
     ("audio", ("audio_tower", "audio_model", "audio_encoder")),
     ("head", ("lm_head",)),

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from kit import processes
+
 
 def in_notebook() -> bool:
     """True inside a Jupyter kernel."""
@@ -17,13 +19,13 @@ def progress(iterable=None, desc: str = "", total: int | None = None, disable: b
         iterable: what to go through.
         desc: what is being done, in the reader's language.
         total: length, where `iterable` has none.
-        disable: None decides: a bar on a terminal, in a notebook or with POC_PROGRESS=1; silence in logs and tests.
+        disable: None decides: a bar on a terminal, in a notebook or with POC_PROGRESS=1; silence in logs, tests and all processes but the first.
 
     Returns:
         the tqdm object: iterable, and a context manager.
     """
     if disable is None:
-        disable = not (os.environ.get("POC_PROGRESS") == "1" or in_notebook() or sys.stderr.isatty())
+        disable = not processes.first() or not (os.environ.get("POC_PROGRESS") == "1" or in_notebook() or sys.stderr.isatty())
     if in_notebook() and not disable:
         from tqdm.auto import tqdm  # a widget
     else:

@@ -6,8 +6,10 @@ pains.md: users of other kits lost days to the absence of every one of them.
 
 import csv
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from kit.data import Sample
-from kit.data.collator import Collator
+from kit.data.collator import Collator, audio_window, turn_ends
 from kit.data.messages import answer_text
 from kit.evaluation.metrics import interval
 from kit.evaluation.scoring import answer_losses, option_scores
@@ -29,7 +31,9 @@ from kit.training.finetune import Settings, Tuned
 TESTED = Path(__file__).parents[2] / "docs" / "tested.csv"
 VERSIONED = ("torch", "transformers", "peft", "bitsandbytes", "accelerate")
 _ROWS = 200  # rows that the behavioural check looks at: about 0.03 nats of precision, seconds on the tiny preset
+_LEAST = 0.01  # nats: with many rows even a millionth is surely above 0, and is no use of the evidence
 _RELOAD_ROWS = 8
+_DECODED_ROWS = 64
 
 
 def installed_versions() -> dict[str, str]:
@@ -58,7 +62,7 @@ def check_token_budget(loaded: Loaded, samples: list[Sample], max_tokens: int | 
     """2: every medium reaches the model whole; samples over the token budget and sounds longer than the encoder's window are named."""
     collator = collator or Collator(loaded.processor)
     cut, over, longest = [], [], 0
-    window = getattr(getattr(loaded.processor, "feature_extractor", None), "n_samples", None)
+    window = audio_window(loaded.processor)
     for sample in progress(samples, desc=say("token budget", "トークン数")):
         batch = collator([sample])
         if any(present != due for present, due in media_tokens(loaded.model, batch).values()) or _too_long(sample, window):
@@ -100,35 +104,60 @@ def check_schema(faults: list, skipped: int, rows: int) -> Check:
     return Check(3, say("schema", "データ形式"), "red" if unlisted else "green", detail, {"faults": listed})
 
 
-def check_supervision(loaded: Loaded, samples: list[Sample], collator: Collator | None = None) -> Check:
-    """4: the supervised tokens of each row, decoded, are exactly its answer and the end of turn."""
-    collator = collator or Collator(loaded.processor)
-    wrong = []
-    for sample in samples:
+def check_supervision(loaded: Loaded, samples: list[Sample], collator: Collator | None = None, trained: Sequence[int] = ()) -> Check:
+    """4: the supervised tokens, decoded, are exactly an answer and its end of turn: as rows are collated now, and as the loss saw them (`trained`)."""
+    collator, ends, tokenizer = collator or Collator(loaded.processor), turn_ends(loaded.processor), loaded.processor.tokenizer
+    wrong, shown = [], {}
+    for sample in samples[:_DECODED_ROWS]:
         labels = collator([sample])["labels"][0]
-        if labels[labels != -100].tolist() != collator.answer_ids(answer_text(sample)):
+        ids = labels[labels != -100].tolist()
+        # read back as text: comparing with the collator's own tokens would compare a fault with itself
+        if not ids or ids[-1] != ends.end or _read(tokenizer, ids[:-1]) != (ends.before + answer_text(sample)).strip():
             wrong.append(sample.id)
-    tokenizer = loaded.processor.tokenizer
-    shown = {s.id: tokenizer.decode((ids := collator([s])["labels"][0])[ids != -100]) for s in samples[:3]}
-    detail = (
-        say(f"{len(wrong)} of {len(samples)} rows supervise something else, first {wrong[0]}", f"{len(samples)} 行中 {len(wrong)} 行で答え以外が教師になっています（最初：{wrong[0]}）")
-        if wrong
-        else say(f"{len(samples)} rows decoded: exactly the answer and its end of turn", f"{len(samples)} 行を復号：答えと終端だけが教師です")
-    )
-    return Check(4, say("supervised tokens", "教師トークン"), "red" if wrong else "green", detail, {"wrong": wrong, "examples": shown})
+        if len(shown) < 3:
+            shown[sample.id] = tokenizer.decode(ids)
+    answers = {(ends.before + answer_text(sample)).strip() for sample in samples}
+    strange = [text for text in _turns(tokenizer, trained, ends.end) if text not in answers]
+    rows = min(len(samples), _DECODED_ROWS)
+    if wrong:
+        detail = say(f"{len(wrong)} of {rows} rows supervise something else, first {wrong[0]}", f"{rows} 行中 {len(wrong)} 行で答え以外が教師になっています（最初：{wrong[0]}）")
+    elif strange:
+        detail = say(f"the training's loss saw {strange[0][:80]!r}, which is no answer", f"学習の損失に、答えではない {strange[0][:80]!r} が入っていました")
+    else:
+        detail = say(f"{rows} rows decoded: exactly the answer and its end of turn", f"{rows} 行を復号：答えと終端だけが教師です")
+    evidence = {"wrong": wrong, "strange": strange[:3], "examples": shown, "trained_tokens": len(trained)}
+    return Check(4, say("supervised tokens", "教師トークン"), "red" if wrong or strange else "green", detail, evidence)
+
+
+def _read(tokenizer, ids: list[int]) -> str:
+    return tokenizer.decode(ids, clean_up_tokenization_spaces=False).strip()
+
+
+def _turns(tokenizer, tokens: Sequence[int], end: int) -> list[str]:
+    """The texts before each end of turn, and what is left after the last one, marked as having no end."""
+    turns, turn = [], []
+    for token in tokens:
+        if token == end:
+            turns.append(_read(tokenizer, turn))
+            turn = []
+        else:
+            turn.append(token)
+    return turns + ([_read(tokenizer, turn) + " (no end of turn)"] if turn else [])
 
 
 def check_media_used(loaded: Loaded, held_out: list[Sample], seed: int = 0, rows: int = _ROWS) -> Check:
     """5: on held-out rows the true evidence makes the answer likelier than another row's evidence, and than none, for each deciding modality.
 
-    Both paired differences must have the lower end of their 95 % bootstrap interval above 0. No order is asked between the two: a wrong
+    Both paired differences must have the lower end of their 95 % bootstrap interval above 0.01 nats. No order is asked between the two: a wrong
     photograph can hurt more than none.
     """
     name = say("media used", "メディアの利用")
     measured: dict[str, dict] = {}
+    too_few: list[str] = []
     for modality in sorted({m for s in held_out for m in s.decided_by}):
         pairs = _with_donors([s for s in held_out if modality in s.decided_by and modality in s.modalities], modality, seed, rows)
         if len(pairs) < 20:
+            too_few.append(modality)
             continue
         true = answer_losses(loaded, [s for s, _ in pairs])
         others = {
@@ -139,14 +168,17 @@ def check_media_used(loaded: Loaded, held_out: list[Sample], seed: int = 0, rows
         gains = {kind: answer_losses(loaded, changed) - true for kind, changed in others.items()}
         measured[modality] = {kind: interval(gain.mean(), gain[draw].mean(1)) for kind, gain in gains.items()} | {"n": len(pairs)}
     if not measured:
-        return Check(5, name, "na", say("fewer than 20 held-out rows with a deciding medium", "判断に使うメディアのある評価行が 20 未満です"), {})
-    failed = [f"{m} ({kind})" for m, row in measured.items() for kind in ("shuffled", "absent") if row[kind]["low"] <= 0]
+        few = ", ".join(too_few) or say("none named", "指定なし")
+        return Check(5, name, "na", say(f"fewer than 20 held-out rows with a deciding medium ({few})", f"判断に使うメディア（{few}）のある評価行が 20 未満です"), {})
+    failed = [f"{m} ({kind})" for m, row in measured.items() for kind in ("shuffled", "absent") if not row[kind]["low"] > _LEAST]  # so written, NaN fails
     figures = "; ".join(
         f"{m}: {say('shuffled', '入替')} +{r['shuffled']['value']:.2f} [{r['shuffled']['low']:.2f}, {r['shuffled']['high']:.2f}], "
         f"{say('absent', 'なし')} +{r['absent']['value']:.2f} [{r['absent']['low']:.2f}, {r['absent']['high']:.2f}]"
         for m, r in measured.items()
     ).replace("+-", "-")
     detail = say("extra loss in nats: ", "損失の増加（nat）：") + figures
+    if too_few:
+        detail += say(f"; not measured, fewer than 20 rows: {', '.join(too_few)}", f"。20 行未満のため未測定：{', '.join(too_few)}")
     if failed:
         detail = say(f"not shown to be used: {', '.join(failed)}. ", f"利用が示せません：{', '.join(failed)}。") + detail
     return Check(5, name, "red" if failed else "green", detail, measured)
@@ -168,9 +200,9 @@ def check_gradients(tuned: Tuned, settings: Settings) -> Check:
     """6: gradients and movement where promised and nowhere else; counted in updates that were really applied."""
     problems = []
     for part in settings.lora:
-        if tuned.gradients["seen"].get(part, 0.0) <= 0:
+        if not 0 < tuned.gradients["seen"].get(part, 0.0) < np.inf:  # so written, NaN is a problem too
             problems.append(say(f"{part} got no gradient", f"{part} に勾配が届いていません"))
-        if tuned.lora_moved.get(part, 0.0) <= 0:
+        if not 0 < tuned.lora_moved.get(part, 0.0) < np.inf:
             problems.append(say(f"{part}'s adapters did not move", f"{part} のアダプターが動いていません"))
     extra = sorted(set(tuned.gradients["seen"]) - set(settings.lora)) + tuned.gradients["leaked"]
     if extra:
@@ -193,15 +225,16 @@ def check_adapter(tuned: Tuned, source: str, samples: list[Sample], work: Path, 
     name = say("adapter reload", "アダプターの再読込")
     rows = samples[:_RELOAD_ROWS]
     here = option_scores(tuned.loaded, rows, desc=name)
-    answer = reload_scores(source, tuned.adapter, rows, tuned.loaded.four_bit, work)
+    answer = reload_scores(source, tuned.adapter, rows, tuned.loaded, work)
     if "error" in answer:
         return Check(7, name, "red", answer["error"], answer)
-    gap = max(float(np.abs(a - np.array(b)).max()) for a, b in zip(here, answer["adapter"], strict=True))
-    effect = max(float(np.abs(np.array(a) - np.array(b)).max()) for a, b in zip(answer["base"], answer["adapter"], strict=True))
+    # numpy's maximum keeps a NaN, and the comparisons below are written so that a NaN fails them
+    gap = float(np.max([np.abs(a - np.array(b)).max() for a, b in zip(here, answer["adapter"], strict=True)]))
+    effect = float(np.max([np.abs(np.array(a) - np.array(b)).max() for a, b in zip(answer["base"], answer["adapter"], strict=True)]))
     problems = []
-    if gap > tolerance:
+    if not gap <= tolerance:
         problems.append(say(f"scores after reloading differ by {gap:.2g} nats", f"再読込後の得点が {gap:.2g} nat ずれています"))
-    if effect <= tolerance:
+    if not effect > tolerance:
         problems.append(say("the reloaded adapter changes nothing: it is not applied", "再読込したアダプターは何も変えません（適用されていません）"))
     detail = "; ".join(problems) or say(
         f"fresh process: {answer['keys']} adapter tensors matched, scores equal to {gap:.1e}, base differs by {effect:.2g} nats",
@@ -210,16 +243,20 @@ def check_adapter(tuned: Tuned, source: str, samples: list[Sample], work: Path, 
     return Check(7, name, "red" if problems else "green", detail, {"gap": gap, "effect": effect, "keys": answer["keys"]})
 
 
-def reload_scores(source: str, adapter: Path, samples: list[Sample], four_bit: bool, work: Path) -> dict:
-    """Scores of base and adapter from a fresh Python process; {"error": line} when it failed there."""
+def reload_scores(source: str, adapter: Path, samples: list[Sample], like: Loaded, work: Path) -> dict:
+    """Scores of base and adapter from a fresh Python process, in the precision and on the device of `like`; {"error": line} when it failed there."""
     work.mkdir(parents=True, exist_ok=True)
     asked, answered = work / "reload_in.json", work / "reload_out.json"
     answered.unlink(missing_ok=True)
     asked.write_text(
-        json.dumps({"source": source, "adapter": str(adapter), "four_bit": four_bit, "samples": [asdict(sample) for sample in samples]}, default=str),
+        json.dumps(
+            {"source": source, "adapter": str(adapter), "four_bit": like.four_bit, "device": str(like.device), "samples": [asdict(s) for s in samples]},
+            default=str,
+        ),
         encoding="utf-8",
     )
-    done = subprocess.run([sys.executable, "-m", "kit.training.reload", str(asked), str(answered)], capture_output=True, text=True)
+    alone = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}  # set by `accelerate launch`
+    done = subprocess.run([sys.executable, "-m", "kit.training.reload", str(asked), str(answered)], capture_output=True, text=True, env=alone)
     if not answered.is_file():
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         return {"error": say(f"reloading in a fresh process failed: {last}", f"新しいプロセスでの再読込に失敗：{last}")}
@@ -235,7 +272,7 @@ def run_checks(
         check_versions(installed_versions()),
         check_token_budget(loaded, [*train, *held_out], settings.max_tokens),
         check_schema(faults, skipped, len(train) + len(held_out)),
-        check_supervision(loaded, train[:64]),
+        check_supervision(loaded, train, trained=tuned.supervised),
         check_media_used(loaded, held_out, settings.seed),
         check_gradients(tuned, settings),
         check_adapter(tuned, source, held_out, work),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main(asked: str, answered: str) -> None:
-    """Reads {source, adapter, four_bit, samples} and writes {base, adapter: option scores per row, keys: adapter tensors loaded}."""
+    """Reads {source, adapter, four_bit, device, samples} and writes {base, adapter: option scores per row, keys: adapter tensors loaded}."""
     from kit.data import Sample
     from kit.evaluation import option_scores
     from kit.models import load
@@ -16,7 +16,7 @@ def main(asked: str, answered: str) -> None:
     samples = [Sample(**row) for row in job["samples"]]
     result = {}
     for name, adapter in (("base", None), ("adapter", job["adapter"])):
-        loaded = load(job["source"], four_bit=job["four_bit"], adapter=adapter)
+        loaded = load(job["source"], four_bit=job["four_bit"], adapter=adapter, device=job.get("device"))
         result[name] = [scores.tolist() for scores in option_scores(loaded, samples)]
         result["keys"] = sum("lora_" in path for path, _ in loaded.model.named_parameters())
         del loaded

@@ -121,11 +121,7 @@ def load_pair(run: Path) -> ModelPair:
     Raises:
         KitError: not a finished run, or its checkpoint or adapter cannot be loaded.
     """
-    from kit.models import CATALOGUE, load
-
-    model = runs.read(run)["model"]
-    name = model["name"] if model["name"] in CATALOGUE else model["source"]
-    return ModelPair(load(name, four_bit=bool(model.get("four_bit")), adapter=run / "adapter"))
+    return ModelPair(runs.load_tuned(run))
 
 
 def open_source(run: Path) -> tuple[ModelPair | Recordings, str]:

@@ -3,14 +3,12 @@
 import json
 import random
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from kit.data import MEDIA, Sample
 from poc import runs
-
-COMPANY = Path(__file__).parents[2] / "sample_data" / "company"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def open_exhibit(run: Path, media: Path | None = None) -> Exhibit:
     record, predictions = runs.read(run), runs.read_predictions(run)
     checks = json.loads((run / "checks.json").read_text(encoding="utf-8")) if (run / "checks.json").is_file() else []
     rows = _held_out(predictions)
-    media = media or find_media(run, record, rows)
+    media = media or runs.evidence_folder(run, record, rows)
     samples = [_sample(row, record, media or run / "media") for row in rows.to_dict("records")]
     random.Random(0).shuffle(samples)
     return Exhibit(run, record, checks, predictions, {sample.id: sample for sample in samples}, media)
@@ -85,23 +83,8 @@ def _held_out(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sample(row: dict, record: dict, root: Path) -> Sample:
-    files = {kind: tuple(_below(root, name) for name in row[kind].split("|") if name) for kind in MEDIA}
+    files = {kind: tuple(runs.evidence_file(root, name) for name in row[kind].split("|") if name) for kind in MEDIA}
     return Sample(
         row["id"], row["question"], tuple(row["probabilities"]), row["answer"], **files, text=row["text"],
         decided_by=tuple(record["decided_by"]), group=row["group"], split="test",
     )  # fmt: skip
-
-
-def _below(root: Path, name: str) -> Path:
-    """The file below `root`; a run that somebody sent must not make the page show other files of this machine."""
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("..", "/", ".")]
-    return root.joinpath(*parts)
-
-
-def find_media(run: Path, record: dict, rows: pd.DataFrame) -> Path | None:
-    """The first likely folder that holds the first named file; a run folder does not say where on a disk its use case was."""
-    name = record["data"]["folder"]
-    named = next((row[kind].split("|")[0] for row in rows.to_dict("records") for kind in MEDIA if row[kind]), "")
-    above = [*run.resolve().parents[:4], Path.cwd()]
-    likely = [run / "media", *(folder / name for folder in above), COMPANY / name, *above]
-    return next((folder for folder in likely if named and _below(folder, named).is_file()), None)

@@ -41,7 +41,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
     rows = {(row["arm"], row["condition"]): row for row in record["results"]}
     tuned, chosen = rows["tuned", "as_is"], frame[(frame["arm"] == "tuned") & (frame["condition"] == "as_is") & (frame["split"] == "test")]
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    cases, place = pictures.shown_cases(frame, record), pictures.company_folder(record, run, folder)
+    cases, place = pictures.shown_cases(frame, record), folder or runs.evidence_folder(run, record, frame)
     for case in (*cases["wrong"], *cases["rescued"]):
         case["picture"] = pictures.thumbnail(case, run, place)
     return {

@@ -10,10 +10,10 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from kit.errors import KitError
+from poc import runs
 
 SHOWN, RESCUED = 8, 4
 _SIDE = 224
-_COMPANY = Path(__file__).parents[2] / "sample_data" / "company"
 
 
 def shown_cases(frame: pd.DataFrame, record: dict) -> dict[str, list[dict]]:
@@ -55,16 +55,9 @@ def thumbnail(case: dict, run: Path, folder: Path | None) -> str:
         name = case[kind].split("|")[0]
         if name:
             kept = run / "media" / _kept_name(name)
-            data = kept.read_bytes() if kept.is_file() else _make(kind, folder / name if folder else None, kept)
+            data = kept.read_bytes() if kept.is_file() else _make(kind, runs.evidence_file(folder, name) if folder else None, kept)
             return "data:image/jpeg;base64," + base64.b64encode(data).decode() if data else ""
     return ""
-
-
-def company_folder(record: dict, run: Path, folder: Path | None) -> Path | None:
-    """Where the company's media are: as told, else a folder of that name beside the runs, here, or in the sample company."""
-    name = record["data"]["folder"]
-    places = [folder] if folder else [Path(name), *(parent / name for parent in run.resolve().parents[:4]), _COMPANY / name]
-    return next((Path(place) for place in places if (Path(place) / "poc.yaml").is_file()), None)
 
 
 def _kept_name(name: str) -> str:

@@ -19,7 +19,7 @@ NEXT = ("cancel", "wait", "buy", "complain")
 QUESTION_NEXT = "What will the customer do next?"
 QUESTION = "How does the caller feel?"
 COLUMNS = ["id", "audio", "text", "question", "options", "answer", "decided_by", "caller", "split", "call", "language", "words", "conflict"]
-CALLERS = [("train", 6)] * 27 + [("validation", 5)] * 5 + [("calibration", 6)] * 7 + [("test", 6)] * 15
+CALLERS = [("train", 6)] * 27 + [("validation", 5)] * 5 + [("calibration", 6)] * 7 + [("test", 6)] * 26
 BY_VOICE = {"calm": "wait", "angry": "complain", "worried": "cancel", "pleased": "buy"}  # when the words leave it open
 LONGEST = 2.9  # seconds
 

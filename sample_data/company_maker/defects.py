@@ -153,8 +153,8 @@ def chip(part, skin, x, y, rng, strength):
     face = s.smooth(-r, -1.0, -0.88)
     rough = s.spectrum(x.shape, rng, 1.3, low=5)
     skin.height += face * (-0.10 * s.smooth(-r, -1.0, -depth) + 0.022 * rough)
-    skin.shade *= 1 + face[..., None] * (0.18 + 0.32 * rough[..., None])
-    skin.shine *= 1 - 0.55 * face
+    skin.shade *= 1 + face[..., None] * np.clip(0.55 + 0.95 * rough[..., None], -0.75, 1.8)  # fresh metal: bright and dark grains
+    skin.shine *= 1 - 0.35 * face
     skin.touched = np.maximum(skin.touched, face)
 
 

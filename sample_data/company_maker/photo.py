@@ -9,7 +9,7 @@ from .camera import CAMERAS, FINER, ODD_LIGHT, bench, expose, shade
 from .defects import add_defect, clean
 from .parts import make_part
 
-EDITION = 2  # the first edition's test lots were looked at while the tiny model's eyes were designed, so their figures would flatter
+EDITION = 3  # test lots of earlier editions were looked at while the eyes and the defects were designed, so their figures would flatter
 
 
 def take_photo(row: dict, with_defect: bool = True) -> tuple[Image.Image, np.ndarray]:

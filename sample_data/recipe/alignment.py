@@ -1,7 +1,7 @@
 """The language model learns to read, then to answer about what the towers see and hear.
 
 The towers are frozen here, connectors and language model learn. The vision heads of the warm-up stay attached to the connector's output,
-so that it keeps the detail of textures that questions do not ask for.
+so that it keeps the detail of textures that questions do not ask for, and its tokens are drawn towards the words for what they show.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,15 @@ from sample_data.recipe.batches import IGNORED
 from sample_data.recipe.lessons import Lessons, Reading, ahead
 from sample_data.recipe.loop import Plan, train
 from sample_data.recipe.model import WIDTH
+from sample_data.recipe.naming import Naming
 from sample_data.recipe.vision_warmup import Heads
 
-STAGES = {"alignment": 2e-3, "alignment_again": 1e-3}  # highest rate; the second asks more of what the first left unlearned
-HEADS_WEIGHT = 0.1
+STAGES = {  # highest rate; later ones ask more of what the earlier left unlearned
+    "alignment": 2e-3,
+    "alignment_again": 1e-3,
+    "alignment_third": 1e-3,
+}
+HEADS_WEIGHT, NAMES_WEIGHT = 0.1, 0.3
 ANSWERS_WEIGHT = 10.0  # of an answer's token against one of a note or question, while reading
 
 
@@ -84,7 +89,7 @@ def align(
     steps: dict[str, int],
     seed: int = 3,
 ) -> dict[str, list[float]]:
-    """Trains connectors and language model on everything in the banks; returns the losses of both stages.
+    """Trains connectors and language model on everything in the banks; returns the losses of all stages.
 
     Args:
         model: trained in place.
@@ -107,11 +112,12 @@ def align(
         lessons = Lessons(
             processor.tokenizer, banks, inner.get_rope_index, steps[name], seed + 10 * number, pair.place(), name
         )
-        losses[name] = train(modules, _answering(model, heads, lessons), Plan(name, steps[name], rate, keep_every=100), folder)
+        loss_of = _answering(model, heads, Naming(processor.tokenizer), lessons)
+        losses[name] = train(modules, loss_of, Plan(name, steps[name], rate, keep_every=100), folder)
     return losses
 
 
-def _answering(model: nn.Module, heads: Heads, lessons: Lessons) -> Callable[[int], torch.Tensor]:
+def _answering(model: nn.Module, heads: Heads, naming: Naming, lessons: Lessons) -> Callable[[int], torch.Tensor]:
     """Returns the loss of one update as a function of its number; batches are made ahead from the first one asked for."""
     source: list = []
 
@@ -135,6 +141,7 @@ def _answering(model: nn.Module, heads: Heads, lessons: Lessons) -> Callable[[in
             if looked is not None:
                 tokens = looked.view(len(part["facts"]), -1, WIDTH)
                 loss = loss + HEADS_WEIGHT * heads(tokens, part["facts"], part["cells"])
+                loss = loss + NAMES_WEIGHT * naming(model.get_input_embeddings(), tokens, part["cells"])
         return loss
 
     return loss_of

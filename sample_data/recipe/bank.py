@@ -54,7 +54,7 @@ def fill(sort: str, tower: nn.Module, extractor, folder: Path, seed: int, scale:
     if not path.exists():
         make = {"picture": _pictures, "motion": _motions, "sound": _sounds}[sort]
         tower.eval()
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=scale == 1):
             seen, features = make(tower, extractor, np.random.default_rng([seed, len(sort)]), scale)
         torch.save((seen, torch.cat(features)), path)
     return Bank(*torch.load(path, weights_only=False))  # our own file, made by the lines above

@@ -25,8 +25,10 @@ READING, DRILLS = 48, 16  # rows of a step of the reading stage
 PER_STEP = {  # rows of a step of the two last stages
     "alignment": {"picture": 16, "pair": 2, "motion": 10, "sound": 16, "text": 28, "dialogue": 0, "examples": 2, "drill": 4},
     "alignment_again": {"picture": 18, "pair": 6, "motion": 4, "sound": 14, "text": 12, "dialogue": 14, "examples": 2, "drill": 2},
+    "alignment_third": {"picture": 18, "pair": 16, "motion": 4, "sound": 6, "text": 6, "dialogue": 8, "examples": 2, "drill": 1},
 }
 TURNS = {"picture": 5, "motion": 4}
+SCENES = 0.25  # of the pictures, beside their share of the bank: where which shape stands is learned last
 NAMING = 0.3  # of the first of them: hardly any question lists its options, so that an answer can come from the medium only
 HARDER = ("lookup", "owner", "compare", "copy", "count")  # kinds of text that are learned last: asked more in the last stage
 Row = tuple[list[Turn], list[Seen]]
@@ -111,6 +113,9 @@ class Lessons(Dataset):
         self.by_side: dict[int, list[Seen]] = {}
         for one in banks["picture"].seen:
             self.by_side.setdefault(one.side, []).append(one)
+        self.scenes = {
+            side: [one for one in group if one.picture.kind == "scene"] or group for side, group in self.by_side.items()
+        }
 
     def __len__(self) -> int:
         return self.steps
@@ -123,7 +128,9 @@ class Lessons(Dataset):
         counts = [len(group) for group in self.by_side.values()]
         group = list(self.by_side.values())[int(rng.choice(len(counts), p=np.array(counts) / sum(counts)))]
         share = {name: count // processes + (turn < count % processes) for name, count in self.rows.items()}
-        long = [self._picture(rng, choose(rng, group), listed) for _ in range(share["picture"])]
+        scenes = self.scenes[group[0].side]
+        picked = [choose(rng, scenes if rng.random() < SCENES else group) for _ in range(share["picture"])]
+        long = [self._picture(rng, one, listed) for one in picked]
         long += [self._pair(rng, group) for _ in range(share["pair"])]
         long += [self._motion(rng, listed) for _ in range(share["motion"])]
         long += [self._examples(rng, group) for _ in range(share["examples"])]
@@ -148,23 +155,34 @@ class Lessons(Dataset):
         items = [questions.about(rng, one.picture) for _ in range(TURNS["picture"])]
         if "mark" in one.picture.facts and rng.random() < 0.5:
             items[-1] = questions.is_there(rng, one.picture)
+        elif proposed := questions.is_it(rng, one.picture):
+            items[-1] = proposed
         if rng.random() < 0.12:  # an irrelevant note: the picture decides
             items[0] = replace(items[0], text=sentences.sentence(rng, "lookup").text)
         if rng.random() < 0.15:  # an irrelevant picture: the note decides
             items[int(rng.integers(0, len(items)))] = sentences.sentence(rng, "copy")
+        # in any order: what an earlier answer has named needs no look at the picture
+        items = [items[i] for i in rng.permutation(len(items))]
         return self._asked(rng, items, ("image", one.length), listed), [one]
 
     def _pair(self, rng: np.random.Generator, group: list[Seen]) -> Row:
+        """Both pictures are told apart by one fact and named; easy facts, such as a background's colour, show what is asked.
+
+        Mostly "which picture" comes first: once both are named, the text alone answers it.
+        """
+        fact = "mark" if rng.random() < 0.6 else choose(rng, tuple(questions.PAIRED))
         first, second = choose(rng, group), choose(rng, group)
-        while first.picture.facts.get("mark") is None:
+        while first.picture.facts.get(fact) is None:
             first = choose(rng, group)
-        while second.picture.facts.get("mark") in (None, first.picture.facts["mark"]):
+        while second.picture.facts.get(fact) in (None, first.picture.facts[fact]):
             second = choose(rng, group)
         both = (first.picture, second.picture)
-        items = [questions.mark_of(rng, both, which) for which in (0, 1)] + [questions.which_picture(rng, both)]
+        items = [questions.fact_of(rng, both, which, fact) for which in (0, 1)]
+        items += [questions.which_picture(rng, both, fact) for _ in range(2)]
+        items = [items[i] for i in (rng.permutation(4) if rng.random() < 0.3 else (2, 3, 0, 1))]
+        items = list({item.question: item for item in items}.values())
         media = [("image", first.length), ("image", second.length)]
-        turns = [(items[i], [] if turn else media) for turn, i in enumerate(rng.permutation(3))]
-        return turns, [first, second]
+        return [(item, [] if turn else media) for turn, item in enumerate(items)], [first, second]
 
     def _motion(self, rng: np.random.Generator, listed: float) -> Row:
         one = choose(rng, self.banks["motion"].seen)

@@ -16,7 +16,7 @@ from sample_data.recipe.batches import IGNORED, collate
 from sample_data.world import motions, pictures, questions, sentences, sounds, surfaces
 from sample_data.world.item import Item
 
-SEED = 900_001  # far from every seed of training
+SEED = 900_004  # far from every seed of training; new with these weights: kinds that were weak on the earlier draw were trained more
 SPOKEN = ("word", "phrase", "transcript")
 
 

@@ -5,6 +5,7 @@ for what stands where. So texture, marks and places stay readable behind a froze
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,51 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from sample_data.recipe import pair
+from sample_data.recipe import attention, pair
 from sample_data.recipe.loop import Plan, finished, train
 from sample_data.recipe.model import WIDTH
 from sample_data.world import bodies, marks, motions, pictures, surfaces
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1) * 255
 SPREAD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1) * 255
-POOL = {112: 24000, 140: 9000, 168: 5000}  # pictures drawn per size
-CHANCES = (0.66, 0.22, 0.12)  # of a batch of that size
-VIDEOS = 2400
 BATCH, CLIPS = 24, 8  # pictures, or videos, per update and process
-STAGES = {"vision": (2e-3, 8, 1), "vision_again": (1e-3, 4, 2)}  # highest rate; every so many updates it is videos; pools to draw
+EARLY = (0.66, 0.22, 0.12)  # of a batch of 112, 140 and 168 px
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the eyes look at in one stage.
+
+    Attributes:
+        rate: highest learning rate.
+        every: every so many updates it is videos.
+        pool: size in pixels -> pictures drawn.
+        chances: of a batch of each of these sizes.
+        videos: drawn.
+        kinds: share of each kind of picture.
+    """
+
+    rate: float
+    every: int
+    pool: dict[int, int]
+    chances: tuple[float, ...]
+    videos: int
+    kinds: dict[str, float]
+
+
+STAGES = {
+    "vision": Stage(2e-3, 8, {112: 24_000, 140: 9_000, 168: 5_000}, EARLY, 2400, pictures.SHARES),
+    "vision_again": Stage(1e-3, 4, {112: 48_000, 140: 18_000, 168: 10_000}, EARLY, 4800, pictures.SHARES),
+    # more of what is hardest, marks on bodies, and more large pictures
+    "vision_third": Stage(
+        1e-3,
+        8,
+        {112: 90_000, 140: 40_000, 168: 45_000},
+        (0.5, 0.25, 0.25),
+        5000,
+        {"surface": 0.28, "body": 0.45, "scene": 0.2, "glyph": 0.07},
+    ),
+}
 START = (
     128**-0.5
 )  # transformers' 0.02 is meant for widths of a thousand; from there these towers see nothing for hundreds of updates
@@ -109,29 +143,33 @@ def patches(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return pixels.reshape(-1, 1176), grid
 
 
-def draw_pool(folder: Path, seed: int, scale: float = 1.0) -> dict[int, tuple[torch.Tensor, ...]]:
-    """Draws the pictures of the warm-up once and keeps them under `folder`.
+def draw_pool(folder: Path, seed: int, stage: Stage, scale: float = 1.0) -> dict[int, tuple[torch.Tensor, ...]]:
+    """Draws the pictures of a stage once and keeps them under `folder`.
 
     Returns:
         Per size: images (n, S, S, 3) uint8, facts (n, F) int64 and cells (n, 2, V) int64.
     """
     pools = {}
     folder.mkdir(parents=True, exist_ok=True)
-    for size, count in POOL.items():
+    for size, count in stage.pool.items():
         path = folder / f"pictures_{size}.pt"
-        count = max(64, int(count * scale))
         if not path.exists():
-            rng = np.random.default_rng([seed, size])
-            drawn = [
-                pictures.picture(rng, size)
-                for _ in tqdm(range(count), desc=f"drawing {size} px", mininterval=5)
-            ]
-            images = torch.from_numpy(np.stack([one.image for one in drawn]))
-            facts = torch.tensor([[_index(one.facts, name) for name in FACTS] for one in drawn])
-            cells = torch.from_numpy(np.stack([one.cells.reshape(2, -1) for one in drawn]))
-            torch.save((images, facts, cells), path)
+            torch.save(_drawn(np.random.default_rng([seed, size]), size, max(64, int(count * scale)), stage), path)
         pools[size] = torch.load(path, weights_only=True, mmap=True)
     return pools
+
+
+def _drawn(rng: np.random.Generator, size: int, count: int, stage: Stage) -> tuple[torch.Tensor, ...]:
+    images = torch.empty(count, size, size, 3, dtype=torch.uint8)
+    facts = torch.empty(count, len(FACTS), dtype=torch.int64)
+    cells = torch.empty(count, 2, (size // pictures.CELL) ** 2, dtype=torch.int64)
+    kinds, shares = tuple(stage.kinds), list(stage.kinds.values())
+    for row in tqdm(range(count), desc=f"drawing {size} px", mininterval=5):
+        one = pictures.picture(rng, size, kinds[int(rng.choice(len(kinds), p=shares))])
+        images[row] = torch.from_numpy(one.image)
+        facts[row] = torch.tensor([_index(one.facts, name) for name in FACTS])
+        cells[row] = torch.from_numpy(one.cells.reshape(2, -1))
+    return images, facts, cells
 
 
 class MotionHead(nn.Module):
@@ -147,31 +185,31 @@ class MotionHead(nn.Module):
         return nn.functional.cross_entropy(self.read(pooled).float(), names)
 
 
-def draw_videos(folder: Path, seed: int, count: int = VIDEOS) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draws the videos of the second warm-up once: frames (n, 8, 112, 112, 3) uint8 and motion indices (n,)."""
+def draw_videos(folder: Path, seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draws the videos of a stage once: frames (n, 8, 112, 112, 3) uint8 and motion indices (n,)."""
     path = folder / "videos.pt"
     if not path.exists():
         rng = np.random.default_rng([seed, 8])
         drawn = [motions.motion(rng) for _ in tqdm(range(count), desc="drawing videos", mininterval=5)]
         names = torch.tensor([motions.MOTIONS.index(facts["motion"]) for _, facts in drawn])
         torch.save((torch.from_numpy(np.stack([frames for frames, _ in drawn])), names), path)
-    return torch.load(path, weights_only=True)
+    return torch.load(path, weights_only=True, mmap=True)
 
 
 def _index(facts: dict, name: str) -> int:
     return FACTS[name].index(facts[name]) if name in facts else -1
 
 
-def draw_all(folder: Path, seed: int, scale: float = 1.0) -> tuple[dict, tuple[torch.Tensor, torch.Tensor]]:
-    """Draws the pictures and the videos of the warm-up, or finds them in `folder`."""
-    return draw_pool(folder, seed, scale), draw_videos(folder, seed, max(24, int(VIDEOS * scale)))
+def draw_all(folder: Path, seed: int, stage: Stage, scale: float = 1.0) -> tuple[dict, tuple[torch.Tensor, torch.Tensor]]:
+    """Draws the pictures and the videos of a stage, or finds them in `folder`."""
+    return draw_pool(folder, seed, stage, scale), draw_videos(folder, seed, max(24, int(stage.videos * scale)))
 
 
 def draw_stages(folder: Path, steps: dict[str, int], seed: int, scale: float = 1.0) -> None:
     """Draws what the unfinished stages look at."""
-    for number, (name, (*_, share)) in enumerate(STAGES.items()):
+    for number, (name, stage) in enumerate(STAGES.items()):
         if not finished(folder, name, steps[name]):
-            draw_all(folder / name, seed + 10 * number, share * scale)
+            draw_all(folder / name, seed + 10 * number, stage, scale)
 
 
 def warm_up(
@@ -179,7 +217,7 @@ def warm_up(
 ) -> tuple[dict[str, list[float]], Heads]:
     """Trains the vision tower in place, on pictures and, every so many updates, on videos; returns the losses of its stages and the heads.
 
-    The second stage goes on at a lower rate with pictures that the first never saw: at the first's end the loss on its own pool was 3.3, on new
+    Later stages go on at a lower rate with pictures that earlier ones never saw: at the first's end the loss on its own pool was 3.3, on new
     pictures 6.7.
 
     Args:
@@ -187,7 +225,7 @@ def warm_up(
         folder: keeps the pictures and the state of an interrupted run.
         steps: number of updates of each of `STAGES`.
         seed: of pictures and batches; every stage has its own.
-        scale: share of the pool to draw (for the short rebuild of the tests).
+        scale: share of the pools to draw (for the short rebuild of the tests).
     """
     torch.manual_seed(seed)
     for module in tower.modules():
@@ -195,26 +233,27 @@ def warm_up(
             nn.init.normal_(module.weight, std=START)
     modules = nn.ModuleDict({"tower": tower, "heads": Heads(), "motion": MotionHead()})
     losses = {}
-    for number, (name, (rate, every, share)) in enumerate(STAGES.items()):
-        loss_of = _lesson(modules, folder / name, seed + 10 * number, every, share * scale)
-        losses[name] = train(modules, loss_of, Plan(name, steps[name], rate, muon=1.5), folder)
+    for number, (name, stage) in enumerate(STAGES.items()):
+        loss_of = _lesson(modules, folder / name, seed + 10 * number, stage, scale)
+        with attention.of_equal_pictures(tower):
+            losses[name] = train(modules, loss_of, Plan(name, steps[name], stage.rate, muon=1.5), folder)
     return losses, modules["heads"]
 
 
 def _lesson(
-    modules: nn.ModuleDict, folder: Path, seed: int, every: int, scale: float
+    modules: nn.ModuleDict, folder: Path, seed: int, stage: Stage, scale: float
 ) -> Callable[[int], torch.Tensor]:
     """Returns the loss of one update as a function of its number; pictures and videos are drawn when it is first asked for."""
     tower, drawn = modules["tower"], []
 
     def loss_of(step: int) -> torch.Tensor:
         if not drawn:
-            drawn.append(draw_all(folder, seed, scale))
+            drawn.append(draw_all(folder, seed, stage, scale))
         pools, (videos, names) = drawn[0]
         # every process looks at pictures of the same size, each at its own
-        side = int(np.random.default_rng([seed, 98, step]).choice(list(POOL), p=CHANCES))
+        side = int(np.random.default_rng([seed, 98, step]).choice(list(stage.pool), p=stage.chances))
         rng = np.random.default_rng([seed, 99, step, pair.place()[0]])
-        if step % every == every - 1:
+        if step % stage.every == stage.every - 1:
             rows = torch.from_numpy(rng.integers(0, len(videos), CLIPS))
             pixels, grid = patches(videos[rows])
             tokens = tower(pixels, grid).pooler_output.view(len(rows), 4, -1, WIDTH)

@@ -36,6 +36,14 @@ ASK = {  # fact -> (possible answers, ways to ask in English, ways to ask in Jap
 # Truths that eyes of this size read too seldom (sample_data/tiny_omni/README.md has the shares): they stay lessons of the eyes, and are not asked.
 TOO_FINE = ("holes", "count", "grain", "contrast", "coarseness", "place", "word", "character")
 PATTERN = ("ground", "direction", "pitch")
+PAIRED = {  # facts by which two pictures are told apart, as they are named in English and in Japanese
+    "mark": ("", ""),
+    "ground colour": (" this background", "背景"),
+    "ink": (" writing in this colour", "文字の色"),
+    "tint": (" this tint", "表面の色"),
+    "tone": (" a mark of this tone", "印の明るさ"),
+    "number": (" so many shapes", "形の数"),
+}
 
 
 def askable(facts: dict) -> list[str]:
@@ -129,12 +137,15 @@ def about_motion(rng: np.random.Generator, frames: np.ndarray, facts: dict) -> I
     )
 
 
-def which_picture(rng: np.random.Generator, both: tuple[pictures.Picture, pictures.Picture]) -> Item:
-    """Returns an exercise about two surfaces with different marks: which one shows this mark?"""
+def which_picture(
+    rng: np.random.Generator, both: tuple[pictures.Picture, pictures.Picture], fact: str = "mark"
+) -> Item:
+    """Returns an exercise about two pictures that differ in a fact: which one shows this value of it?"""
     japanese = rng.random() < 0.4
     which = int(rng.integers(0, 2))
-    mark = translate(both[which].facts["mark"], japanese)
-    asked = f"「{mark}」が見えるのはどちらの画像ですか。" if japanese else f"Which picture shows: {mark}?"
+    value = translate(both[which].facts[fact], japanese)
+    noun, noun_ja = PAIRED[fact]
+    asked = f"{noun_ja}「{value}」が見えるのはどちらの画像ですか。" if japanese else f"Which picture shows{noun}: {value}?"
     options = ("first", "second") if rng.random() < 0.5 else ("second", "first")
     answer = translate(("first", "second")[which], japanese)
     images = tuple(one.image for one in both)
@@ -142,24 +153,50 @@ def which_picture(rng: np.random.Generator, both: tuple[pictures.Picture, pictur
         asked,
         translate(options, japanese),
         answer,
-        "surface/which picture",
+        f"{both[which].kind}/which picture",
         images=images,
         decided_by="image",
     )
 
 
-def mark_of(rng: np.random.Generator, both: tuple[pictures.Picture, pictures.Picture], which: int) -> Item:
-    """Returns an exercise about the mark on the first (0) or second (1) of two surfaces."""
+def fact_of(
+    rng: np.random.Generator, both: tuple[pictures.Picture, pictures.Picture], which: int, fact: str = "mark"
+) -> Item:
+    """Returns an exercise about a fact of the first (0) or second (1) of two pictures."""
     japanese = rng.random() < 0.4
-    asked = ("一枚目の印はどれですか。", "二枚目の印はどれですか。") if japanese else ("Which mark is on the first picture?", "Which mark is on the second picture?")
-    mark = both[which].facts["mark"]
-    options = pick_options(rng, mark, bodies.MARKS, most=7)
+    if fact == "mark":
+        asked = ("一枚目の印はどれですか。", "二枚目の印はどれですか。") if japanese else ("Which mark is on the first picture?", "Which mark is on the second picture?")
+    else:
+        of = choose(rng, ASK[fact][2 if japanese else 1])
+        asked = (f"一枚目: {of}", f"二枚目: {of}") if japanese else (f"First picture: {of}", f"Second picture: {of}")
+    value = both[which].facts[fact]
+    options = pick_options(rng, value, ASK[fact][0], most=7)
     return Item(
         asked[which],
         translate(options, japanese),
-        translate(mark, japanese),
-        "surface/mark of two",
+        translate(value, japanese),
+        f"{both[which].kind}/{fact} of two",
         images=tuple(one.image for one in both),
+        decided_by="image",
+    )
+
+
+def is_it(rng: np.random.Generator, one: pictures.Picture) -> Item | None:
+    """Returns an exercise that proposes a value of a fact, right in half of the cases; None where nothing may be asked."""
+    known = [name for name in askable(one.facts) if "yes" not in ASK[name][0]]
+    if not known:
+        return None
+    japanese, true, name = rng.random() < 0.4, rng.random() < 0.5, choose(rng, known)
+    values, english, japanese_forms = ASK[name]
+    value = one.facts[name] if true else choose(rng, [v for v in values if v != one.facts[name]])
+    question, value = choose(rng, japanese_forms if japanese else english), translate(value, japanese)
+    options = ("yes", "no") if rng.random() < 0.5 else ("no", "yes")
+    return Item(
+        f"{question}「{value}」ですか。" if japanese else f"{question} Is it {value}?",
+        translate(options, japanese),
+        translate("yes" if true else "no", japanese),
+        f"{one.kind}/is it",
+        images=(one.image,),
         decided_by="image",
     )
 

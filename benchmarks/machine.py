@@ -1,0 +1,19 @@
+"""What a timing depends on beside the code: the processor's abilities and the libraries' versions."""
+
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+
+def processor_features() -> str:
+    """The instruction set that torch uses, and whether the processor multiplies bfloat16 in tiles (AMX), which changes its ratios sixfold."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
+    found = [name for name in ("avx512_bf16", "amx_bf16") if name in flags]
+    return " ".join([torch.backends.cpu.get_cpu_capability(), *found])
+
+
+def versions(*names: str) -> dict[str, str]:
+    """{package: installed version}."""
+    return {name: metadata.version(name).split("+")[0] for name in names}

@@ -1,0 +1,55 @@
+"""Several processes that do one job together, as `accelerate launch` starts them: who am I, what is my share, what did the others find.
+
+Alone, every function here returns at once what it was given.
+"""
+
+import os
+
+Place = tuple[int, int]
+
+
+def place() -> Place:
+    """(number of this process, how many there are); (0, 1) alone."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def first() -> bool:
+    """Whether this process is the one that writes files and talks."""
+    return place()[0] == 0
+
+
+def join(on_gpu: bool) -> None:
+    """Meets the other processes (gloo on CPUs, NCCL on GPUs); must come before the functions below."""
+    if place()[1] > 1:
+        from accelerate import PartialState
+
+        PartialState(cpu=not on_gpu)
+
+
+def share(rows: list) -> list:
+    """This process's rows: every n-th, so that long and short ones are spread."""
+    number, count = place()
+    return rows[number::count]
+
+
+def gathered(mine: list) -> list:
+    """All rows in their first order, from the shares of all processes; every process gets them."""
+    count = place()[1]
+    if count == 1:
+        return mine
+    from torch import distributed
+
+    shares: list = [None] * count
+    distributed.all_gather_object(shares, mine)
+    return [shares[row % count][row // count] for row in range(sum(map(len, shares)))]
+
+
+def told(value):
+    """The first process's value, in all of them."""
+    if place()[1] == 1:
+        return value
+    from torch import distributed
+
+    message = [value]
+    distributed.broadcast_object_list(message, src=0)
+    return message[0]

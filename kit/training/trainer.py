@@ -1,0 +1,208 @@
+"""transformers' Trainer with our loss (the answers of a whole update, in parts of like length), our evaluation (the KPI by option scoring) and our evidence."""
+
+import contextlib
+from pathlib import Path
+
+import torch
+from accelerate.utils import DistributedType
+from torch.utils.data import SequentialSampler
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from kit import processes
+from kit.data import Sample
+from kit.data.collator import Collator
+from kit.errors import KitError
+from kit.evaluation import evaluate, predict
+from kit.language import say
+from kit.models import Loaded, component_of
+from kit.models.forward import answer_logits
+from kit.show import progress
+from kit.training.batches import Parts
+from kit.training.settings import Settings
+
+_REMEMBERED = 1000  # supervised tokens: some hundred answers
+
+
+class AnswerTrainer(Trainer):
+    """Trains on the answers of a batch, and looks at the KPI on validation rows.
+
+    The loss of an update is the mean over all its answer tokens, wherever they are computed: cut into parts, or spread over processes, it is the same.
+
+    Args:
+        loaded: the model, wrapped by PEFT.
+        train: samples in any order; they are gone through in seeded permutations, one after the other, so that every update has `settings.batch` of them.
+        validation: where the KPI is looked at.
+        settings: see `Settings`.
+        out: for checkpoints.
+    """
+
+    def __init__(self, loaded: Loaded, train: list[Sample], validation: list[Sample], settings: Settings, out: Path):
+        self.asked, self.kpi, self.supervised = (loaded, validation), settings.kpi, []
+        self.watch = _Watch(settings.steps)
+        self.parts = Parts(Collator(loaded.processor, max_tokens=settings.max_tokens), settings.micro_batch or settings.batch)
+        super().__init__(
+            model=loaded.model,
+            args=_arguments(settings, out, on_gpu=loaded.device.type == "cuda"),
+            train_dataset=order_of(train, settings),
+            eval_dataset=validation,
+            data_collator=self.parts,
+            callbacks=[self.watch, EarlyStoppingCallback(settings.patience)],
+            compute_loss_func=_mean_of_answers,
+        )
+        self.remove_callback(PrinterCallback)  # kit does not print; the progress bar and the history tell it
+
+    def _get_train_sampler(self, *_) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)
+
+    def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
+        """Forward and backward of one update; a part that does not fit into memory is halved, and so are all later ones."""
+        model.train()
+        inputs = self._prepare_inputs(inputs)
+        while True:
+            if max(len(part["labels"]) for part in inputs["parts"]) > self.parts.most:  # collated before a halving
+                inputs = self._prepare_inputs(self.parts(inputs["samples"]))
+            try:
+                loss = sum(self._backward(model, part, num_items_in_batch) for part in inputs["parts"])
+                break
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._halve(error)
+            # outside the handler, whose traceback holds on to the tensors of the failed pass
+            model.zero_grad()
+            torch.cuda.empty_cache()
+        self._average_gradients(model)
+        return loss
+
+    def _backward(self, model, part: dict, tokens) -> torch.Tensor:
+        apart = self._apart()
+        with self.accelerator.no_sync(model) if apart else contextlib.nullcontext():  # see _average_gradients
+            with self.compute_loss_context_manager():
+                logits, targets = answer_logits(model, part)
+                loss = _mean_of_answers(logits, targets, tokens) * processes.place()[1]
+            self.accelerator.backward(loss)
+        if len(self.supervised) < _REMEMBERED:
+            self.supervised += targets.tolist()
+        return loss.detach()
+
+    def _apart(self) -> bool:
+        """Whether every process holds a whole model (DDP)."""
+        return self.accelerator.distributed_type in (DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
+
+    def _average_gradients(self, model) -> None:
+        """The mean over processes, once per update: DDP's own would lose the gradients of a tower that the last part had no use for."""
+        if not self._apart():
+            return
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        flat = torch.cat([(torch.zeros_like(weight) if weight.grad is None else weight.grad).flatten() for weight in weights])
+        used = flat.new_tensor([weight.grad is not None for weight in weights])
+        flat, used = self.accelerator.reduce(flat, "mean"), self.accelerator.reduce(used, "sum")
+        for weight, gradient, by in zip(weights, flat.split([weight.numel() for weight in weights]), used.tolist(), strict=True):
+            # an optimizer leaves a weight without a gradient alone, and moves one whose gradient is zero by its momentum
+            weight.grad = gradient.view_as(weight).clone() if by else None
+
+    def _halve(self, error: RuntimeError) -> None:
+        most = self.parts.most
+        if most == 1 or processes.place()[1] > 1:  # other processes are waiting for this one's gradients
+            raise KitError(
+                say(
+                    f"out of memory with {most} sample(s) at once; set training.micro_batch lower, use smaller pictures, 4-bit or a smaller checkpoint (`poc estimate DIR` measures what fits)",
+                    f"一度に {most} 件でメモリ不足です。training.micro_batch を下げるか、画像を小さくするか、4-bit か小さいチェックポイントにしてください（`poc estimate DIR` で測れます）",
+                )
+            ) from error
+        self.parts.halve()
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
+        """{"eval_kpi": value on the validation rows}."""
+        loaded, validation = self.asked
+        frame = predict(loaded, validation, shared=self._apart(), desc=say("KPI on validation rows", "検証行での KPI"))
+        labels = sorted({option for sample in validation for option in sample.options})
+        metrics = {"eval_kpi": evaluate(frame, labels, resamples=2)[self.kpi]["value"]}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had no memory left; torch says the latter as a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error).lower()
+
+
+def _mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
+    """Negative log-likelihood of the targets (S,), summed and divided by the answer tokens of the whole update."""
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / (len(targets) if num_items_in_batch is None else num_items_in_batch)
+
+
+def order_of(train: list[Sample], settings: Settings) -> list[Sample]:
+    """The samples of all updates, one after the other: permutations of `train`, as many as it takes."""
+    wanted, generator, rows = settings.steps * settings.batch, torch.Generator().manual_seed(settings.seed), []
+    while len(rows) < wanted:
+        rows += [train[place] for place in torch.randperm(len(train), generator=generator)]
+    return rows[:wanted]
+
+
+def _arguments(settings: Settings, out: Path, on_gpu: bool) -> TrainingArguments:
+    number = processes.place()[1]
+    if settings.batch % number:
+        raise KitError(
+            say(
+                f"a batch of {settings.batch} cannot be shared by {number} processes; set training.batch to a multiple of {number}",
+                f"バッチ {settings.batch} を {number} プロセスで等分できません。training.batch を {number} の倍数にしてください",
+            )
+        )
+    return TrainingArguments(
+        output_dir=str(out),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch // number,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, settings.steps // 20),
+        max_grad_norm=1.0,
+        weight_decay=0.0,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        bf16=on_gpu,
+        eval_strategy="steps",
+        save_strategy="steps",
+        eval_steps=settings.evaluate_every,
+        save_steps=settings.evaluate_every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        restore_callback_states_from_checkpoint=True,  # without it a resumed training forgets how long it has been waiting for a better KPI
+        metric_for_best_model="kpi",
+        greater_is_better=True,
+        logging_steps=max(1, settings.evaluate_every // 10),
+        remove_unused_columns=False,
+        label_names=["labels"],
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_num_workers=4 if on_gpu else 0,
+        dataloader_persistent_workers=on_gpu,  # small data sets have short epochs, and starting workers takes longer than one
+        dataloader_pin_memory=on_gpu,
+        use_cpu=not on_gpu,
+    )
+
+
+class _Watch(TrainerCallback):
+    """Progress bar, and the gradients that really arrived (pains.md 6)."""
+
+    def __init__(self, steps: int):
+        self.steps, self.norms, self.leaked, self.bar = steps, {}, set(), None
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.bar = progress(total=self.steps, desc=say("fine-tuning", "微調整"))
+        self.bar.update(state.global_step)
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
+        for path, parameter in model.named_parameters():
+            if parameter.requires_grad and parameter.grad is not None:
+                part = component_of(path)
+                self.norms[part] = max(self.norms.get(part, 0.0), float(parameter.grad.norm()))
+            elif parameter.grad is not None:
+                self.leaked.add(path)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.bar.update(1)
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.bar.close()
