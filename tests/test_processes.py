@@ -1,5 +1,6 @@
 """Several processes, as `accelerate launch` starts them, make the run that one process makes."""
 
+import copy
 import csv
 import json
 import os
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from kit import processes
 from kit.data import write_folder
 from kit.errors import KitError
+from kit.models import Loaded
 from kit.training import Settings, finetune
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,4 +86,4 @@ def test_a_batch_that_cannot_be_shared_out_says_which_would_do(tiny, colours, mo
     monkeypatch.setattr(processes, "place", lambda: (0, 3))
     monkeypatch.setattr(processes, "told", lambda value: value)
     with pytest.raises(KitError, match="a batch of 8 cannot be shared by 3 processes; set training.batch to a multiple of 3"):
-        finetune(tiny, colours[:12], colours[12:15], Settings(steps=2, batch=8), tmp_path)
+        finetune(Loaded(copy.deepcopy(tiny.model), tiny.processor, tiny.checkpoint, tiny.four_bit), colours[:12], colours[12:15], Settings(steps=2, batch=8), tmp_path)
