@@ -128,6 +128,33 @@ def run(
         raise typer.Exit(130) from None
 
 
+@app.command(help=say("What `poc run` will need on this machine: memory, batch, tokens, minutes. Writes nothing.",
+                      "`poc run` に必要なメモリ・バッチ・トークン・時間を測ります。何も書きません。"))
+def estimate(
+    directory: Directory,
+    preset: Annotated[
+        Literal["tiny", "laptop", "gpu"] | None, typer.Option(help=say("instead of poc.yaml's preset", "poc.yaml のプリセットの代わり"))
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help=say("a catalogue name, a local folder or a hub id", "カタログ名、手元のフォルダー、またはハブの ID")),
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help=say("leave faulty rows out", "不備のある行を除いて進む"))] = False,
+    memory_gb: Annotated[
+        float | None, typer.Option(min=0.1, help=say("of the card (or machine) that you think of, at most this one's", "想定する GPU（または端末）のメモリ。この端末以下"))
+    ] = None,
+) -> None:
+    _stay_offline()
+    from poc.closing import estimated_lines
+    from poc.estimate import estimate as measure
+
+    found = measure(directory, preset, model, skip_bad, memory_gb=memory_gb, tell=typer.echo)
+    for line in estimated_lines(found):
+        typer.echo(line)
+    if found.bad:
+        raise typer.Exit(2)
+
+
 @app.command(help=say("Write report.html again from the files of a run.", "実行フォルダーの内容から report.html を作り直します。"))
 def report(run_folder: RunFolder) -> None:
     from poc.report import write

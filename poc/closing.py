@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kit.language import current, say
 from poc import runs
-from poc.words import ARMS, VERDICTS
+from poc.words import ARMS, STAGES, VERDICTS
 
 
 def closing_lines(run_folder: Path) -> list[str]:
@@ -37,6 +37,32 @@ def predicted_lines(done) -> list[str]:
     if done.rehearsal:
         lines.append(say("Rehearsal: the tiny model answered; nothing may be decided by these answers.", "リハーサル：小さなモデルの答えです。判断に使わないでください。"))
     return lines
+
+
+def estimated_lines(found) -> list[str]:
+    """The lines of `poc estimate` (poc.estimate.Estimate): checkpoint and memory, pictures and tokens, batch, minutes."""
+    precision = "4-bit" if found.four_bit else "16-bit" if found.device != "cpu" else "float32"
+    pictures = say(f"; largest picture {found.largest[1]} x {found.largest[0]} px", f"、最大の画像 {found.largest[1]} x {found.largest[0]} px") if found.largest else ""
+    lines = [say(f"Checkpoint: {found.checkpoint}, {precision}, on {found.device} with {found.memory_gb:.1f} GB",
+                 f"チェックポイント：{found.checkpoint}、{precision}、{found.device}（{found.memory_gb:.1f} GB）")]  # fmt: skip
+    if not found.seconds:
+        weights = say("unknown", "不明") if found.peak_gb is None else f"{found.peak_gb:g} GB"
+        return [*lines, say(
+            f"Nothing was measured: the checkpoint is not on this machine. Its weights alone: {weights} (catalogue); activations come on top. `poc run` fetches it; then estimate again.",
+            f"チェックポイントがこの端末にないため、測定していません。重みだけで {weights}（カタログ値）、計算用のメモリが別に要ります。`poc run` で取得した後にもう一度お試しください。",
+        )]  # fmt: skip
+    counted = say(f"{found.looked_at} of {found.rows} rows", f"{found.rows} 行中 {found.looked_at} 行")
+    lines.append(say(f"Tokens: longest {found.longest} ({counted} counted){pictures}", f"トークン：最長 {found.longest}（{counted}を計数）{pictures}"))
+    if found.bad:
+        lines.append(say(f"Over the budget or cut: {', '.join(found.bad)}", f"上限超過、または切れているもの：{', '.join(found.bad)}"))
+    accumulated = -(-found.batch // found.micro_batch)
+    lines.append(say(f"Batch: {found.batch} = {found.micro_batch} at once x {accumulated}", f"バッチ：{found.batch} = 一度に {found.micro_batch} 件 x {accumulated}"))
+    if accumulated > 1:
+        lines.append(say(f"The whole batch did not fit: write training.micro_batch: {found.micro_batch}", f"バッチ全体は収まりません。training.micro_batch: {found.micro_batch} と書いてください"))
+    over = found.peak_gb > found.memory_gb
+    lines.append(say(f"Memory: {found.peak_gb:.1f} GB at the most" + (": MORE than there is" if over else ""), f"メモリ：最大 {found.peak_gb:.1f} GB" + ("（不足します）" if over else "")))
+    stages = ", ".join(f"{STAGES[stage][current()]} {seconds:.0f} s" for stage, seconds in found.seconds.items())
+    return [*lines, say(f"Time: about {found.minutes:.1f} minutes if training is not stopped early ({stages})", f"時間：早期終了しなければ約 {found.minutes:.1f} 分（{stages}）")]
 
 
 def _yen(cost: dict) -> str:

@@ -16,6 +16,15 @@ ARMS: dict[str, Text] = {
     "base_examples": both("Base model with examples", "ベースモデル＋例示"),
     "tuned": both("Tuned model", "微調整後のモデル"),
 }
+STAGES: dict[str, Text] = {  # as run.json's timing names them
+    "reading the company's folder": both("reading", "読み込み"),
+    "baselines without an MLLM": both("baselines", "比較対象"),
+    "base model on held-out rows": both("base model", "ベースモデル"),
+    "fine-tuning": both("fine-tuning", "微調整"),
+    "tuned model on held-out rows": both("tuned model", "微調整後のモデル"),
+    "run checks": both("run checks", "実行チェック"),
+    "results and report": both("results", "結果"),
+}
 CHEAP = ("majority", "copy_note", "cheap_model")  # what needs no MLLM
 
 KPIS: dict[str, Text] = {

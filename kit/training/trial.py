@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from kit.data import Sample
 from kit.models import Loaded, add_lora
-from kit.models.encoders import remembered
+from kit.models.encoders import ROOM, remembered
 from kit.training.finetune import in_all_orientations, with_dropped_evidence
 from kit.training.settings import Settings
 from kit.training.trainer import AnswerTrainer, order_of
@@ -27,19 +27,19 @@ class Trial:
         later: seconds per update whose samples were; less where frozen encoders are remembered.
         micro_batch: samples that fitted into memory at once.
         distinct: different samples that the training has (photographs in all orientations count as eight).
-        longest: tokens of the longest sample, about.
+        room: share of the encoders' features that will fit into their memory; 1 where none are kept.
     """
 
     first: float
     later: float
     micro_batch: int
     distinct: int
-    longest: int
+    room: float
 
     def seconds(self, steps: int, batch: int) -> float:
         """Of `steps` updates of `batch` samples, looks at the KPI left out."""
         new = min(steps, self.distinct / batch)
-        return new * self.first + (steps - new) * self.later
+        return new * self.first + (steps - new) * (self.room * self.later + (1 - self.room) * self.first)
 
 
 def try_updates(loaded: Loaded, train: list[Sample], settings: Settings) -> Trial:
@@ -66,10 +66,12 @@ def try_updates(loaded: Loaded, train: list[Sample], settings: Settings) -> Tria
         trainer.train_dataset = [*(longest * settings.batch)[: settings.batch], *drawn, *drawn]
         clock = _Clock()
         trainer.add_callback(clock)
-        with remembered(loaded.model):
+        with remembered(loaded.model) as memory:
             trainer.train()
     spent = [after - before for before, after in zip(clock.ends, clock.ends[1:], strict=False)]
-    return Trial(mean(spent[:_BATCHES]), mean(spent[_BATCHES:]), trainer.parts.most, len(rows), trainer.parts.length(longest[-1]))
+    seen = len({id(row) for row in trainer.train_dataset})
+    kept = (ROOM - memory.room) / seen * len(rows)
+    return Trial(mean(spent[:_BATCHES]), mean(spent[_BATCHES:]), trainer.parts.most, len(rows), min(1.0, ROOM / max(kept, 1)))
 
 
 class _Unseen(AnswerTrainer):

@@ -1,0 +1,263 @@
+"""`poc estimate`: what a run will need, before it is made: memory, batch, tokens and minutes, from a few real updates and a few real answers on the company's own rows.
+
+Nothing is written and no hub is asked. Everything is measured as the run does it, on fewer rows, and scaled by their number; how fast learning goes is not
+foreseen, so the minutes are those of a training that is not stopped early. Not covered: several processes (`accelerate launch`), machines other than this one.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import psutil
+import torch
+
+from kit.data import Sample
+from kit.data.collator import Collator
+from kit.data.media import image_size
+from kit.errors import KitError
+from kit.evaluation import evaluate, majority, predict
+from kit.evaluation.scoring import answer_losses
+from kit.language import say
+from kit.models import Loaded, load, require_checkpoint, resolve
+from kit.models.catalogue import CATALOGUE
+from kit.models.encoders import remembered
+from kit.training import checks
+from kit.training.trainer import is_out_of_memory
+from kit.training.trial import Trial, try_updates
+from poc import arms
+from poc.pipeline import GUARD, Job, examine, quiet
+from poc.record import peak_memory_mb
+
+LOOK = 16  # rows of each kind of evidence that are scored: one batch
+_BASELINE_ROWS = 240
+_RESAMPLED = 30  # about how many rows and differences of a results table are resampled
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will need.
+
+    Attributes:
+        checkpoint: its name in the catalogue, or its directory's.
+        four_bit: whether the language model is stored in 4-bit.
+        device: cuda's name, or "cpu".
+        steps, batch: updates, and samples of each.
+        micro_batch: samples that fitted into memory at once; accumulation = batch / micro_batch. None: not measured.
+        largest: (height, width) of the largest picture; None without pictures.
+        longest: tokens of the longest row that was looked at.
+        looked_at: how many rows' tokens were counted, of `rows`.
+        bad: ids over the token budget or with a medium that would be cut.
+        seconds: stage (as in run.json's timing) -> seconds; {} when nothing was measured.
+        peak_gb: the most memory that was held while measuring; without a measurement, that of the weights (None: unknown).
+        memory_gb: what there is, or was named.
+    """
+
+    checkpoint: str
+    four_bit: bool
+    device: str
+    steps: int
+    batch: int
+    rows: int
+    memory_gb: float
+    micro_batch: int | None = None
+    largest: tuple[int, int] | None = None
+    longest: int = 0
+    looked_at: int = 0
+    bad: tuple[str, ...] = ()
+    seconds: dict[str, float] | None = None
+    peak_gb: float | None = None
+
+    @property
+    def minutes(self) -> float:
+        """Of the whole run."""
+        return sum((self.seconds or {}).values()) / 60
+
+
+def estimate(
+    directory: Path, preset: str | None = None, model: str | None = None, skip_bad: bool = False, seed: int | None = None, memory_gb: float | None = None, tell=quiet
+) -> Estimate:  # fmt: skip
+    """What `poc run` with the same arguments will need on this machine.
+
+    Args:
+        directory, preset, model, skip_bad, seed: as for `poc.pipeline.run`.
+        memory_gb: pretend that the card (without one: this machine) has only so much memory.
+        tell: receives one line per step.
+
+    Raises:
+        KitError: what `run` would refuse, or a single sample does not fit into memory.
+    """
+    began = time.perf_counter()
+    job = examine(Path(directory), preset, model, skip_bad, seed, tell)
+    room = _room(memory_gb)
+    if not _is_here(job.source):
+        return _from_catalogue(job, room)
+    require_checkpoint(job.source)
+    seconds = {"reading the company's folder": time.perf_counter() - began}
+    tell(say("[1/3] timing the baselines", "[1/3] 比較対象の所要時間を計測"))
+    seconds["baselines without an MLLM"] = _baselines(job)
+    tell(say("[2/3] answering a few rows with the base model", "[2/3] ベースモデルで数行に回答"))
+    began = time.perf_counter()
+    loaded = load(job.source, four_bit=job.four_bit)
+    loading = time.perf_counter() - began
+    guard = arms.guard_samples(GUARD, loaded)
+    seconds["base model on held-out rows"] = loading + _base(loaded, job, guard)
+    tell(say("[3/3] making a few updates, and answering with the adapter", "[3/3] 数回更新し、アダプターつきで回答"))
+    train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
+    trial = _try(loaded, train, job, room)
+    seconds["fine-tuning"] = trial.seconds(job.settings.steps, job.settings.batch) + _looks(loaded, job)
+    seconds["tuned model on held-out rows"] = _all(loaded, list(arms.conditions(job.split("test")).values()) + [guard])
+    seconds["run checks"], tokens = _checks(loaded, train, job, loading)
+    seconds["results and report"] = _results(job)
+    return Estimate(
+        **_what(job), memory_gb=room, rows=tokens["of"], micro_batch=trial.micro_batch, longest=tokens["longest"], looked_at=tokens["rows"],
+        bad=tuple(tokens["cut"] + tokens["over_budget"]), seconds=seconds, peak_gb=_peak_gb(),
+    )  # fmt: skip
+
+
+def _what(job: Job) -> dict:
+    sizes = [image_size(path) for sample in job.folder.samples for path in sample.image]
+    return {
+        "checkpoint": resolve(job.source)[0].name, "four_bit": job.four_bit, "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu",
+        "steps": job.settings.steps, "batch": job.settings.batch, "largest": max(sizes, key=lambda size: size[0] * size[1], default=None),
+    }  # fmt: skip
+
+
+def _room(memory_gb: float | None) -> float:
+    """GB of the card, or of the machine; a smaller figure is enforced on a card, so that what does not fit fails here and not in the run."""
+    if not torch.cuda.is_available():
+        return memory_gb or psutil.virtual_memory().total / 2**30
+    whole = torch.cuda.get_device_properties(0).total_memory / 2**30
+    if memory_gb and memory_gb < whole:
+        torch.cuda.set_per_process_memory_fraction(memory_gb / whole)
+    return memory_gb or whole
+
+
+def _peak_gb() -> float:
+    return torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else peak_memory_mb() / 2**10
+
+
+def _is_here(source: str) -> bool:
+    """Whether the checkpoint's weights are on this machine: a directory, or in the hub's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    place = resolve(source)[1]
+    return Path(place).is_dir() or any(isinstance(try_to_load_from_cache(place, f"model.safetensors{end}"), str) for end in ("", ".index.json"))
+
+
+def _from_catalogue(job: Job, room: float) -> Estimate:
+    checkpoint = resolve(job.source)[0]
+    weights = checkpoint.gb_4bit if job.four_bit else checkpoint.gb_16bit
+    return Estimate(**_what(job), memory_gb=room, rows=len(job.folder.samples), peak_gb=weights)
+
+
+def _timed(call) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def _spread(samples: list[Sample], count: int) -> list[Sample]:
+    """`count` of the samples, short and long ones."""
+    ordered = sorted(samples, key=lambda s: len(s.text))
+    return [ordered[round(place * (len(ordered) - 1) / max(count - 1, 1))] for place in range(count)] if len(ordered) > count else ordered
+
+
+def _baselines(job: Job) -> float:
+    train, test = job.split("train"), job.split("test")
+    share = min(1.0, _BASELINE_ROWS / (len(train) + len(test)))
+    some = [rows[:: round(1 / share)] for rows in (train, test)]
+    with tempfile.TemporaryDirectory() as place:
+        spent = _timed(lambda: arms.baselines(*some, Path(place)))
+    return spent * (len(train) + len(test)) / sum(map(len, some))
+
+
+def _scoring(loaded: Loaded, samples: list[Sample], **scoring) -> float:
+    """Seconds that scoring all the samples will take: a batch of each kind of evidence is scored."""
+    kind, total = (lambda s: (s.modalities, len(s.options))), 0.0
+    for _, rows in groupby(sorted(samples, key=kind), key=kind):
+        rows = list(rows)
+        looked = _spread(rows, LOOK)
+        total += _timed(lambda looked=looked: predict(loaded, looked, **scoring)) * len(rows) / len(looked)
+    return total
+
+
+def _all(loaded: Loaded, tables: list[list[Sample]]) -> float:
+    return sum(_scoring(loaded, rows) for rows in tables if rows)
+
+
+def _base(loaded: Loaded, job: Job, guard: list[Sample]) -> float:
+    test = job.split("test")
+    predict(loaded, test[:2])  # the first forward of a process is slower than all others
+    spent = _all(loaded, list(arms.conditions(test).values()) + [guard])
+    examples = arms.examples_of(job.split("train"), job.use.training.examples_in_context, job.settings.seed)
+    return spent + (_scoring(loaded, test, examples=examples, batch_size=8) if examples else 0.0)
+
+
+def _try(loaded: Loaded, train: list[Sample], job: Job, room: float) -> Trial:
+    try:
+        return try_updates(loaded, train, job.settings)
+    except (KitError, RuntimeError) as error:
+        if not is_out_of_memory(error.__cause__ or error):
+            raise
+        name = resolve(job.source)[0].name
+        smaller = _smaller(job, room)
+        advice_en = f"; the catalogue's next smaller one for these data: --model {smaller}" if smaller else ""
+        advice_ja = f"。このデータを扱える、より小さいもの：--model {smaller}" if smaller else ""
+        raise KitError(
+            say(
+                f"{name} does not fit into {room:.0f} GB, even one sample at a time: use smaller pictures, 4-bit (model.four_bit: true) or a smaller checkpoint{advice_en}",
+                f"{name} は 1 件ずつでも {room:.0f} GB に収まりません。画像を小さくするか、4-bit（model.four_bit: true）か、小さいチェックポイントにしてください{advice_ja}",
+            )
+        ) from error
+
+
+def _smaller(job: Job, room: float) -> str | None:
+    """The largest checkpoint of the catalogue that takes these data in, is smaller than the asked one, and whose 16-bit weights fill at most half of the memory."""
+    wanted = {m for s in job.folder.samples for m in s.modalities}
+    below = resolve(job.source)[0].parameters_b or float("inf")
+    fitting = [c for c in CATALOGUE.values() if wanted <= set(c.modalities) | {"text"} and c.parameters_b < below and c.gb_16bit <= room / 2]
+    return max(fitting, key=lambda c: c.parameters_b).name if fitting else None
+
+
+def _looks(loaded: Loaded, job: Job) -> float:
+    """The looks at the KPI on the validation rows; frozen encoders remember them from the first to the others."""
+    validation, number = job.split("validation"), -(-job.settings.steps // job.settings.evaluate_every)
+    with remembered(loaded.model):
+        first = _scoring(loaded, validation)
+        return first + (number - 1) * (_scoring(loaded, validation) if number > 1 else 0.0)
+
+
+def _checks(loaded: Loaded, train: list[Sample], job: Job, loading: float) -> tuple[float, dict]:
+    """Seconds of the run checks, and what counting tokens found: all rows where there is a budget, else some of each kind."""
+    test, budget = job.split("test"), job.settings.max_tokens
+    rows = [*train, *test]
+    looked = rows if budget else _spread(rows, 3 * LOOK)
+    began = time.perf_counter()
+    tokens = checks.check_token_budget(loaded, looked, budget).evidence
+    spent = (time.perf_counter() - began) * len(rows) / len(looked)
+    collator = Collator(loaded.processor)
+    spent += _timed(lambda: [collator([sample]) for sample in looked[:LOOK]]) * min(64, len(train)) / min(LOOK, len(looked))
+    for modality in {m for s in test for m in s.decided_by}:
+        having = [s for s in test if modality in s.modalities]
+        if len(having) >= 20:
+            some = _spread(having, LOOK)
+            spent += 3 * min(200, len(having)) * _timed(lambda some=some: answer_losses(loaded, some)) / len(some)
+    spent += 3 * _timed(lambda: predict(loaded, test[:8])) + 2 * loading + _fresh_process()
+    return spent, tokens | {"of": len(rows)}
+
+
+def _fresh_process() -> float:
+    """Seconds until a new Python has the kit and transformers at hand, as run check 7 needs it."""
+    code = "from kit.models import load; from kit.evaluation import option_scores; from transformers import AutoModelForMultimodalLM, AutoProcessor; import peft"
+    return _timed(lambda: subprocess.run([sys.executable, "-c", code], capture_output=True, env=os.environ))
+
+
+def _results(job: Job) -> float:
+    """The intervals of the results table, by resampling once and multiplying."""
+    frame = majority(job.split("train"), job.split("test"))
+    return _RESAMPLED * _timed(lambda: evaluate(frame, list(job.use.options or job.folder.options)))
