@@ -20,12 +20,14 @@ class Difference:
         metric: accuracy, macro_recall, macro_f1, cost_per_1000 or seconds_per_answer.
         first, second: the two values.
         difference: {"value", "low", "high"}, or None where no interval can be given.
+        condition: as_is, or without_text.
     """
 
     metric: str
     first: float
     second: float
     difference: dict | None
+    condition: str = "as_is"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,9 @@ def compare_runs(first: Path, second: Path) -> Comparison:
     if a["costs"]:
         costs = {name: yen for name, yen in a["costs"].items() if yen is not None}
         lines.append(_line("cost_per_1000", ours, theirs, labels, confidence, costs=costs, prevalence=a["prevalence"] or None))
+    without = _common(*(_answers(run, "without_text") for run in (first, second)))
+    if len(without[0]):
+        lines.append(_line(a["gates"]["kpi"], *without, labels, confidence, condition="without_text"))
     times = [record.get("seconds_per_answer") for record in records]
     if all(times):
         lines.append(Difference("seconds_per_answer", *times, None))
@@ -87,6 +92,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     shown = [say(f"{comparison.rows} held-out rows that both runs answered", f"両方の実行が答えた評価行 {comparison.rows} 件")]
     for line in comparison.lines:
         name, scale, digits, unit = _worded(line.metric)
+        name += say(", without the note", "（メモなし）") if line.condition == "without_text" else ""
         shown.append(f"{name}: {line.first * scale:,.{digits}f} -> {line.second * scale:,.{digits}f}{unit}")
         if line.difference:
             low, value, high = (line.difference[key] * scale for key in ("low", "value", "high"))
@@ -94,21 +100,22 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     return [*shown, *comparison.remarks, _verdict(comparison)]
 
 
-def _answers(run: Path) -> pd.DataFrame:
+def _answers(run: Path, condition: str = "as_is") -> pd.DataFrame:
     frame = runs.read_predictions(run)
-    return frame[(frame["arm"] == "tuned") & (frame["condition"] == "as_is") & (frame["split"] == "test")]
+    return frame[(frame["arm"] == "tuned") & (frame["condition"] == condition) & (frame["split"] == "test")]
 
 
 def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of both, in one order; a row whose right answer was changed meanwhile is another row."""
     keys = [frame["id"] + "\t" + frame["answer"] for frame in (a, b)]
-    shared = [key for key in keys[0] if key in set(keys[1])]
+    there = set(keys[1])
+    shared = [key for key in keys[0] if key in there]
     return tuple(frame.set_index(key).loc[shared].reset_index(drop=True) for frame, key in zip((a, b), keys, strict=True))
 
 
-def _line(metric: str, ours: pd.DataFrame, theirs: pd.DataFrame, labels: list[str], confidence: float, costs=None, prevalence=None) -> Difference:
+def _line(metric: str, ours: pd.DataFrame, theirs: pd.DataFrame, labels: list[str], confidence: float, costs=None, prevalence=None, condition: str = "as_is") -> Difference:
     values = [evaluate(frame, labels, costs, prevalence, resamples=2)[metric]["value"] for frame in (ours, theirs)]
-    return Difference(metric, *values, compare(theirs, ours, labels, metric, confidence, costs=costs, prevalence=prevalence))
+    return Difference(metric, *values, compare(theirs, ours, labels, metric, confidence, costs=costs, prevalence=prevalence), condition)
 
 
 def _remarks(a: dict, b: dict, left_out: int, timed: bool) -> list[str]:

@@ -1,30 +1,33 @@
 """`poc predict`: the tuned model of a run answers a folder of new files, row by row, into a table that an interruption does not spoil.
 
-Rows are appended a chunk at a time, so memory does not grow with the folder and nothing that was answered is asked again. The same arguments give the same bytes,
-interrupted or not. Beside the table lies `<table>.about.json`, which says what made it; a table that something else made is not touched.
+Rows are read and appended a chunk at a time, so memory does not grow with the folder and nothing that was answered is asked again. The same arguments give the same
+bytes, interrupted or not. Beside the table lies `<table>.about.json`, which says what made it; a table that something else made is not touched.
 """
 
 import csv
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
-from kit.data import MEDIA, Folder, Sample, read_folder
+from kit.data import MEDIA, Fault, Sample, stream_folder
 from kit.errors import KitError
 from kit.evaluation import evaluate, predict
 from kit.language import say
-from kit.models.catalogue import resolve
 from kit.show import progress
 from poc import runs
-from poc.record import file_hash, weights_hash
+from poc.record import file_hash
 
 CHUNK = 32  # rows that are written together
-COLUMNS = ("id", "files", "answer", "abstained", "most_likely", "probability", "probabilities", "truth", "error")
+COLUMNS = ("id", "files", "answer", "abstained", "most_likely", "probability", "probabilities", "truth", "group", "error")
+_EMPTY = dict.fromkeys(COLUMNS, "") | {"abstained": True}
 RIGHT = 0.95  # of the answers that are given, on the run's held-out rows: what the threshold is set for where nobody names one
+LEAST = 30  # answers that this must have been seen on
 
 
 @dataclass(frozen=True)
@@ -53,28 +56,27 @@ def predict_folder(run: Path, directory: Path, out: Path | None = None, threshol
 
     Args:
         run: a finished run.
-        directory: a folder as `kit.data.read_folder` takes it; labels and a poc.yaml are not needed. Question and options are the run's where a row has none.
+        directory: a folder as `kit.data.stream_folder` takes it; labels and a poc.yaml are not needed. Question and options are the run's where a row has none.
         out: .csv or .jsonl; default: predictions-<folder>.csv in the working directory.
         threshold: a row whose most likely answer has a smaller share is left to a person; default: see `usual_threshold`.
 
     Raises:
         KitError: no finished run, no rows, another ending, or `out` was made by something else.
     """
-    record = runs.read(run)
-    folder = read_folder(directory, question=record["question"], options=tuple(record["options"]), decided_by=tuple(record["decided_by"]), verify=False, to_learn=False)
-    out = Path(out or f"predictions-{folder.root.name}.csv")
+    record, root = runs.read(run), Path(directory).resolve()
+    out = Path(out or f"predictions-{root.name}.csv")
     if out.suffix not in (".csv", ".jsonl"):
         raise KitError(say(f"{out} ends in {out.suffix or 'nothing'!r}; allowed: .csv, .jsonl", f"{out} の拡張子は使えません。.csv か .jsonl にしてください"))
-    if not folder.samples and not folder.faults:
-        raise KitError(say(f"{directory} has no rows to answer", f"{directory} に答える行がありません"))
     threshold = usual_threshold(run) if threshold is None else threshold
-    done = _begin(out, _about(run, record, folder, threshold))
-    _write(run, folder, out, threshold, done)
-    return _summary(out, record, folder, threshold)
+    about = _about(run, record, root, threshold)
+    done = _begin(out, about)
+    if done < about["rows"]:
+        _write(run, record, root, out, about, done)
+    return _summary(out, record, root, threshold)
 
 
 def usual_threshold(run: Path) -> float:
-    """The smallest share from which on RIGHT of the answers given are right on the run's own held-out rows; 1 where no share is enough.
+    """The smallest share from which on RIGHT of the answers given, LEAST of them at least, are right on the run's own held-out rows; 1 where there is none.
 
     A plain threshold on uncalibrated shares, measured on those rows: no guarantee for other ones.
     """
@@ -82,34 +84,40 @@ def usual_threshold(run: Path) -> float:
     frame = frame[(frame["arm"] == "tuned") & (frame["condition"] == "as_is") & (frame["split"] == "test")]
     shares = frame["probabilities"].map(lambda p: max(p.values()))
     right = (frame["answer"] == frame["predicted"]).to_numpy()[shares.argsort()[::-1]]
-    kept = [count for count in range(1, len(right) + 1) if right[:count].mean() >= RIGHT]
+    kept = [count for count in range(LEAST, len(right) + 1) if right[:count].mean() >= RIGHT]
     return round(float(shares.sort_values(ascending=False).iloc[kept[-1] - 1]), 3) if kept else 1.0
 
 
-def _about(run: Path, record: dict, folder: Folder, threshold: float) -> dict:
+def _rows(record: dict, root: Path) -> Iterator[Sample | Fault]:
+    return stream_folder(root, record["question"], tuple(record["options"]), tuple(record["decided_by"]), record["data"].get("group_by"))
+
+
+def _about(run: Path, record: dict, root: Path, threshold: float) -> dict:
     """What decides the table's bytes, without any path of this machine."""
-    rows = hashlib.sha256()
-    for s in folder.samples:
-        rows.update(json.dumps([s.id, s.question, *s.options, *_files(folder, s), s.text], ensure_ascii=False).encode())
+    digest, rows = hashlib.sha256(), 0
+    for row in progress(_rows(record, root), desc=say("reading the rows", "行を読み込み中")):
+        said = str(row) if isinstance(row, Fault) else json.dumps([row.id, row.question, *row.options, *_files(root, row), row.text], ensure_ascii=False)
+        digest.update(said.encode())
+        rows += 1
     return {
         "schema": 1,
         "use_case": record["use_case"],
         "run": run.resolve().name,
         "checkpoint": record["model"]["name"],
-        "weights": weights_hash(resolve(runs.checkpoint_of(record))[1]),
+        "weights": record["model"]["hash"],
         "adapter": file_hash(run / "adapter" / "adapter_model.safetensors"),
         "four_bit": bool(record["model"].get("four_bit")),
-        "folder": folder.root.name,
-        "rows": len(folder.samples) + len(folder.faults),
-        "rows_hash": rows.hexdigest(),
+        "folder": root.name,
+        "rows": rows,
+        "rows_hash": digest.hexdigest(),
         "threshold": threshold,
         "chunk": CHUNK,
     }
 
 
-def _files(folder: Folder, sample: Sample) -> list[str]:
+def _files(root: Path, sample: Sample) -> list[str]:
     """The sample's files as the table names them."""
-    return [path.resolve().relative_to(folder.root.resolve()).as_posix() for modality in MEDIA for path in getattr(sample, modality)]
+    return [path.relative_to(root).as_posix() for modality in MEDIA for path in getattr(sample, modality)]
 
 
 def _begin(out: Path, about: dict) -> int:
@@ -145,40 +153,44 @@ def _begin(out: Path, about: dict) -> int:
     return whole
 
 
-def _write(run: Path, folder: Folder, out: Path, threshold: float, done: int) -> None:
-    samples, faults = folder.samples[done:], folder.faults if done <= len(folder.samples) else ()
-    if done >= len(folder.samples) + len(folder.faults):
-        return
-    loaded = runs.load_tuned(run) if samples else None
-    bar = progress(total=len(folder.samples) + len(folder.faults), desc=say("answering", "回答中"))
+def _write(run: Path, record: dict, root: Path, out: Path, about: dict, done: int) -> None:
+    loaded = runs.load_tuned(run)
+    bar = progress(total=about["rows"], desc=say("answering", "回答中"))
     bar.update(done)
+    rows = islice(_rows(record, root), done, None)
     with out.open("a", encoding="utf-8", newline="") as file:
-        for start in range(0, len(samples), CHUNK):
-            chunk = samples[start : start + CHUNK]
-            _append(file, [_row(folder, s, shares, error, threshold) for s, shares, error in _answers(loaded, chunk)], out.suffix)
+        while chunk := list(islice(rows, CHUNK)):
+            answers = _answers(loaded, [row for row in chunk if isinstance(row, Sample)])
+            _append(file, [_fault(row) if isinstance(row, Fault) else _answered(root, *next(answers), about["threshold"]) for row in chunk], out.suffix)
             bar.update(len(chunk))
-        _append(file, [dict.fromkeys(COLUMNS, "") | {"id": f.id or f"row-{f.row}", "abstained": True, "error": _one_line(f)} for f in faults], out.suffix)
     bar.close()
 
 
-def _answers(loaded, chunk: tuple[Sample, ...]):
+def _answers(loaded, samples: list[Sample]) -> Iterator[tuple[Sample, dict | None, str]]:
     """(sample, {option: share} or None, error) for each; when one of them cannot be read, each is asked alone."""
     try:
-        return [(s, p, "") for s, p in zip(chunk, predict(loaded, list(chunk), batch_size=16)["probabilities"], strict=True)]
+        shares = list(predict(loaded, samples, batch_size=16)["probabilities"]) if samples else []
+        yield from zip(samples, shares, [""] * len(samples), strict=True)
     except KitError as error:
-        if len(chunk) == 1:
-            return [(chunk[0], None, _one_line(error))]
-        return [answer for sample in chunk for answer in _answers(loaded, (sample,))]
+        if len(samples) == 1:
+            yield samples[0], None, _one_line(error)
+        else:
+            for sample in samples:
+                yield from _answers(loaded, [sample])
 
 
-def _row(folder: Folder, sample: Sample, shares: dict[str, float] | None, error: str, threshold: float) -> dict:
-    row = {"id": sample.id, "files": "|".join(_files(folder, sample)), "truth": sample.answer, "error": error, "abstained": True, "answer": "", "most_likely": "", "probability": "", "probabilities": ""}
+def _answered(root: Path, sample: Sample, shares: dict[str, float] | None, error: str, threshold: float) -> dict:
+    row = _EMPTY | {"id": sample.id, "files": "|".join(_files(root, sample)), "truth": sample.answer, "group": sample.group, "error": error}
     if shares:
         best = max(shares, key=shares.get)
         kept = shares[best] >= threshold
         row |= {"most_likely": best, "answer": best if kept else "", "abstained": not kept, "probability": round(shares[best], 5)}
         row["probabilities"] = {option: round(share, 5) for option, share in shares.items()}
-    return {name: row[name] for name in COLUMNS}
+    return row
+
+
+def _fault(fault: Fault) -> dict:
+    return _EMPTY | {"id": fault.id or f"row-{fault.row}", "error": _one_line(fault)}
 
 
 def _append(file, rows: list[dict], ending: str) -> None:
@@ -195,17 +207,16 @@ def _one_line(error) -> str:
     return " ".join(str(error).split())
 
 
-def _summary(out: Path, record: dict, folder: Folder, threshold: float) -> Predicted:
-    kinds = {"id": str, "truth": str, "most_likely": str, "error": str}
-    if out.suffix == ".csv":
-        frame = pd.read_csv(out, dtype=kinds, keep_default_na=False, usecols=[*kinds, "abstained"])
-    else:
-        frame = pd.read_json(out, lines=True, dtype=kinds)[[*kinds, "abstained"]]
-    failed = frame["error"] != ""
-    known = frame[(frame["truth"] != "") & ~failed].rename(columns={"truth": "answer", "most_likely": "predicted"})
-    groups = {s.id: s.group for s in folder.samples}
-    known = known.assign(group=known["id"].map(groups).fillna(""))
+def _summary(out: Path, record: dict, root: Path, threshold: float) -> Predicted:
+    kinds = {"id": str, "truth": str, "most_likely": str, "group": str, "error": str}
+    parts = pd.read_csv(out, dtype=kinds, keep_default_na=False, chunksize=10_000) if out.suffix == ".csv" else pd.read_json(out, lines=True, dtype=kinds, chunksize=10_000)
+    rows, abstained, failed, known = 0, 0, 0, []
+    for part in parts:
+        wrong = part["error"] != ""
+        rows, failed, abstained = rows + len(part), failed + int(wrong.sum()), abstained + int((part["abstained"].astype(bool) & ~wrong).sum())
+        known.append(part.loc[(part["truth"] != "") & ~wrong, ["id", "truth", "most_likely", "group"]])
+    known = pd.concat(known).rename(columns={"truth": "answer", "most_likely": "predicted"})
     labels = sorted({*record["options"], *known["answer"], *known["predicted"]})
     accuracy = evaluate(known, labels)["accuracy"] if len(known) else None
-    rehearsal = record["model"]["name"] == "tiny_omni" and not folder.root.resolve().is_relative_to(runs.COMPANY.resolve())
-    return Predicted(out, len(frame), int((frame["abstained"].astype(bool) & ~failed).sum()), int(failed.sum()), threshold, accuracy, rehearsal)
+    rehearsal = record["model"]["name"] == "tiny_omni" and not root.is_relative_to(runs.COMPANY.resolve())
+    return Predicted(out, rows, abstained, failed, threshold, accuracy, rehearsal)

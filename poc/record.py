@@ -47,6 +47,7 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
             "n": {split: len(job.split(split)) for split in ("train", "validation", "calibration", "test")},
             "groups": len({s.group for s in job.folder.samples}),
             "group_rule": job.folder.group_rule,
+            "group_by": job.folder.group_column or None,
             "skipped_rows": job.skipped,
             "layers": {layer: sum(s.data_layer == layer for s in job.folder.samples) for layer in ("general", "task", "domain")},
         },

@@ -106,11 +106,21 @@ def load_tuned(run: Path):
     """The run's checkpoint with the run's adapter on top, in the precision that it was trained in (kit.models.Loaded).
 
     Raises:
-        KitError: not a finished run, or its checkpoint or adapter cannot be loaded.
+        KitError: not a finished run, its checkpoint or adapter cannot be loaded, or the checkpoint's weights are not those that the run had.
     """
-    from kit.models import load  # torch: the report and the demo's first page do without
+    from kit.models import load, resolve  # torch: the report and the demo's first page do without
+    from poc.record import weights_hash
 
     record = read(run)
+    here = weights_hash(resolve(checkpoint_of(record))[1])
+    if here != record["model"]["hash"] and here and record["model"]["hash"]:
+        raise KitError(
+            say(
+                f"the weights of {record['model']['name']} on this machine are not those that {run} was made with (sha256 {here[:12]}, run.json has {record['model']['hash'][:12]}); "
+                "an adapter means nothing on other weights: get those back, or make the run again",
+                f"この端末の {record['model']['name']} の重みは、{run} の実行時と異なります（sha256 {here[:12]}、run.json では {record['model']['hash'][:12]}）。アダプターは別の重みでは意味を持ちません。元の重みに戻すか、実行し直してください",
+            )
+        )
     return load(checkpoint_of(record), four_bit=bool(record["model"].get("four_bit")), adapter=run / "adapter")
 
 

@@ -104,6 +104,31 @@ def test_what_cannot_be_read_is_a_row_with_an_error_and_costs_no_other_row(folde
     assert sum(row["error"] == "" and row["most_likely"] != "" for row in found.values()) == 10
 
 
+@pytest.mark.parametrize("cut_at", range(1, 13))
+def test_a_table_cut_anywhere_loses_no_row(folder, tmp_path, monkeypatch, cut_at):
+    rows = rows_of(folder / "metadata.csv")
+    for number in (2, 3, 9, 10, 11):  # two of the first chunk, the last three
+        (folder / rows[number]["image"]).unlink()
+    monkeypatch.setattr(room, "predict", lambda loaded, samples, **_: pd.DataFrame({"probabilities": [dict.fromkeys(s.options, 1 / 6) for s in samples]}))
+    whole = predict_folder(runs.EXAMPLE, folder, tmp_path / "whole.csv").table.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert len(lines) == 13
+    predict_folder(runs.EXAMPLE, folder, tmp_path / "cut.csv")
+    (tmp_path / "cut.csv").write_bytes(b"".join(lines[: cut_at + 1]))
+    assert predict_folder(runs.EXAMPLE, folder, tmp_path / "cut.csv").table.read_bytes() == whole
+
+
+def test_an_adapter_is_not_put_on_other_weights(folder, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(runs.EXAMPLE, run)
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    record["model"]["hash"] = "0" * 64
+    runs.write_json(run / "run.json", record)
+    with pytest.raises(KitError, match="weights of tiny_omni on this machine are not those that .* was made with .* an adapter means nothing on other weights"):
+        predict_folder(run, folder, tmp_path / "out.csv")
+    assert rows_of(tmp_path / "out.csv") == []
+
+
 def test_a_folder_without_a_table_or_labels_is_answered(folder, tmp_path):
     (folder / "metadata.csv").unlink()
     done = predict_folder(runs.EXAMPLE, folder, tmp_path / "out.csv")
@@ -127,7 +152,7 @@ def test_a_table_that_something_else_made_is_not_touched(folder, tmp_path):
 def test_another_ending_and_an_empty_folder_are_refused(folder, tmp_path):
     with pytest.raises(KitError, match=r"allowed: \.csv, \.jsonl"):
         predict_folder(runs.EXAMPLE, folder, tmp_path / "out.xlsx")
-    with pytest.raises(KitError, match="no image"):
+    with pytest.raises(KitError, match="and no image"):
         predict_folder(runs.EXAMPLE, (tmp_path / "empty").mkdir() or tmp_path / "empty", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 

@@ -7,6 +7,7 @@ from kit.data.messages import answer_message, answer_text, prompt_messages
 from kit.data.rows import Fault
 from kit.data.sample import LAYERS, MEDIA, MODALITIES, SPLITS, Sample
 from kit.data.split import FRACTIONS, split_samples
+from kit.data.stream import stream_folder
 from kit.data.writer import write_folder
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "propose_groups",
     "read_folder",
     "split_samples",
+    "stream_folder",
     "write_folder",
 ]

@@ -2,6 +2,8 @@
 
 import os
 import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from kit.data.media import modality_of
@@ -9,6 +11,19 @@ from kit.data.tables import normal
 from kit.language import say
 
 SKIPPED = ("__pycache__", "__MACOSX", "runs")  # and every hidden folder; "runs" only at the top
+
+
+def walk(root: Path) -> Iterator[tuple[str, Path]]:
+    """(relative posix path, absolute path) of every media file, folder by folder in the order of names."""
+    for folder, folders, names in os.walk(root):
+        top = Path(folder) == root
+        folders[:] = sorted(
+            f for f in folders if not f.startswith((".", "~")) and not (f in SKIPPED and (top or f != "runs"))
+        )
+        for name in sorted(names):
+            if modality_of(Path(name)) and not name.startswith((".", "~")):
+                path = Path(folder, name)
+                yield path.relative_to(root).as_posix(), path
 
 
 class MediaFiles:
@@ -22,18 +37,7 @@ class MediaFiles:
 
     def __init__(self, root: Path):
         self.root = Path(root).resolve()
-        self.found, self.named = {}, set()
-        for folder, folders, names in os.walk(self.root):
-            top = Path(folder) == self.root
-            folders[:] = sorted(
-                f
-                for f in folders
-                if not f.startswith((".", "~")) and not (f in SKIPPED and (top or f != "runs"))
-            )
-            for name in sorted(names):
-                if modality_of(Path(name)) and not name.startswith((".", "~")):
-                    path = Path(folder, name)
-                    self.found[path.relative_to(self.root).as_posix()] = path
+        self.found, self.named = dict(walk(self.root)), set()
         # macOS writes NFD names, tables are typed in NFC: both sides meet in NFC. A second, laxer index forgives case and width.
         self._exact = {unicodedata.normalize("NFC", name): path for name, path in self.found.items()}
         self._lax = {}
@@ -49,14 +53,9 @@ class MediaFiles:
         name = unicodedata.normalize("NFC", cell.strip().replace("\\", "/"))
         if name.startswith(self.root.as_posix() + "/"):
             name = name[len(self.root.as_posix()) + 1 :]
-        path = self._exact.get(os.path.normpath(name))
-        if path is None:
-            alike = self._lax.get(_lax(os.path.normpath(name)), [])
-            path = alike[0] if len(alike) == 1 else None
-        if path is None:
-            path = self.root / name
-            if not path.is_file():
-                return self._missing(name)
+        path = self._find(os.path.normpath(name)) or self.root / name
+        if not path.is_file():
+            return self._missing(name)
         if not path.resolve().is_relative_to(self.root):
             return (
                 None,
@@ -81,8 +80,12 @@ class MediaFiles:
         self.named.add(path)
         return path, "", ""
 
+    def _find(self, name: str) -> Path | None:
+        alike = self._lax.get(_lax(name), [])
+        return self._exact.get(name) or (alike[0] if len(alike) == 1 else None)
+
     def _missing(self, name: str) -> tuple[None, str, str]:
-        alike = [other for other in self.found if Path(_lax(other)).name == Path(_lax(name)).name]
+        alike = self._alike(name)
         if alike:
             return (
                 None,
@@ -97,6 +100,41 @@ class MediaFiles:
                 "ファイルをフォルダーに置くか、この行を削除してください",
             ),
         )
+
+
+    def _alike(self, name: str) -> list[str]:
+        """Files of that name in other folders."""
+        return [other for other in self.found if Path(_lax(other)).name == Path(_lax(name)).name]
+
+
+class UnlistedFiles(MediaFiles):
+    """The same for a folder of any size: a name is looked up where it points to, the folder is not listed, and nothing is kept of what was given out."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root).resolve()
+        self._names = lru_cache(maxsize=4)(self._names_in)
+
+    @property
+    def named(self) -> set[Path]:
+        """Empty always."""
+        return set()
+
+    def _find(self, name: str) -> Path | None:
+        path = self.root / name
+        if path.is_file():
+            return path
+        alike = self._names(path.parent).get(_lax(path.name), [])
+        return path.with_name(alike[0]) if len(alike) == 1 else None
+
+    def _names_in(self, folder: Path) -> dict[str, list[str]]:
+        """{lax name: names} of one folder, which macOS, Windows or another hand may have written otherwise than the table."""
+        found = {}
+        for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
+            found.setdefault(_lax(name), []).append(name)
+        return found
+
+    def _alike(self, name: str) -> list[str]:
+        return []
 
 
 def _lax(name: str) -> str:

@@ -78,7 +78,6 @@ def read_folder(
     decided_by=None,
     group_by: str | None = None,
     verify: bool = True,
-    to_learn: bool = True,
 ) -> Folder:
     """All samples and all faults of a company folder; the first fault never hides the others.
 
@@ -90,7 +89,6 @@ def read_folder(
         decided_by: None = the modalities of the row's media.
         group_by: the column that holds the group; None = "group" where there is one.
         verify: open every media file too (about 1 ms per small photo).
-        to_learn: False where the samples are only asked about: a row without an answer among others, and the only sample of a class, are no faults then.
 
     Raises:
         KitError: the folder or its table cannot be read at all.
@@ -107,14 +105,13 @@ def read_folder(
     files = MediaFiles(root)
     table = next((files.root / name for name in TABLES if (files.root / name).is_file()), None)
     if table:
-        samples, faults, column = _from_table(table, files, defaults, group_by, to_learn)
+        samples, faults, column = _from_table(table, files, defaults, group_by)
     else:
         samples, faults, column = *_from_names(files, defaults), ""
     if verify:
         samples, faults = drop_unreadable(samples, faults)
     samples, faults = drop_repeated(samples, faults)
-    if to_learn:
-        samples, faults = complete_options(samples, faults, defaults)
+    samples, faults = complete_options(samples, faults, defaults)
     return Folder(
         root=files.root,
         samples=tuple(sample for _, sample in samples),
@@ -140,7 +137,7 @@ def _defaults(use, question: str | None, options, decided_by) -> Defaults:
 
 
 def _from_table(
-    path: Path, files: MediaFiles, defaults: Defaults, group_by: str | None, to_learn: bool
+    path: Path, files: MediaFiles, defaults: Defaults, group_by: str | None
 ) -> tuple[Numbered, list[Fault], str]:
     """(samples, faults, group column)."""
     table = read_table(path)
@@ -149,7 +146,7 @@ def _from_table(
     faults += [Fault(1, "", problem, fix) for problem, fix in _missing_columns(table, named, group_by)]
     if not {"file_name", "text", *MEDIA} & set(named):
         return [], faults, ""  # every row would repeat the fault of the header
-    answered = to_learn and any(cells.get(named.get("answer", ""), "").strip() for _, cells in table.rows)
+    answered = any(cells.get(named.get("answer", ""), "").strip() for _, cells in table.rows)
     samples = []
     for number, cells in table.rows:
         sample, wrong = parse_row(number, cells, named, files, defaults, answered)
@@ -186,11 +183,11 @@ def _missing_columns(table: Table, named: dict[str, str], group_by: str | None) 
 
 def _layout(files: MediaFiles) -> str:
     """ "class folders" when at least two sub-folders (below a split's folder, if any) hold media, else "flat folder"."""
-    classes = {_class_of(name)[1] for name in files.found} - {""}
+    classes = {class_of(name)[1] for name in files.found} - {""}
     return "class folders" if len(classes) > 1 else "flat folder"
 
 
-def _class_of(name: str) -> tuple[str, str]:
+def class_of(name: str) -> tuple[str, str]:
     """(split, class) that a relative path tells: "train/OK/a.jpg" -> ("train", "OK"); "" for what it does not tell."""
     parts = name.split("/")[:-1]
     split = SPLIT_NAMES.get(parts[0].lower(), "") if len(parts) > 1 else ""
@@ -211,7 +208,7 @@ def _from_names(files: MediaFiles, defaults: Defaults) -> tuple[Numbered, list[F
     samples, faults = [], []
     for name, path in files.found.items():
         modality = modality_of(path)
-        split, answer = _class_of(name) if by_class else ("", "")
+        split, answer = class_of(name) if by_class else ("", "")
         if answer and defaults.options and answer not in defaults.options:
             faults.append(
                 Fault(
