@@ -5,6 +5,9 @@ Alone, every function here returns at once what it was given.
 
 import os
 
+from kit.errors import KitError
+from kit.language import say
+
 Place = tuple[int, int]
 
 
@@ -19,7 +22,20 @@ def first() -> bool:
 
 
 def join(on_gpu: bool) -> None:
-    """Meets the other processes (gloo on CPUs, NCCL on GPUs); must come before the functions below."""
+    """Meets the other processes (gloo on CPUs, NCCL on GPUs); must come before the functions below.
+
+    Raises:
+        KitError: they were started to hold a part of the model each (FSDP): the run checks read whole weights, and scoring asks parts of the model by themselves.
+    """
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("true", "1"):
+        raise KitError(
+            say(
+                "`poc run` needs the whole model in every process; start it with poc/launch/ddp.yaml, in 4-bit where a card is small. For a model that no card holds, "
+                "`poc export RUN --data` writes the rows for trainers that shard (docs/scale.md)",
+                "`poc run` は各プロセスにモデル全体が必要です。poc/launch/ddp.yaml で起動し、GPU が小さければ 4-bit にしてください。1 枚に載らないモデルは、`poc export RUN --data` で行を書き出し、"
+                "分割できる学習ツールで学習してください（docs/scale.ja.md）",
+            )
+        )
     if place()[1] > 1:
         from accelerate import PartialState
 

@@ -87,3 +87,17 @@ def test_a_batch_that_cannot_be_shared_out_says_which_would_do(tiny, colours, mo
     monkeypatch.setattr(processes, "told", lambda value: value)
     with pytest.raises(KitError, match="a batch of 8 cannot be shared by 3 processes; set training.batch to a multiple of 3"):
         finetune(Loaded(copy.deepcopy(tiny.model), tiny.processor, tiny.checkpoint, tiny.four_bit), colours[:12], colours[12:15], Settings(steps=2, batch=8), tmp_path)
+
+
+def test_a_run_that_would_shard_the_model_says_what_to_do_instead(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(KitError, match="needs the whole model in every process; start it with poc/launch/ddp.yaml.* `poc export RUN --data`"):
+        processes.join(on_gpu=False)
+
+
+@pytest.mark.parametrize("name", ["ddp", "ddp_cpu", "fsdp2"])
+def test_accelerate_reads_the_launch_files(name):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(ROOT / "poc" / "launch" / f"{name}.yaml"))
+    assert config.num_processes == 2 and getattr(config, "fsdp_config", {}).get("fsdp_version") == (2 if name == "fsdp2" else None)
