@@ -25,7 +25,7 @@ import torch
 
 from benchmarks import shape_51m
 from benchmarks.finetune import BATCH, RANK, draw
-from benchmarks.machine import processor_features, versions
+from benchmarks.machine import processor_features, repacks, versions
 from kit.data import Sample
 from kit.evaluation import option_scores
 from kit.models import Loaded, add_lora, component_of, load
@@ -46,8 +46,7 @@ BYTES = {"16-bit": 2.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256)}
 
 def arms() -> tuple[str, ...]:
     """Those that this processor can tell apart."""
-    repacks = not torch.cuda.is_available() and "avx512_bf16" in processor_features()
-    return ("16-bit", "nf4", "nf4, eval") if repacks else ("16-bit", "nf4")
+    return ("16-bit", "nf4", "nf4, eval") if repacks() else ("16-bit", "nf4")
 
 
 def model_of(arm: str, source: str) -> Loaded:

@@ -14,6 +14,11 @@ def processor_features() -> str:
     return " ".join([torch.backends.cpu.get_cpu_capability(), *found])
 
 
+def repacks() -> bool:
+    """Whether bitsandbytes repacks 4-bit weights for its own evaluation path here: on processors with AVX512-BF16, unless told not to."""
+    return not torch.cuda.is_available() and "avx512_bf16" in processor_features()
+
+
 def versions(*names: str) -> dict[str, str]:
     """{package: installed version}."""
     return {name: metadata.version(name).split("+")[0] for name in names}

@@ -9,12 +9,13 @@ Arms, interleaved sample by sample in one process and on one thread; every arm s
     encoder once        the same as `per option` with the picture's features remembered
     padded batch        all options of a sample as one batch, the picture repeated
     ours                kit.evaluation.option_scores: the prompt read once, its keys and values shared by the options
-In nf4 a further arm lets bitsandbytes repack the weights for its own evaluation path, as it does by default on processors with AVX512-BF16.
+In nf4 a further arm lets bitsandbytes repack the weights for its own evaluation path, as it does by default on processors with AVX512-BF16; others repack nothing, and lack the arm.
 """
 
 import argparse
 import csv
 import time
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import torch
 from PIL import Image
 
 from benchmarks import shape_51m
-from benchmarks.machine import processor_features, versions
+from benchmarks.machine import processor_features, repacks, versions
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.evaluation import option_scores, scoring
@@ -53,7 +54,15 @@ class Ready(Collator):
         return dict(self.batches[key])
 
 
-scoring.Collator = Ready  # option_scores collates by itself
+@contextmanager
+def collated_before():
+    """While it lasts, option_scores, which collates by itself, finds its batches made."""
+    before, scoring.Collator = scoring.Collator, Ready
+    try:
+        yield
+    finally:
+        scoring.Collator = before
+        Ready.batches.clear()
 
 
 def per_option(loaded: Loaded, sample: Sample, answers_only: bool = False) -> np.ndarray:
@@ -95,7 +104,7 @@ def arms_of(loaded: Loaded, four_bit: bool) -> dict:
         "padded batch": lambda sample: padded_batch(loaded, sample),
         "ours": lambda sample: option_scores(loaded, [sample])[0],
     }
-    if four_bit:
+    if four_bit and repacks():
         arms["per option, repacked"] = lambda sample: _repacked(loaded, sample)
     return arms
 
@@ -111,14 +120,15 @@ def _repacked(loaded: Loaded, sample: Sample) -> np.ndarray:
 
 
 @torch.no_grad()
+@collated_before()
 def measure(model: str, source: str, samples: list[Sample], four_bit: bool, rounds: int) -> list[dict]:
     """One row per arm: first that all have the same log-likelihoods, then the interleaved rounds."""
     loaded = load(source, four_bit=four_bit, device="cpu")
-    if four_bit:
+    if four_bit and repacks():
         loaded.repacked = load(source, four_bit=True, device="cpu")
         for module in loaded.repacked.model.modules():
             if hasattr(module, "support_avx512bf16_for_cpu"):
-                module.support_avx512bf16_for_cpu = torch.backends.cpu.get_cpu_capability() != "DEFAULT" and "avx512_bf16" in processor_features()
+                module.support_avx512bf16_for_cpu = True
     arms = arms_of(loaded, four_bit)
     expected = [arms["per option"](sample) for sample in samples]
     gaps = {name: max(float(np.abs(ask(sample) - known).max()) for sample, known in zip(samples, expected, strict=True)) for name, ask in arms.items()}

@@ -11,6 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import psutil
@@ -178,7 +179,7 @@ def _baselines(job: Job) -> float:
 
 def _scoring(loaded: Loaded, samples: list[Sample], **scoring) -> float:
     """Seconds that scoring all the samples will take: a batch of each kind of evidence is scored."""
-    kind, total = (lambda s: (s.modalities, len(s.options))), 0.0
+    total, kind = 0.0, attrgetter("modalities")
     for _, rows in groupby(sorted(samples, key=kind), key=kind):
         rows = list(rows)
         looked = _spread(rows, LOOK)

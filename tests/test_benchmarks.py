@@ -1,0 +1,75 @@
+"""The benchmarks: their short forms run, both arms agree before anything is timed, and the committed tables hold what the README says of them."""
+
+import csv
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from benchmarks import four_bit, scoring
+
+ROOT = Path(__file__).parents[1]
+
+
+def table(name: str) -> list[dict]:
+    return list(csv.DictReader((ROOT / "benchmarks" / f"{name}.csv").open(encoding="utf-8")))
+
+
+def test_scoring_in_its_short_form_agrees_and_names_its_conditions(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "WORK", tmp_path)
+    rows = scoring.measure("tiny_omni", "tiny_omni", scoring.draw(168, 2, 4), four_bit=False, rounds=1)
+    assert {row["arm"] for row in rows} == {"per option", "answers only", "encoder once", "padded batch", "ours"}
+    assert all(float(row["largest_gap_nats"]) <= 1e-4 and set(row) == set(scoring.COLUMNS) for row in rows)
+
+
+def test_arms_that_disagree_are_not_timed(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "WORK", tmp_path)
+    right = scoring.per_option
+    monkeypatch.setattr(scoring, "padded_batch", lambda loaded, sample: right(loaded, sample) + 0.001)
+    with pytest.raises(AssertionError, match="not the same log-likelihoods: {'padded batch'"):
+        scoring.measure("tiny_omni", "tiny_omni", scoring.draw(168, 1, 4), four_bit=False, rounds=1)
+
+
+def test_four_bit_in_its_short_form_counts_what_theory_says(tmp_path, monkeypatch):
+    monkeypatch.setattr(four_bit, "WORK", tmp_path)
+    rows = four_bit.measure("tiny_omni", *four_bit.cases(quick=True)["tiny_omni"], rounds=1, memory=False)
+    assert [row["arm"] for row in rows][:2] == ["16-bit", "nf4"] and all(set(row) == set(four_bit.COLUMNS) for row in rows)
+    for row in rows[:2]:
+        assert row["weights_mb"] == pytest.approx(row["theory_mb"], rel=0.02)
+
+
+if find_spec("trl"):  # an opponent that only `make benchmarks` installs
+
+    def test_finetune_in_its_short_form_has_the_same_losses(tmp_path, monkeypatch):
+        from benchmarks import finetune
+
+        monkeypatch.setattr(finetune, "WORK", tmp_path)
+        source, train, _ = finetune.cases(quick=True)["tiny_omni", "notes to 60 words"]
+        rows = finetune.measure("tiny_omni", source, train, ("trl tuned", "trl", "ours", "plain"), "short", 1, memory=False)
+        assert all(float(row["largest_loss_gap"]) <= 1e-4 for row in rows if row["arm"] != "trl")
+
+
+@pytest.mark.parametrize("weights", ["float32", "nf4"])
+@pytest.mark.parametrize(("options", "bar"), [("4", 3.8), ("10", 7.0)])
+def test_one_prefill_pays_as_the_table_says(weights, options, bar):
+    rows = [row for row in table("scoring") if (row["model"], row["weights"], row["options"]) == ("shape_51m", weights, options)]
+    (slow,) = [row for row in rows if row["arm"] == "per option"]
+    assert float(slow["ratio_of_minima"]) >= bar
+    assert all(float(row["largest_gap_nats"]) <= 1e-4 for row in rows if row["arm"] != "per option, repacked")
+
+
+def test_fine_tuning_is_as_fast_as_the_table_says():
+    rows = {row["arm"]: row for row in table("finetune") if (row["model"], row["samples"]) == ("shape_51m", "notes to 34 words")}
+    assert float(rows["ours"]["ratio_to_trl"]) >= 2 and float(rows["ours"]["ratio_to_trl_tuned"]) >= 1.3
+    assert all(float(row["largest_loss_gap"]) <= 1e-5 * 12 for arm, row in rows.items() if arm != "trl"), "of losses of about 11 nats"
+
+
+def test_4_bit_weights_take_what_theory_says():
+    for row in table("four_bit"):
+        assert float(row["weights_mb"]) == pytest.approx(float(row["theory_mb"]), rel=0.02)
+        assert float(row["peak_scoring_mb"]) > 0
+
+
+def test_estimates_are_within_15_percent_of_the_runs():
+    rows = {row["use_case"]: float(row["off"]) for row in table("estimate") if row["stage"] == "whole run"}
+    assert set(rows) == {"inspection", "line"} and all(abs(off) <= 0.15 for off in rows.values())
