@@ -45,7 +45,7 @@ def estimated_lines(found) -> list[str]:
     pictures = say(f"; largest picture {found.largest[1]} x {found.largest[0]} px", f"、最大の画像 {found.largest[1]} x {found.largest[0]} px") if found.largest else ""
     lines = [say(f"Checkpoint: {found.checkpoint}, {precision}, on {found.device} with {found.memory_gb:.1f} GB",
                  f"チェックポイント：{found.checkpoint}、{precision}、{found.device}（{found.memory_gb:.1f} GB）")]  # fmt: skip
-    if not found.seconds:
+    if not found.looked_at:
         weights = say("unknown", "不明") if found.peak_gb is None else f"{found.peak_gb:g} GB"
         return [*lines, say(
             f"Nothing was measured: the checkpoint is not on this machine. Its weights alone: {weights} (catalogue); activations come on top. `poc run` fetches it; then estimate again.",
@@ -54,7 +54,8 @@ def estimated_lines(found) -> list[str]:
     counted = say(f"{found.looked_at} of {found.rows} rows", f"{found.rows} 行中 {found.looked_at} 行")
     lines.append(say(f"Tokens: longest {found.longest} ({counted} counted){pictures}", f"トークン：最長 {found.longest}（{counted}を計数）{pictures}"))
     if found.bad:
-        lines.append(say(f"Over the budget or cut: {', '.join(found.bad)}", f"上限超過、または切れているもの：{', '.join(found.bad)}"))
+        return [*lines, say(f"Over the budget or cut, {len(found.bad)}: {', '.join(found.bad)}. Raise training.max_tokens, or mend these rows; then estimate again.",
+                            f"上限超過、または切れているもの {len(found.bad)} 件：{', '.join(found.bad)}。training.max_tokens を上げるか、行を直してから、もう一度お試しください。")]  # fmt: skip
     accumulated = -(-found.batch // found.micro_batch)
     lines.append(say(f"Batch: {found.batch} = {found.micro_batch} at once x {accumulated}", f"バッチ：{found.batch} = 一度に {found.micro_batch} 件 x {accumulated}"))
     if accumulated > 1:

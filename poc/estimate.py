@@ -105,19 +105,19 @@ def estimate(
     began = time.perf_counter()
     loaded = load(job.source, four_bit=job.four_bit)
     loading = time.perf_counter() - began
+    train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
+    counting, tokens = _tokens(loaded, [*train, *job.split("test")], job.settings.max_tokens)
+    if tokens["cut"] or tokens["over_budget"]:  # `run` would refuse them: nothing else matters before they are mended
+        return Estimate(**_what(job), **_counted(tokens), memory_gb=room)
     guard = arms.guard_samples(GUARD, loaded)
     seconds["base model on held-out rows"] = loading + _base(loaded, job, guard)
     tell(say("[3/3] making a few updates, and answering with the adapter", "[3/3] 数回更新し、アダプターつきで回答"))
-    train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
     trial = _try(loaded, train, job, room)
     seconds["fine-tuning"] = trial.seconds(job.settings.steps, job.settings.batch) + _looks(loaded, job)
     seconds["tuned model on held-out rows"] = _all(loaded, list(arms.conditions(job.split("test")).values()) + [guard])
-    seconds["run checks"], tokens = _checks(loaded, train, job, loading)
+    seconds["run checks"] = counting + _checks(loaded, train, job, loading)
     seconds["results and report"] = _results(job)
-    return Estimate(
-        **_what(job), memory_gb=room, rows=tokens["of"], micro_batch=trial.micro_batch, longest=tokens["longest"], looked_at=tokens["rows"],
-        bad=tuple(tokens["cut"] + tokens["over_budget"]), seconds=seconds, peak_gb=_peak_gb(),
-    )  # fmt: skip
+    return Estimate(**_what(job), **_counted(tokens), memory_gb=room, micro_batch=trial.micro_batch, seconds=seconds, peak_gb=_peak_gb())
 
 
 def _what(job: Job) -> dict:
@@ -233,23 +233,29 @@ def _looks(loaded: Loaded, job: Job) -> float:
         return first + (number - 1) * (_scoring(loaded, validation) if number > 1 else 0.0)
 
 
-def _checks(loaded: Loaded, train: list[Sample], job: Job, loading: float) -> tuple[float, dict]:
-    """Seconds of the run checks, and what counting tokens found: all rows where there is a budget, else some of each kind."""
-    test, budget = job.split("test"), job.settings.max_tokens
-    rows = [*train, *test]
+def _tokens(loaded: Loaded, rows: list[Sample], budget: int | None) -> tuple[float, dict]:
+    """Seconds that run check 2 will take, and what it says: of all rows where there is a budget, else of some."""
     looked = rows if budget else _spread(rows, 3 * LOOK)
     began = time.perf_counter()
     tokens = checks.check_token_budget(loaded, looked, budget).evidence
-    spent = (time.perf_counter() - began) * len(rows) / len(looked)
-    collator = Collator(loaded.processor)
-    spent += _timed(lambda: [collator([sample]) for sample in looked[:LOOK]]) * min(64, len(train)) / min(LOOK, len(looked))
+    return (time.perf_counter() - began) * len(rows) / len(looked), tokens | {"of": len(rows)}
+
+
+def _counted(tokens: dict) -> dict:
+    return {"rows": tokens["of"], "looked_at": tokens["rows"], "longest": tokens["longest"], "bad": tuple(tokens["cut"] + tokens["over_budget"])}
+
+
+def _checks(loaded: Loaded, train: list[Sample], job: Job, loading: float) -> float:
+    """Seconds of the run checks after the second: decoded answers, losses with and without each medium, and a fresh process that loads base and adapter."""
+    test, collator = job.split("test"), Collator(loaded.processor)
+    some = _spread(train, LOOK)
+    spent = _timed(lambda: [collator([sample]) for sample in some]) * min(64, len(train)) / len(some)
     for modality in {m for s in test for m in s.decided_by}:
         having = [s for s in test if modality in s.modalities]
         if len(having) >= 20:
-            some = _spread(having, LOOK)
-            spent += 3 * min(200, len(having)) * _timed(lambda some=some: answer_losses(loaded, some)) / len(some)
-    spent += 3 * _timed(lambda: predict(loaded, test[:8])) + 2 * loading + _fresh_process()
-    return spent, tokens | {"of": len(rows)}
+            rows = _spread(having, LOOK)
+            spent += 3 * min(200, len(having)) * _timed(lambda rows=rows: answer_losses(loaded, rows)) / len(rows)
+    return spent + 3 * _timed(lambda: predict(loaded, test[:8])) + 2 * loading + _fresh_process()
 
 
 def _fresh_process() -> float:
