@@ -45,6 +45,9 @@ def estimated_lines(found) -> list[str]:
     pictures = say(f"; largest picture {found.largest[1]} x {found.largest[0]} px", f"、最大の画像 {found.largest[1]} x {found.largest[0]} px") if found.largest else ""
     lines = [say(f"Checkpoint: {found.checkpoint}, {precision}, on {found.device} with {found.memory_gb:.1f} GB",
                  f"チェックポイント：{found.checkpoint}、{precision}、{found.device}（{found.memory_gb:.1f} GB）")]  # fmt: skip
+    if found.by_weights:
+        names = ", ".join(f"{name} ({precision})" for precision, name in found.by_weights.items())
+        lines.append(say(f"By weights alone, half of that memory takes up to: {names} (catalogue, not measured)", f"重みだけで見ると、その半分に収まる最大のもの：{names}（カタログ値、未測定）"))
     if not found.looked_at:
         weights = say("unknown", "不明") if found.peak_gb is None else f"{found.peak_gb:g} GB"
         return [*lines, say(

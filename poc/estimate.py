@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -56,6 +56,8 @@ class Estimate:
         seconds: stage (as in run.json's timing) -> seconds; {} when nothing was measured.
         peak_gb: the most memory that was held while measuring; without a measurement, that of the weights (None: unknown).
         memory_gb: what there is, or was named.
+        by_weights: {"16-bit", "4-bit"} -> the largest checkpoint of the catalogue that takes these data in, whose licence does not forbid it, and whose weights fill at
+            most half of that memory; a rule of thumb on unmeasured figures.
     """
 
     checkpoint: str
@@ -72,6 +74,7 @@ class Estimate:
     bad: tuple[str, ...] = ()
     seconds: dict[str, float] | None = None
     peak_gb: float | None = None
+    by_weights: dict[str, str] = field(default_factory=dict)
 
     @property
     def minutes(self) -> float:
@@ -108,7 +111,7 @@ def estimate(
     train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
     counting, tokens = _tokens(loaded, [*train, *job.split("test")], job.settings.max_tokens)
     if tokens["cut"] or tokens["over_budget"]:  # `run` would refuse them: nothing else matters before they are mended
-        return Estimate(**_what(job), **_counted(tokens), memory_gb=room)
+        return Estimate(**_what(job, room), **_counted(tokens))
     guard = arms.guard_samples(GUARD, loaded)
     seconds["base model on held-out rows"] = loading + _base(loaded, job, guard)
     tell(say("[3/3] making a few updates, and answering with the adapter", "[3/3] 数回更新し、アダプターつきで回答"))
@@ -117,15 +120,24 @@ def estimate(
     seconds["tuned model on held-out rows"] = _all(loaded, list(arms.conditions(job.split("test")).values()) + [guard])
     seconds["run checks"] = counting + _checks(loaded, train, job, loading)
     seconds["results and report"] = _results(job)
-    return Estimate(**_what(job), **_counted(tokens), memory_gb=room, micro_batch=trial.micro_batch, seconds=seconds, peak_gb=_peak_gb())
+    return Estimate(**_what(job, room), **_counted(tokens), micro_batch=trial.micro_batch, seconds=seconds, peak_gb=_peak_gb())
 
 
-def _what(job: Job) -> dict:
+def _what(job: Job, room: float) -> dict:
     sizes = [image_size(path) for sample in job.folder.samples for path in sample.image]
     return {
         "checkpoint": resolve(job.source)[0].name, "four_bit": job.four_bit, "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu",
         "steps": job.settings.steps, "batch": job.settings.batch, "largest": max(sizes, key=lambda size: size[0] * size[1], default=None),
+        "memory_gb": room, "by_weights": {precision: name for precision in ("16-bit", "4-bit") if (name := _largest(job, room, precision))},
     }  # fmt: skip
+
+
+def _largest(job: Job, room: float, precision: str, below: float = float("inf")) -> str | None:
+    """The largest checkpoint of the catalogue with less than `below` billion parameters that fits by its weights; none that its licence forbids a company."""
+    wanted = {m for s in job.folder.samples for m in s.modalities}
+    size = (lambda c: c.gb_16bit) if precision == "16-bit" else (lambda c: c.gb_4bit)
+    fitting = [c for c in CATALOGUE.values() if wanted <= {"text", *c.modalities} and c.commercial_use is not False and c.parameters_b < below and size(c) <= room / 2]
+    return max(fitting, key=lambda c: c.parameters_b).name if fitting else None
 
 
 def _room(memory_gb: float | None) -> float:
@@ -153,7 +165,7 @@ def _is_here(source: str) -> bool:
 def _from_catalogue(job: Job, room: float) -> Estimate:
     checkpoint = resolve(job.source)[0]
     weights = checkpoint.gb_4bit if job.four_bit else checkpoint.gb_16bit
-    return Estimate(**_what(job), memory_gb=room, rows=len(job.folder.samples), peak_gb=weights)
+    return Estimate(**_what(job, room), rows=len(job.folder.samples), peak_gb=weights)
 
 
 def _timed(call) -> float:
@@ -205,8 +217,8 @@ def _try(loaded: Loaded, train: list[Sample], job: Job, room: float) -> Trial:
     except (KitError, RuntimeError) as error:
         if not is_out_of_memory(error.__cause__ or error):
             raise
-        name = resolve(job.source)[0].name
-        smaller = _smaller(job, room)
+        checkpoint = resolve(job.source)[0]
+        name, smaller = checkpoint.name, _largest(job, room, "16-bit", checkpoint.parameters_b or float("inf"))
         advice_en = f"; the catalogue's next smaller one for these data: --model {smaller}" if smaller else ""
         advice_ja = f"。このデータを扱える、より小さいもの：--model {smaller}" if smaller else ""
         raise KitError(
@@ -215,14 +227,6 @@ def _try(loaded: Loaded, train: list[Sample], job: Job, room: float) -> Trial:
                 f"{name} は 1 件ずつでも {room:.0f} GB に収まりません。画像を小さくするか、4-bit（model.four_bit: true）か、小さいチェックポイントにしてください{advice_ja}",
             )
         ) from error
-
-
-def _smaller(job: Job, room: float) -> str | None:
-    """The largest checkpoint of the catalogue that takes these data in, is smaller than the asked one, and whose 16-bit weights fill at most half of the memory."""
-    wanted = {m for s in job.folder.samples for m in s.modalities}
-    below = resolve(job.source)[0].parameters_b or float("inf")
-    fitting = [c for c in CATALOGUE.values() if wanted <= set(c.modalities) | {"text"} and c.parameters_b < below and c.gb_16bit <= room / 2]
-    return max(fitting, key=lambda c: c.parameters_b).name if fitting else None
 
 
 def _looks(loaded: Loaded, job: Job) -> float:

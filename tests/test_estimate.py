@@ -107,10 +107,14 @@ def test_what_does_not_fit_at_all_is_one_line_with_the_way_out(company, monkeypa
         estimate(company, memory_gb=8)
 
 
-def test_a_smaller_checkpoint_is_one_that_takes_the_data_in(company):
+def test_checkpoints_that_fit_by_their_weights_take_the_data_in(company):
     job = room.examine(company, None, "qwen3.5-9b", False, None, room.quiet)
-    assert room._smaller(job, 24) == "qwen2.5-omni-3b" or room.CATALOGUE[room._smaller(job, 24)].parameters_b < 9
-    assert room._smaller(job, 0.001) is None
+    sizes = {name: entry.parameters_b for name, entry in room.CATALOGUE.items()}
+    assert sizes[room._largest(job, 24, "16-bit")] < sizes[room._largest(job, 24, "4-bit")]
+    assert sizes[room._largest(job, 24, "16-bit", below=5)] < 5 and room._largest(job, 0.001, "16-bit") is None
+    heard = dataclasses.replace(job, folder=dataclasses.replace(job.folder, samples=[s.replace(audio=s.image) for s in job.folder.samples]))
+    entry = room.CATALOGUE[room._largest(heard, 24, "16-bit")]
+    assert "audio" in entry.modalities and entry.commercial_use is not False
 
 
 def test_a_checkpoint_that_is_not_here_is_told_by_the_catalogue_alone(company):
