@@ -15,7 +15,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from benchmarks.machine import processor_features, versions
+from benchmarks.machine import processor_features, versions, write_table
 from kit.show import progress
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,10 +89,7 @@ def main() -> None:
     kept = [row for row in csv.DictReader(TABLE.open(encoding="utf-8")) if row["use_case"] not in asked.cases] if TABLE.is_file() else []
     for case in progress(asked.cases, desc="cases"):
         kept += rows(case)
-        with TABLE.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            table.writeheader()
-            table.writerows(kept)
+        write_table(TABLE, COLUMNS, kept)
     for row in kept:
         print({key: row[key] for key in ("use_case", "stage", "estimated_seconds", "measured_seconds", "off")})
 

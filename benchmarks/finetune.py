@@ -15,7 +15,6 @@ A real token is one that is no padding. An update is collating (picture decoding
 
 import argparse
 import contextlib
-import csv
 import json
 import resource
 import subprocess
@@ -30,7 +29,7 @@ import torch
 from PIL import Image
 
 from benchmarks import shape_51m
-from benchmarks.machine import processor_features, versions
+from benchmarks.machine import processor_features, versions, write_table
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.data.messages import prompt_messages
@@ -294,10 +293,7 @@ def main() -> None:
     for row in rows:
         print({key: row[key] for key in ("model", "samples", "arm", "pad_factor", "seconds_min", "tokens_per_second", "ratio_to_trl", "ratio_to_trl_tuned", "ratio_to_plain", "bound_to_plain", "peak_mb")})
     if not asked.quick:
-        with TABLE.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            table.writeheader()
-            table.writerows(rows)
+        write_table(TABLE, COLUMNS, rows)
 
 
 if __name__ == "__main__":

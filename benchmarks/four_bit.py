@@ -12,7 +12,6 @@ Bytes per weight of the language model: 2 (4 in float32), and 0.5 + 1/64 + a lit
 """
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
@@ -25,7 +24,7 @@ import torch
 
 from benchmarks import shape_51m
 from benchmarks.finetune import BATCH, RANK, draw
-from benchmarks.machine import processor_features, repacks, versions
+from benchmarks.machine import processor_features, repacks, versions, write_table
 from kit.data import Sample
 from kit.evaluation import option_scores
 from kit.models import Loaded, add_lora, component_of, load
@@ -183,10 +182,7 @@ def main() -> None:
     for row in rows:
         print({key: row[key] for key in COLUMNS[1:14]})
     if not asked.quick:
-        with TABLE.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            table.writeheader()
-            table.writerows(rows)
+        write_table(TABLE, COLUMNS, rows)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""What a timing depends on beside the code: the processor's abilities and the libraries' versions."""
+"""What a timing depends on beside the code (the processor's abilities, the libraries' versions), and the table that it ends in."""
 
+import csv
 from importlib import metadata
 from pathlib import Path
 
@@ -22,3 +23,11 @@ def repacks() -> bool:
 def versions(*names: str) -> dict[str, str]:
     """{package: installed version}."""
     return {name: metadata.version(name).split("+")[0] for name in names}
+
+
+def write_table(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
+    """A committed csv: one header, one line per row."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)

@@ -13,7 +13,6 @@ In nf4 a further arm lets bitsandbytes repack the weights for its own evaluation
 """
 
 import argparse
-import csv
 import time
 from contextlib import contextmanager
 from datetime import date
@@ -24,7 +23,7 @@ import torch
 from PIL import Image
 
 from benchmarks import shape_51m
-from benchmarks.machine import processor_features, repacks, versions
+from benchmarks.machine import processor_features, repacks, versions, write_table
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.evaluation import option_scores, scoring
@@ -204,10 +203,7 @@ def main() -> None:
     for row in rows:
         print({key: row[key] for key in ("model", "weights", "options", "n_p", "n_s", "n_o", "arm", "seconds_min", "ratio_of_minima", "ratio_of_medians", "bound", "largest_gap_nats")})
     if not asked.quick:
-        with TABLE.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            table.writeheader()
-            table.writerows(rows)
+        write_table(TABLE, COLUMNS, rows)
 
 
 if __name__ == "__main__":

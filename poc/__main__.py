@@ -33,6 +33,14 @@ RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help=say("a run's folder, as `poc run` printed it", "`poc run` が表示した実行フォルダー"))
 ]
 
+Preset = Annotated[
+    Literal["tiny", "laptop", "gpu"] | None, typer.Option(help=say("instead of poc.yaml's preset", "poc.yaml のプリセットの代わり"))
+]
+Model = Annotated[
+    str | None, typer.Option(help=say("a catalogue name, a local folder or a hub id", "カタログ名、手元のフォルダー、またはハブの ID"))
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help=say("leave faulty rows out", "不備のある行を除いて進む"))]
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -101,15 +109,10 @@ def sign(
                       "DIR で PoC を通しで実行: データ、比較対象、学習、実行チェック、判定、レポート。"))
 def run(
     directory: Directory,
-    preset: Annotated[
-        Literal["tiny", "laptop", "gpu"] | None, typer.Option(help=say("instead of poc.yaml's preset", "poc.yaml のプリセットの代わり"))
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help=say("a catalogue name, a local folder or a hub id", "カタログ名、手元のフォルダー、またはハブの ID")),
-    ] = None,
+    preset: Preset = None,
+    model: Model = None,
     resume: Annotated[bool, typer.Option("--resume", help=say("go on with the interrupted run", "中断した実行の続きから"))] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help=say("leave faulty rows out", "不備のある行を除いて進む"))] = False,
+    skip_bad: SkipBad = False,
     seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help=say("instead of poc.yaml's seed", "poc.yaml のシードの代わり"))] = None,
     out: Annotated[Path, typer.Option(help=say("where runs are kept", "実行結果の置き場所"))] = Path("runs"),
 ) -> None:
@@ -132,14 +135,9 @@ def run(
                       "`poc run` に必要なメモリ・バッチ・トークン・時間を測ります。何も書きません。"))
 def estimate(
     directory: Directory,
-    preset: Annotated[
-        Literal["tiny", "laptop", "gpu"] | None, typer.Option(help=say("instead of poc.yaml's preset", "poc.yaml のプリセットの代わり"))
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help=say("a catalogue name, a local folder or a hub id", "カタログ名、手元のフォルダー、またはハブの ID")),
-    ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help=say("leave faulty rows out", "不備のある行を除いて進む"))] = False,
+    preset: Preset = None,
+    model: Model = None,
+    skip_bad: SkipBad = False,
     memory_gb: Annotated[
         float | None, typer.Option(min=0.1, help=say("of the card (or machine) that you think of, at most this one's", "想定する GPU（または端末）のメモリ。この端末以下"))
     ] = None,
