@@ -25,10 +25,10 @@ INSTALL := $(UV) pip install --python $(PY) $(SOURCE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help poc test check lint lab demo doctor notebooks lock benchmarks newest clean
+.PHONY: help poc test test-gpu check lint lab demo doctor notebooks lock benchmarks newest clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 poc: $(VENV)/installed-kit  ## the whole PoC on the sample company: data, fine-tuning, checks, verdict, report
 	@echo "[3/3] Running the PoC on $(USECASE)"
@@ -39,6 +39,9 @@ test: $(VENV)/installed-dev lint  ## every test and every notebook; what this ma
 
 check: $(VENV)/installed-dev lint  ## what a pull request must pass: ruff and the fast tests
 	$(PY) -m pytest -m unit
+
+test-gpu: $(VENV)/installed-dev  ## the gpu tier on this machine's card; MODEL=DIR asks a checkpoint of yours, too
+	MODEL=$(MODEL) $(PY) -m pytest -m gpu tests/test_gpu.py
 
 lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .

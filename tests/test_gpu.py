@@ -1,19 +1,30 @@
-"""The same lines on a CUDA device: bfloat16 and 4-bit loading, scoring, fine-tuning, run checks and resuming. Skipped, by name, where there is none."""
+"""The same lines on a CUDA device: bfloat16 and 4-bit loading, scoring, fine-tuning, run checks and resuming. Skipped, by name, where there is none.
+
+`make test-gpu MODEL=DIR` asks a checkpoint of yours, too: within the memory of a 24 GB card it loads in 4-bit, answers, trains, passes its run checks, and is walked through notebooks 01 and 04.
+"""
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from kit.data import read_folder
 from kit.evaluation import predict
 from kit.models import component_of, load
 from kit.training import Settings, checks, finetune
 from kit.training.resume import newest_checkpoint
 from poc import doctor
+from poc.usecase import load_usecase
 
 pytestmark = pytest.mark.gpu
 
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = os.environ.get("MODEL")
+own = pytest.mark.skipif(not MODEL, reason="needs a checkpoint of yours: make test-gpu MODEL=DIR")
+CARD_GB = 22  # of a card sold as 24 GB, what is left beside a desktop and the driver
 QUICK = Settings(lora=("llm", "connector", "vision"), steps=60, batch=12, evaluate_every=20, rank=8, learning_rate=4e-3)
 
 
@@ -75,3 +86,32 @@ def test_results_say_how_much_of_the_device_they_used():
 
     load("tiny_omni")
     assert record.machine()["device"] == torch.cuda.get_device_name(0) and record.peak_memory_mb() > torch.cuda.max_memory_allocated() / 2**20
+
+
+@own
+def test_your_checkpoint_answers_trains_and_passes_its_checks_on_a_24_gb_card(tmp_path):
+    walked, found = walk(MODEL, tmp_path, four_bit=True)
+    assert torch.cuda.max_memory_allocated() < CARD_GB * 2**30
+    assert {c.number: (c.status, c.detail) for c in found if c.number in (2, 4, 6, 7) and c.status != "green"} == {}
+    assert walked.applied_updates == 6 and walked.micro_batch >= 1
+
+
+@own
+@pytest.mark.parametrize("name", ["01_load_base_model", "04_finetune_lora_4bit"])
+def test_your_checkpoint_is_walked_through_a_notebook(name, tmp_path):
+    from test_notebooks import execute, said
+
+    done = execute(ROOT / "notebooks" / f"{name}.ipynb", {"preset": "gpu", "model": MODEL, "language": "en"}, tmp_path / f"{name}.ipynb", cwd=tmp_path)
+    assert "preset = gpu" in said(done)
+
+
+def walk(source: str, out: Path, four_bit: bool):
+    """A few updates on a few photographs of the sample company; (Tuned, its run checks)."""
+    if torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(min(1.0, CARD_GB * 2**30 / torch.cuda.get_device_properties(0).total_memory))
+    case = ROOT / "sample_data" / "company" / "inspection"
+    use = load_usecase(case)
+    rows = [s.without("audio") for s in read_folder(case, use, verify=False).samples if not s.audio][:48]
+    settings = replace(QUICK, steps=6, batch=8, evaluate_every=6, learning_rate=1e-4)
+    tuned = finetune(load(source, four_bit=four_bit), rows[:24], rows[24:32], settings, out)
+    return tuned, checks.run_checks(tuned, source, settings, rows[:24], rows[32:], [], 0, out)

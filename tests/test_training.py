@@ -360,3 +360,11 @@ def test_a_row_that_the_processor_refuses_is_named(tiny, colours, monkeypatch):
     odd = colours[1].replace(text="row 2")
     with pytest.raises(KitError, match=r"sample s0_001 cannot be prepared for this model \(image too odd\); change its files or leave the row out"):
         collator([colours[0], odd, colours[2]])
+
+
+def test_what_make_test_gpu_asks_of_a_users_checkpoint_holds_for_the_tiny_one(tmp_path):
+    """The gpu tier's lines, on a CPU: nobody should find out on a rented card that they have a typing error."""
+    from test_gpu import walk
+
+    tuned, found = walk("tiny_omni", tmp_path, four_bit=True)
+    assert tuned.applied_updates == 6 and {c.number: c.detail for c in found if c.number in (2, 4, 6, 7) and c.status != "green"} == {}
