@@ -181,6 +181,15 @@ print(f"{len(real)} points" if table.is_file() else "only the point of this run:
 labels_and_kpi(real=real, kpi="macro recall")
 
 # %% [markdown] lang="en"
+# ## Before the long run, and after it
+#
+# On the command line, `poc estimate DIR --preset gpu` measures memory, batch and minutes on your own rows before anything is trained, and names rows that are too long. Afterwards `poc predict RUN DIR` answers new files, `poc compare RUN RUN` says whether one run is better than another, and `poc export RUN` hands the model over. What lies beyond one card is in `docs/scale.md`.
+# %% [markdown] lang="ja"
+# ## 長い実行の前と後
+#
+# コマンドラインの `poc estimate DIR --preset gpu` は、学習の前に、自社の行でメモリ・バッチ・時間を測り、長すぎる行を名指しします。その後は、`poc predict RUN DIR` が新しいファイルに答え、`poc compare RUN RUN` が二つの実行の優劣を区間つきで示し、`poc export RUN` がモデルを引き渡します。GPU 一枚より先は `docs/scale.ja.md` にあります。
+
+# %% [markdown] lang="en"
 # ## To read on
 #
 # * Hu and others, *LoRA: Low-Rank Adaptation of Large Language Models* (arXiv 2106.09685), section 4; Dettmers and others, *QLoRA* (arXiv 2305.14314), sections 3 and 4.
