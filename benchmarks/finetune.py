@@ -16,7 +16,6 @@ A real token is one that is no padding. An update is collating (picture decoding
 import argparse
 import contextlib
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ import torch
 from PIL import Image
 
 from benchmarks import shape_51m
-from benchmarks.machine import processor_features, versions, write_table
+from benchmarks.machine import peak_mb, processor_features, versions, write_table
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.data.messages import prompt_messages
@@ -285,7 +284,7 @@ def main() -> None:
         made = arm_of(arm, source, train)
         for start in range(0, SAMPLES, BATCH):
             made.update(train[start : start + BATCH])
-        print(json.dumps({"peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}))
+        print(json.dumps({"peak_mb": peak_mb()}))
         return
     rows = []  # the small model first: what is wrong shows within a minute
     for (model, name), (source, train, names) in cases(asked.quick).items():
