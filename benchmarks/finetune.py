@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 
 from benchmarks import shape_51m
-from benchmarks.machine import peak_mb, processor_features, versions, write_table
+from benchmarks.machine import processor_features, versions, write_table
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.data.messages import prompt_messages
@@ -40,6 +40,7 @@ from kit.show import progress
 from kit.training import Settings
 from kit.training.batches import Parts
 from kit.training.trainer import AnswerTrainer
+from poc.record import peak_memory_mb
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK, TABLE = ROOT / "build" / "benchmarks" / "finetune", ROOT / "benchmarks" / "finetune.csv"
@@ -284,7 +285,7 @@ def main() -> None:
         made = arm_of(arm, source, train)
         for start in range(0, SAMPLES, BATCH):
             made.update(train[start : start + BATCH])
-        print(json.dumps({"peak_mb": peak_mb()}))
+        print(json.dumps({"peak_mb": peak_memory_mb()}))
         return
     rows = []  # the small model first: what is wrong shows within a minute
     for (model, name), (source, train, names) in cases(asked.quick).items():

@@ -24,7 +24,7 @@ import torch
 
 from benchmarks import shape_51m
 from benchmarks.finetune import BATCH, RANK, draw
-from benchmarks.machine import peak_mb, processor_features, repacks, versions, write_table
+from benchmarks.machine import processor_features, repacks, versions, write_table
 from kit.data import Sample
 from kit.evaluation import option_scores
 from kit.models import Loaded, add_lora, component_of, load
@@ -32,6 +32,7 @@ from kit.models.forward import base_of
 from kit.show import progress
 from kit.training import Settings
 from kit.training.trainer import AnswerTrainer
+from poc.record import peak_memory_mb
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK, TABLE = ROOT / "build" / "benchmarks" / "four_bit", ROOT / "benchmarks" / "four_bit.csv"
@@ -157,7 +158,7 @@ def _peak(model: str, arm: str, what: str) -> int:
             update(trainer, train[:BATCH])
     else:
         score(model_of(arm, source), train[: 2 * BATCH])
-    return peak_mb()
+    return peak_memory_mb()
 
 
 def cases(quick: bool) -> dict[str, tuple[str, list[Sample]]]:

@@ -25,14 +25,6 @@ def versions(*names: str) -> dict[str, str]:
     return {name: metadata.version(name).split("+")[0] for name in names}
 
 
-def peak_mb() -> int:
-    """The most memory that this process has held since its program began. (getrusage's figure is handed down by the parent of a forked process.)"""
-    if torch.cuda.is_available():
-        return round(torch.cuda.max_memory_allocated() / 2**20)
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split("VmHWM:")[1].split()[0]) // 1024
-
-
 def write_table(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
     """A committed csv: one header, one line per row."""
     with path.open("w", newline="", encoding="utf-8") as file:

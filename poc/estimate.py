@@ -96,15 +96,16 @@ def estimate(
         KitError: what `run` would refuse, or a single sample does not fit into memory.
     """
     began = time.perf_counter()
-    job = examine(Path(directory), preset, model, skip_bad, seed, tell)
+    tell(say("[1/4] reading the company's folder", "[1/4] 会社のフォルダーを読み込み中"))
+    job = examine(Path(directory), preset, model, skip_bad, seed, quiet)  # whose own line counts the stages of a run
     room = _room(memory_gb)
     if not _is_here(job.source):
         return _from_catalogue(job, room)
     require_checkpoint(job.source)
     seconds = {"reading the company's folder": time.perf_counter() - began}
-    tell(say("[1/3] timing the baselines", "[1/3] 比較対象の所要時間を計測"))
+    tell(say("[2/4] timing the baselines", "[2/4] 比較対象の所要時間を計測"))
     seconds["baselines without an MLLM"] = _baselines(job)
-    tell(say("[2/3] answering a few rows with the base model", "[2/3] ベースモデルで数行に回答"))
+    tell(say("[3/4] answering a few rows with the base model", "[3/4] ベースモデルで数行に回答"))
     began = time.perf_counter()
     loaded = load(job.source, four_bit=job.four_bit)
     loading = time.perf_counter() - began
@@ -114,7 +115,7 @@ def estimate(
         return Estimate(**_what(job, room), **_counted(tokens))
     guard = arms.guard_samples(GUARD, loaded)
     seconds["base model on held-out rows"] = loading + _base(loaded, job, guard)
-    tell(say("[3/3] making a few updates, and answering with the adapter", "[3/3] 数回更新し、アダプターつきで回答"))
+    tell(say("[4/4] making a few updates, and answering with the adapter", "[4/4] 数回更新し、アダプターつきで回答"))
     trial = _try(loaded, train, job, room)
     seconds["fine-tuning"] = trial.seconds(job.settings.steps, job.settings.batch) + _looks(loaded, job)
     seconds["tuned model on held-out rows"] = _all(loaded, list(arms.conditions(job.split("test")).values()) + [guard])

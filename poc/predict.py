@@ -6,6 +6,7 @@ bytes, interrupted or not. Beside the table lies `<table>.about.json`, which say
 
 import csv
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -69,9 +70,9 @@ def predict_folder(run: Path, directory: Path, out: Path | None = None, threshol
         raise KitError(say(f"{out} ends in {out.suffix or 'nothing'!r}; allowed: .csv, .jsonl", f"{out} の拡張子は使えません。.csv か .jsonl にしてください"))
     threshold = usual_threshold(run) if threshold is None else threshold
     about = _about(run, record, root, threshold)
-    done = _begin(out, about)
+    done, kept = _kept(out, about)
     if done < about["rows"]:
-        _write(run, record, root, out, about, done)
+        _write(run, record, root, out, about, done, kept)
     return _summary(out, record, root, threshold)
 
 
@@ -120,12 +121,11 @@ def _files(root: Path, sample: Sample) -> list[str]:
     return [path.relative_to(root).as_posix() for modality in MEDIA for path in getattr(sample, modality)]
 
 
-def _begin(out: Path, about: dict) -> int:
-    """How many samples are answered already; a table of another making raises, half a chunk at the end is cut off."""
-    note = out.with_name(out.name + ".about.json")
+def _kept(out: Path, about: dict) -> tuple[int, int]:
+    """(rows, bytes) of `out` that stay: whole chunks, or everything when all rows are answered; a table of another making raises. Nothing is written."""
+    note = _note(out)
     if not out.exists() and not note.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        runs.write_json(note, about)
+        return 0, 0
     try:
         same = json.loads(note.read_text(encoding="utf-8")) == about
     except (OSError, ValueError):
@@ -137,28 +137,30 @@ def _begin(out: Path, about: dict) -> int:
                 f"{out} は別の実行・フォルダー・しきい値で作られています（{note.name} に記録）。--out で別のファイル名にするか、両方を削除してください",
             )
         )
-    header = b"" if out.suffix == ".jsonl" else (",".join(COLUMNS) + "\n").encode()
-    if not out.exists() or out.stat().st_size < len(header):
-        out.write_bytes(header)
-    rows, whole, read, end = 0, 0, len(header), len(header)
-    with out.open("rb+") as file:
-        file.seek(len(header))
-        for line in file:  # no cell has a line break in it
-            if not line.endswith(b"\n"):
-                break
-            rows, read = rows + 1, read + len(line)
-            if rows % CHUNK == 0 or rows == about["rows"]:
-                whole, end = rows, read
-        file.truncate(end)
-    return whole
+    rows, kept, read = 0, 0, 0
+    with out.open("rb") if out.exists() else io.BytesIO() as file:
+        for number, line in enumerate(file, start=out.suffix == ".jsonl"):  # a csv's header is line 0; no cell has a line break in it
+            read += len(line)
+            if line.endswith(b"\n") and (number % CHUNK == 0 or number == about["rows"]):
+                rows, kept = number, read
+    return rows, kept
 
 
-def _write(run: Path, record: dict, root: Path, out: Path, about: dict, done: int) -> None:
-    loaded = runs.load_tuned(run)
+def _note(out: Path) -> Path:
+    return out.with_name(out.name + ".about.json")
+
+
+def _write(run: Path, record: dict, root: Path, out: Path, about: dict, done: int, kept: int) -> None:
+    loaded = runs.load_tuned(run)  # before anything is written: it may refuse
+    out.parent.mkdir(parents=True, exist_ok=True)
+    runs.write_json(_note(out), about)
     bar = progress(total=about["rows"], desc=say("answering", "回答中"))
     bar.update(done)
     rows = islice(_rows(record, root), done, None)
     with out.open("a", encoding="utf-8", newline="") as file:
+        file.truncate(kept)
+        if not kept and out.suffix == ".csv":
+            csv.DictWriter(file, COLUMNS, lineterminator="\n").writeheader()
         while chunk := list(islice(rows, CHUNK)):
             answers = _answers(loaded, [row for row in chunk if isinstance(row, Sample)])
             _append(file, [_fault(row) if isinstance(row, Fault) else _answered(root, *next(answers), about["threshold"]) for row in chunk], out.suffix)

@@ -94,11 +94,14 @@ def machine() -> dict:
 
 
 def peak_memory_mb() -> int:
-    """The most memory this process has held, in MB (plus the GPU's, where there is one)."""
-    try:
+    """The most memory this process has held since its program began, in MB (plus the GPU's, where there is one)."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux: getrusage's figure would be that of the process that started this one, where it was larger
+        peak = int(status.read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) / 2**10
+    elif platform.system() == "Windows":
+        peak = psutil.Process().memory_info().peak_wset / 2**20
+    else:
         import resource
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if platform.system() == "Darwin" else 2**10)
-    except ImportError:  # Windows
-        peak = psutil.Process().memory_info().peak_wset / 2**20
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return round(peak + (torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0))

@@ -19,6 +19,7 @@ from kit.data import write_folder
 from kit.errors import KitError
 from poc import runs
 from poc.pipeline import run
+from poc.record import peak_memory_mb
 
 POC_YAML = """
 schema: 1
@@ -219,3 +220,12 @@ def test_a_plan_that_cannot_be_read_is_passed_over(tmp_path):
 def test_a_folder_that_is_no_run_says_what_to_do(tmp_path):
     with pytest.raises(KitError, match="is no finished run: it has no run.json; finish it with `poc run DIR --resume`"):
         runs.read(tmp_path)
+
+
+def test_peak_memory_is_that_of_the_process_itself():
+    """A small process that a large one starts: getrusage would hand the large one's peak down."""
+    code = "from poc.record import peak_memory_mb; print(peak_memory_mb())"
+    small = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    held = bytearray(b"x") * (600 * 2**20)
+    again = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert peak_memory_mb() > 600 and again < small + 100 and len(held)

@@ -126,7 +126,7 @@ def test_an_adapter_is_not_put_on_other_weights(folder, tmp_path):
     runs.write_json(run / "run.json", record)
     with pytest.raises(KitError, match="weights of tiny_omni on this machine are not those that .* was made with .* an adapter means nothing on other weights"):
         predict_folder(run, folder, tmp_path / "out.csv")
-    assert rows_of(tmp_path / "out.csv") == []
+    assert not list(tmp_path.glob("out.csv*")), "nothing is written before the model is there"
 
 
 def test_a_folder_without_a_table_or_labels_is_answered(folder, tmp_path):
