@@ -72,14 +72,14 @@ class Estimate:
     longest: int = 0
     looked_at: int = 0
     bad: tuple[str, ...] = ()
-    seconds: dict[str, float] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
     peak_gb: float | None = None
     by_weights: dict[str, str] = field(default_factory=dict)
 
     @property
     def minutes(self) -> float:
         """Of the whole run."""
-        return sum((self.seconds or {}).values()) / 60
+        return sum(self.seconds.values()) / 60
 
 
 def estimate(
@@ -89,7 +89,7 @@ def estimate(
 
     Args:
         directory, preset, model, skip_bad, seed: as for `poc.pipeline.run`.
-        memory_gb: pretend that the card (without one: this machine) has only so much memory.
+        memory_gb: of a smaller card, which is then all that this one gives; without a card it is only compared with what was held.
         tell: receives one line per step.
 
     Raises:

@@ -76,7 +76,7 @@ def test_rows_over_the_budget_are_named_and_not_cut(company, tmp_path):
     shutil.copytree(company, tmp_path / "tight")
     (tmp_path / "tight" / "poc.yaml").write_text(POC_YAML.replace("steps: 40", "steps: 40, max_tokens: 45"), encoding="utf-8")
     found = estimate(tmp_path / "tight")
-    assert 0 < len(found.bad) < found.rows == found.looked_at and found.longest > 45 and found.seconds is None
+    assert 0 < len(found.bad) < found.rows == found.looked_at and found.longest > 45 and found.seconds == {}
     said = "\n".join(estimated_lines(found))
     assert all(name in said for name in found.bad) and "Raise training.max_tokens" in said
 
@@ -119,7 +119,7 @@ def test_checkpoints_that_fit_by_their_weights_take_the_data_in(company):
 
 def test_a_checkpoint_that_is_not_here_is_told_by_the_catalogue_alone(company):
     found = estimate(company, model="qwen3-vl-2b")
-    assert found.seconds is None and found.micro_batch is None
+    assert found.seconds == {} and found.micro_batch is None
     assert "Nothing was measured: the checkpoint is not on this machine. Its weights alone: 4.2 GB (catalogue)" in estimated_lines(found)[-1]
 
 
