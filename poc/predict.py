@@ -105,7 +105,7 @@ def _about(run: Path, record: dict, root: Path, threshold: float) -> dict:
         "use_case": record["use_case"],
         "run": run.resolve().name,
         "checkpoint": record["model"]["name"],
-        "weights": record["model"]["hash"],
+        "weights": record["model"].get("hash"),
         "adapter": file_hash(run / "adapter" / "adapter_model.safetensors"),
         "four_bit": bool(record["model"].get("four_bit")),
         "folder": root.name,

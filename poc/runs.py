@@ -112,13 +112,13 @@ def load_tuned(run: Path):
     from poc.record import weights_hash
 
     record = read(run)
-    here = weights_hash(resolve(checkpoint_of(record))[1])
-    if here != record["model"]["hash"] and here and record["model"]["hash"]:
+    here, then = weights_hash(resolve(checkpoint_of(record))[1]), record["model"].get("hash")
+    if here and then and here != then:  # a hub's checkpoint has none
         raise KitError(
             say(
-                f"the weights of {record['model']['name']} on this machine are not those that {run} was made with (sha256 {here[:12]}, run.json has {record['model']['hash'][:12]}); "
+                f"the weights of {record['model']['name']} on this machine are not those that {run} was made with (sha256 {here[:12]}, run.json has {then[:12]}); "
                 "an adapter means nothing on other weights: get those back, or make the run again",
-                f"この端末の {record['model']['name']} の重みは、{run} の実行時と異なります（sha256 {here[:12]}、run.json では {record['model']['hash'][:12]}）。アダプターは別の重みでは意味を持ちません。元の重みに戻すか、実行し直してください",
+                f"この端末の {record['model']['name']} の重みは、{run} の実行時と異なります（sha256 {here[:12]}、run.json では {then[:12]}）。アダプターは別の重みでは意味を持ちません。元の重みに戻すか、実行し直してください",
             )
         )
     return load(checkpoint_of(record), four_bit=bool(record["model"].get("four_bit")), adapter=run / "adapter")
