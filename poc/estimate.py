@@ -5,6 +5,7 @@ foreseen, so the minutes are those of a training that is not stopped early. Not 
 """
 
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ from poc.pipeline import GUARD, Job, examine, quiet
 from poc.record import peak_memory_mb
 
 LOOK = 16  # rows of each kind of evidence that are scored: one batch
-_BASELINE_ROWS = 240
+_BASELINE_ROWS = 80, 240
 _RESAMPLED = 30  # about how many rows and differences of a results table are resampled
 
 
@@ -182,12 +183,17 @@ def _spread(samples: list[Sample], count: int) -> list[Sample]:
 
 
 def _baselines(job: Job) -> float:
+    """Seconds of the baselines: of few rows, of more, and on along a line, because a forest of trees costs something with any number of rows."""
     train, test = job.split("train"), job.split("test")
-    share = min(1.0, _BASELINE_ROWS / (len(train) + len(test)))
-    some = [rows[:: round(1 / share)] for rows in (train, test)]
+    few, more = (min(1.0, rows / (len(train) + len(test))) for rows in _BASELINE_ROWS)
+    spent_on_few, spent_on_more = _baselines_on(few, train, test), _baselines_on(more, train, test)
+    return spent_on_more + max(0.0, spent_on_more - spent_on_few) * (1 - more) / max(more - few, 1e-9)
+
+
+def _baselines_on(share: float, train: list[Sample], test: list[Sample]) -> float:
+    some = [random.Random(0).sample(rows, max(2, round(share * len(rows)))) if share < 1 else rows for rows in (train, test)]  # a stride could meet one answer only
     with tempfile.TemporaryDirectory() as place:
-        spent = _timed(lambda: arms.baselines(*some, Path(place)))
-    return spent * (len(train) + len(test)) / sum(map(len, some))
+        return _timed(lambda: arms.baselines(*some, Path(place)))
 
 
 def _scoring(loaded: Loaded, samples: list[Sample], **scoring) -> float:
