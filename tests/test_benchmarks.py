@@ -64,6 +64,14 @@ def test_fine_tuning_is_as_fast_as_the_table_says():
     assert all(float(row["largest_loss_gap"]) <= 1e-5 * 12 for arm, row in rows.items() if arm != "trl"), "of losses of about 11 nats"
 
 
+def test_four_bit_weights_take_what_theory_says():
+    rows = table("four_bit")
+    assert {row["arm"] for row in rows} >= {"16-bit", "nf4"} and {row["model"] for row in rows} == {"shape_51m", "tiny_omni"}
+    for row in rows:
+        assert float(row["weights_mb"]) == pytest.approx(float(row["theory_mb"]), rel=0.02)
+        assert float(row["peak_scoring_mb"]) > float(row["weights_mb"])
+
+
 def test_the_estimate_is_within_15_percent_of_the_run_that_it_foretold():
     rows = [row for row in table("estimate") if row["stage"] == "whole run"]
     assert {row["use_case"] for row in rows} == {"inspection", "line"}
