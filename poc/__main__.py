@@ -82,13 +82,25 @@ def init(
     typer.echo(write_usecase(directory, like=like))
 
 
-@app.command(help=say("List the faults of DIR's rows and count its labels.", "DIR の行の不備を一覧し、ラベルを数えます。"))
-def check(directory: Directory) -> None:
+@app.command(help=say("What is wrong with DIR's rows: faults, copies, leaks, doubtful labels, shortcuts, personal data. Writes nothing.",
+                      "DIR の行を検査：不備、重複、漏れ、疑わしいラベル、近道、個人情報。何も書きません。"))
+def check(
+    directory: Directory,
+    quick: Annotated[bool, typer.Option("--quick", help=say("the faults of the rows only, in seconds", "行の不備だけを数秒で調べる"))] = False,
+) -> None:
+    _stay_offline()
     from poc.usecase import check_usecase
 
-    lines, faults = check_usecase(directory)
+    lines, faults = check_usecase(directory, verify=quick)
     for line in lines:
         typer.echo(line)
+    if not quick:
+        from poc.audit import audit_usecase, lines_of, recalled, recalled_lines
+
+        findings = audit_usecase(directory, tell=typer.echo)
+        for line in (*lines_of(findings), *recalled_lines(recalled(findings, directory))):
+            typer.echo(line)
+        faults += findings[0].evidence["files"]
     if faults:
         raise typer.Exit(2)
 

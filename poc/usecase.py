@@ -105,14 +105,14 @@ def _grouped(samples: tuple[Sample, ...], rule: str) -> tuple[Sample, ...]:
     return tuple(s.replace(group=f"{groups[s.id]} {s.split}".strip()) for s in samples)
 
 
-def check_usecase(directory: Path) -> tuple[list[str], list]:
-    """(lines for the terminal, faults): every fault of the folder, then what it holds. The media are opened too.
+def check_usecase(directory: Path, verify: bool = True) -> tuple[list[str], list]:
+    """(lines for the terminal, faults): every fault of the folder, then what it holds. The media are opened too, where `verify`.
 
     Raises:
         KitError: poc.yaml or the folder cannot be read.
     """
     use = load_usecase(directory)
-    folder = read_folder(directory, use)
+    folder = read_folder(directory, use, verify=verify)
     faults = list(folder.faults)
     try:
         folder = _arranged(folder, use, use.training.seed)

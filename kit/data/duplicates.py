@@ -33,7 +33,7 @@ def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str
         bits = np.array(
             [[hashes[path] for path in sample.image] for sample in alike], dtype=np.uint64
         )  # (N, images)
-        for i, j, bits_apart in _close(bits, distance):
+        for i, j, bits_apart in close_rows(bits, distance):
             pairs[alike[i].id, alike[j].id] = bits_apart
     for a, b in _equal(samples):
         pairs[a, b] = 0
@@ -75,7 +75,7 @@ def _dhash(path: Path) -> int:
     return int.from_bytes(np.packbits(bits).tobytes())
 
 
-def _close(bits: np.ndarray, distance: int) -> list[tuple[int, int, int]]:
+def close_rows(bits: np.ndarray, distance: int) -> list[tuple[int, int, int]]:
     """(i, j, bits apart), i < j, of the rows of `bits` (N, images) that differ by at most `distance` in every image."""
     found = []
     for start in range(0, len(bits), ROWS_AT_ONCE):

@@ -1,0 +1,98 @@
+"""`poc check`: the audit of a use case's folder as lines, and on the sample company how much of what was planted it found."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.curation import CHECKS, Material, audit, gather, with_features
+from kit.finding import Finding
+from kit.language import say
+from kit.models import load, resolve
+from poc.pipeline import quiet
+from poc.usecase import load_samples, load_usecase
+
+TINY = "tiny_omni"  # its features, whatever checkpoint will be trained: the audit must be possible on any machine
+PLANTED = "planted_faults.json"  # beside the sample company's folders, and nowhere else
+FOUND_BY = {
+    "exact_duplicate": "exact duplicates", "near_duplicate": "near duplicates", "near_duplicate_across_splits": "duplicates across splits", "mislabelled": "probable label errors",
+    "personal_data_in_note": "personal data in text", "face_like_sticker": "faces", "odd_light_lot": "odd light", "desynchronised": "sound and picture out of step",
+    "wrong_note": "contradicting sources", "words_contradict_voice": "contradicting sources", "evidence_contradicts": "contradicting sources",
+}  # fmt: skip
+_MARKS = {"good": "[OK]  ", "info": "[INFO]", "warn": "[WARN]", "bad": "[BAD] "}
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """Of one kind of planted fault: how many there are, how many were found, and what share of all that the finding lists was planted (by pairs where it lists pairs)."""
+
+    kind: str
+    planted: int
+    found: int
+    listed: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.listed if self.listed else 1.0
+
+
+def audit_usecase(directory: Path, only: tuple[str, ...] = tuple(CHECKS), seconds: dict[str, float] | None = None, tell=quiet) -> list[Finding]:
+    """Every finding about a use case's folder; nothing is written and no hub is asked.
+
+    Args:
+        directory: the folder with its poc.yaml.
+        only: names of CHECKS.
+        seconds: receives the time of each check.
+        tell: receives one line per step.
+
+    Raises:
+        KitError: poc.yaml or the folder cannot be read.
+    """
+    return audit(material_of(directory, tell), only, seconds)
+
+
+def material_of(directory: Path, tell=quiet) -> Material:
+    """The folder's rows with what was seen in their files, and features of the shipped tiny model (a proxy), where it is there."""
+    use = load_usecase(directory)
+    folder = load_samples(directory, use, verify=False)
+    tell(say("looking at every file", "全ファイルを確認中"))
+    material = gather(folder.samples, folder.faults, use.options or folder.options)
+    tell(say("features for the checks that need a classifier (the tiny model: a proxy)", "分類器を使う検査のための特徴量（小さなモデルによる代用）"))
+    return with_features(material, load(TINY) if Path(resolve(TINY)[1]).is_dir() else None)
+
+
+def lines_of(findings: list[Finding]) -> list[str]:
+    """Two lines per finding: what it is, and where there is something to do, what and at what cost."""
+    lines = []
+    for finding in findings:
+        lines.append(f"{_MARKS[finding.verdict]} {finding.name}: {finding.summary}")
+        if finding.advice:
+            cost = f" ({finding.cost})" if finding.cost else ""
+            lines.append(f"        -> {finding.advice}{cost}")
+    return lines
+
+
+def recalled(findings: list[Finding], directory: Path) -> list[Recalled]:
+    """Planted faults against findings; [] for a folder that is not the sample company's."""
+    path = Path(directory).resolve().parent / PLANTED
+    if not path.is_file():
+        return []
+    mine = [fault for fault in json.loads(path.read_text(encoding="utf-8")) if fault["use_case"] == Path(directory).resolve().name]
+    evidence, rows = {finding.name: finding.evidence for finding in findings}, []
+    for fault in mine:
+        if (name := FOUND_BY[fault["kind"]]) not in evidence:
+            continue
+        listed = evidence[name].get("pairs") or [[id] for id in evidence[name]["ids"]]
+        wanted = {row for other in mine if FOUND_BY[other["kind"]] == name for row in other["rows"]}
+        rows.append(Recalled(fault["kind"], len(fault["rows"]), len(set(fault["rows"]) & set(evidence[name]["ids"])), len(listed), sum(bool(wanted & set(ids)) for ids in listed)))
+    return rows
+
+
+def recalled_lines(rows: list[Recalled]) -> list[str]:
+    """One line per kind of planted fault, and the sum."""
+    if not rows:
+        return []
+    lines = [say(f"planted: {row.kind}: {row.found} of {row.planted} found; {row.right} of the {row.listed} listed were planted ({100 * row.precision:.0f} %)",
+                 f"仕込んだ不備 {row.kind}：{row.planted} 件中 {row.found} 件を発見、挙げた {row.listed} 件のうち {row.right} 件が仕込んだもの（{100 * row.precision:.0f} %）") for row in rows]  # fmt: skip
+    found, planted = sum(row.found for row in rows), sum(row.planted for row in rows)
+    return [*lines, say(f"planted in all: {found} of {planted} found", f"仕込んだ不備の合計：{planted} 件中 {found} 件を発見")]
