@@ -89,10 +89,12 @@ def check(
     quick: Annotated[bool, typer.Option("--quick", help=say("the faults of the rows only, in seconds", "行の不備だけを数秒で調べる"))] = False,
 ) -> None:
     _stay_offline()
+    from poc.passport import passport_faults
     from poc.usecase import check_usecase
 
     lines, faults = check_usecase(directory, verify=quick)
-    for line in lines:
+    unsaid = passport_faults(directory)
+    for line in (*lines, *unsaid):
         typer.echo(line)
     if not quick:
         from poc.audit import audit_usecase, lines_of, recalled, recalled_lines
@@ -101,8 +103,20 @@ def check(
         for line in (*lines_of(findings), *recalled_lines(recalled(findings, directory))):
             typer.echo(line)
         faults += findings[0].evidence["files"]
-    if faults:
+    if faults or unsaid:
         raise typer.Exit(2)
+
+
+@app.command(help=say("Write DIR's passport: an empty dataset.yaml to fill in, then croissant.json and the dataset cards.",
+                      "DIR のパスポート：まず記入用の dataset.yaml、次に croissant.json とデータセットカードを書きます。"))
+def passport(directory: Directory) -> None:
+    from poc.passport import FILE, write_passport, write_template
+
+    if not (directory / FILE).exists():
+        typer.echo(say(f"{write_template(directory)}: fill it in, then type the same command again.", f"{write_template(directory)}：記入してから、同じコマンドをもう一度実行してください。"))
+        return
+    for path in write_passport(directory):
+        typer.echo(path)
 
 
 @app.command(help=say("Write down who accepts the gates, before training.", "学習の前に、判定基準を承認した人を記録します。"))

@@ -2,6 +2,7 @@
 
 from kit.curation.audit import CHECKS, audit, with_features
 from kit.curation.looks import Look, look_at_all
+from kit.curation.masking import mask_folder, price_of_privacy
 from kit.curation.material import Material, gather
 
-__all__ = ["CHECKS", "Look", "Material", "audit", "gather", "look_at_all", "with_features"]
+__all__ = ["CHECKS", "Look", "Material", "audit", "gather", "look_at_all", "mask_folder", "price_of_privacy", "with_features"]

@@ -104,7 +104,7 @@ def _alike_sounds(looks: list[Look]) -> list[Pair]:
     looks, found = [look for look in looks if len(look.shape)], []
     if len(looks) < 2:
         return found
-    shapes, seconds = np.stack([look.shape for look in looks]).astype(np.float32), np.array([look.numbers["seconds"] for look in looks])
+    shapes, seconds = np.stack([look.shape for look in looks]).astype(np.float32), np.array([look.numbers["heard"] for look in looks])
     for start in range(0, len(looks), ROWS_AT_ONCE):
         alike = shapes[start : start + ROWS_AT_ONCE] @ shapes.T >= ALIKE_SOUNDS
         ratio = seconds[start : start + ROWS_AT_ONCE, None] / seconds

@@ -86,16 +86,16 @@ def _both_ways(rows: list[Sample], features: dict) -> dict | None:
         "random": cross_val_predict(model, table, truth, cv=StratifiedKFold(len(folds), shuffle=True, random_state=0)),
     }
     figures = {way: float(recall_score(truth, hit, average="macro")) for way, hit in hits.items()}
-    return figures | {"drawn": _differences(truth, hits, [s.group or s.id for s in rows])}
+    return figures | {"drawn": drawn_differences(truth, hits["random"], hits["honest"], [s.group or s.id for s in rows])}
 
 
-def _differences(truth: np.ndarray, hits: dict, groups: list[str]) -> np.ndarray:
-    """Random minus honest in `_RESAMPLED` resamples of whole groups."""
+def drawn_differences(truth: np.ndarray, one: np.ndarray, other: np.ndarray, groups: list[str]) -> np.ndarray:
+    """Macro recall of one set of answers minus that of another one, both (N,), in resamples of whole groups: (number of resamples,)."""
     labels, classes = np.unique(truth, return_inverse=True)
     _, member = np.unique(groups, return_inverse=True)
     number, gained = (np.zeros((member.max() + 1, len(labels))) for _ in range(2))
     np.add.at(number, (member, classes), 1)
-    np.add.at(gained, (member, classes), (hits["random"] == truth).astype(float) - (hits["honest"] == truth))
+    np.add.at(gained, (member, classes), (one == truth).astype(float) - (other == truth))
     drawn = np.random.default_rng(0).integers(len(number), size=(_RESAMPLED, len(number)))
     with np.errstate(invalid="ignore"):
         return np.nanmean(gained[drawn].sum(1) / number[drawn].sum(1), axis=1)

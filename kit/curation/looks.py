@@ -97,7 +97,9 @@ def _video(path: Path, faces: bool) -> dict:
 def _sound(path: Path, faces: bool) -> dict:
     wave = load_audio(path)
     loudness = float(np.sqrt(np.mean(wave**2)))
-    return {"shape": _shape(wave), "numbers": {"seconds": len(wave) / 16000, "loudness": 20 * np.log10(loudness + 1e-6), "peak": float(np.abs(wave).max())}}
+    heard = _without_silence(wave / (loudness + 1e-9))
+    numbers = {"seconds": len(wave) / 16000, "heard": len(heard) / 16000, "loudness": float(20 * np.log10(loudness + 1e-6)), "peak": float(np.abs(wave).max())}
+    return {"shape": _shape(heard), "numbers": numbers}
 
 
 def _grey(picture: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -132,13 +134,16 @@ def _numbers(picture: np.ndarray) -> dict[str, float]:
     }  # fmt: skip
 
 
+def _without_silence(wave: np.ndarray, length: int = 400) -> np.ndarray:
+    """From the first to the last moment that is within 20 dB of the loudest one."""
+    loud = np.convolve(wave**2, np.ones(length) / length, "same")
+    heard = np.flatnonzero(loud > 0.01 * loud.max())
+    return wave[heard[0] : heard[-1] + 1] if len(heard) else wave
+
+
 def _shape(wave: np.ndarray) -> np.ndarray:
     """The sound's own shape: later, louder or recoded it stays nearly the same."""
     hop, length = 160, 400
-    wave = wave / (np.sqrt(np.mean(wave**2)) + 1e-9)
-    loud = np.convolve(wave**2, np.ones(length) / length, "same")
-    heard = np.flatnonzero(loud > 0.01 * loud.max())
-    wave = wave[heard[0] : heard[-1] + 1] if len(heard) else wave
     wave = np.pad(wave, (0, max(0, length - len(wave))))
     starts = np.linspace(0, len(wave) - length, max(TIMES, min(len(wave) // hop, 20 * TIMES))).astype(int)  # an hour costs no more than half a minute
     power = np.abs(np.fft.rfft(np.stack([wave[s : s + length] for s in starts]) * np.hanning(length), axis=1)) ** 2

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kit.curation.material import Material, listed
-from kit.data.media import MediaError, load_audio, load_video
+from kit.data.media import MediaError, load_audio, load_video, video_length
 from kit.finding import Finding
 from kit.language import say
 from kit.show import progress
@@ -46,13 +46,12 @@ def _told(ids: dict, clear: int, number: int) -> tuple[str, str]:
 def lag(path: Path) -> float | None:
     """Seconds from the one clear change in the pictures to the one clear change in the sound; None where either has none (a silent film, a steady scene)."""
     try:
-        frames, rate = load_video(path, frames=_FRAMES)
+        frames, rate = load_video(path, frames=max(2, min(_FRAMES, video_length(path)[0] // 2 * 2)))  # more than there are would come twice
         wave = load_audio(path)
     except MediaError:
         return None
     moved = np.abs(np.diff(frames.astype(np.int16), axis=0)).mean((1, 2, 3))
-    new = moved > 0  # of a clip with fewer frames than were asked for, some come twice
-    when, motion = (np.arange(1, len(frames)) + 0.5)[new] / rate, np.log(moved[new] + 0.1)[:, None]
+    when, motion = (np.arange(1, len(frames)) + 0.5) / rate, np.log(moved + 0.1)[:, None]
     power = np.abs(np.fft.rfft(wave[: len(wave) // _HOP * _HOP].reshape(-1, _HOP) * np.hanning(_HOP), axis=1)) ** 2
     edges = np.unique(np.geomspace(2, power.shape[1], 13).astype(int))
     bands = np.stack([np.log(power[:, a:b].mean(1) + 1e-6) for a, b in zip(edges[:-1], edges[1:], strict=True)], 1)

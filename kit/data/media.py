@@ -207,6 +207,20 @@ def load_video(path: Path, frames: int = 8) -> tuple[np.ndarray, float]:
     return np.stack([pictures.get(i, pictures[last]) for i in wanted]), frames / seconds
 
 
+def video_length(path: Path) -> tuple[int, float]:
+    """Frames and seconds of a video; no picture is decoded.
+
+    Raises:
+        MediaError: missing, unreadable, or without pictures.
+    """
+    path, av = _existing(path), _pyav(path)
+    try:
+        with av.open(str(path)) as container:
+            return _length(container, path)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise _unreadable(path, "a video", "動画", error) from error
+
+
 def _length(container, path: Path) -> tuple[int, float]:
     """Frames and seconds of the first video stream, counted from its packets: headers often lack them."""
     if not container.streams.video:

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 HOME = Path(__file__).resolve().parents[1] / "company"
-BY_HAND = ("poc.yaml", "README.md")
+BY_HAND = ("poc.yaml", "dataset.yaml", "README.md")
 
 
 def build_folder(name: str, rows: list[dict], make_row: Callable[[dict, Path], dict], columns: list[str],
