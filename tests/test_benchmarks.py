@@ -62,6 +62,7 @@ def test_fine_tuning_is_as_fast_as_the_table_says():
     rows = {row["arm"]: row for row in table("finetune") if (row["model"], row["samples"]) == ("shape_51m", "notes to 34 words")}
     assert float(rows["ours"]["ratio_to_trl"]) >= 2 and float(rows["ours"]["ratio_to_trl_tuned"]) >= 1.3
     assert all(float(row["largest_loss_gap"]) <= 1e-5 * 12 for arm, row in rows.items() if arm != "trl"), "of losses of about 11 nats"
+    assert float(rows["ours"]["peak_mb"]) < float(rows["trl tuned"]["peak_mb"]) and all(float(row["peak_mb"]) > 0 for row in rows.values())
 
 
 def test_four_bit_weights_take_what_theory_says():

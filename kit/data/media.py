@@ -19,14 +19,10 @@ SUFFIXES = {
     "video": (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts"),
     "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".aif", ".aiff", ".amr"),
 }
-MOST_PIXELS = (
-    89_478_485  # Pillow's own line between a photo and a decompression bomb: 1/4 GB at 3 bytes a pixel
-)
+MOST_PIXELS = 89_478_485  # Pillow's own line between a photo and a decompression bomb: 1/4 GB at 3 bytes a pixel
 MOST_ELONGATED = 200  # the Qwen families' own limit, and no strip of pixels is a photo
 ORIENTATIONS = (None, *Image.Transpose)  # the eight ways to lay a square down: as it is, turned, mirrored
-SHORTEST_SHARE = (
-    0.8  # a sound or video that decodes to less than this share of its declared length is truncated
-)
+SHORTEST_SHARE = 0.8  # a sound or video that decodes to less than this share of its declared length is truncated
 
 
 class MediaError(KitError):
@@ -68,14 +64,7 @@ def load_image(path: Path) -> Image.Image:
         ) from error
     except UnidentifiedImageError as error:
         raise _unreadable(path, "an image", "画像", "unknown format or damaged") from error
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        struct.error,
-    ) as error:  # what Pillow's decoders raise on broken files
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:  # what Pillow's decoders raise on broken files
         raise _unreadable(path, "an image", "画像", error) from error
     if max(upright.size) >= MOST_ELONGATED * min(upright.size):
         width, height = upright.size
