@@ -13,8 +13,13 @@ from kit.language import say
 SKIPPED = ("__pycache__", "__MACOSX", "runs")  # and every hidden folder; "runs" only at the top
 
 
+def leaves(path: Path, root: Path) -> bool:
+    """Whether a file is a link to something outside `root`: what lies there is not the company's folder, and may be anybody's."""
+    return path.is_symlink() and not path.resolve().is_relative_to(Path(root).resolve())
+
+
 def walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """(relative posix path, absolute path) of every media file, folder by folder in the order of names."""
+    """(relative posix path, absolute path) of every media file, folder by folder in the order of names; links out of the folder among them (see `leaves`)."""
     for folder, folders, names in os.walk(root):
         top = Path(folder) == root
         folders[:] = sorted(
@@ -32,12 +37,15 @@ class MediaFiles:
     Attributes:
         root: the folder, absolute.
         found: relative posix path as on disk -> absolute path, sorted by name.
+        outside: names of links that lead out of the folder; they are not followed.
         named: the paths that `match` has given out so far.
     """
 
     def __init__(self, root: Path):
         self.root = Path(root).resolve()
-        self.found, self.named = dict(walk(self.root)), set()
+        every = dict(walk(self.root))
+        self.outside = [name for name, path in every.items() if leaves(path, self.root)]
+        self.found, self.named = {name: path for name, path in every.items() if name not in set(self.outside)}, set()
         # macOS writes NFD names, tables are typed in NFC: both sides meet in NFC. A second, laxer index forgives case and width.
         self._exact = {unicodedata.normalize("NFC", name): path for name, path in self.found.items()}
         self._lax = {}
@@ -57,14 +65,7 @@ class MediaFiles:
         if not path.is_file():
             return self._missing(name)
         if not path.resolve().is_relative_to(self.root):
-            return (
-                None,
-                say(f"file {cell!r} leaves the folder", f"ファイル {cell!r} はフォルダーの外にあります"),
-                say(
-                    "copy it into the folder and write its path from there",
-                    "フォルダー内にコピーし、そこからの相対パスを書いてください",
-                ),
-            )
+            return None, *left(cell)
         if not modality_of(path):
             return (
                 None,
@@ -105,6 +106,14 @@ class MediaFiles:
     def _alike(self, name: str) -> list[str]:
         """Files of that name in other folders."""
         return [other for other in self.found if Path(_lax(other)).name == Path(_lax(name)).name]
+
+
+def left(name: str) -> tuple[str, str]:
+    """(problem, fix) of a file that lies outside the folder."""
+    return (
+        say(f"file {name!r} leaves the folder", f"ファイル {name!r} はフォルダーの外にあります"),
+        say("copy it into the folder and write its path from there", "フォルダー内にコピーし、そこからの相対パスを書いてください"),
+    )
 
 
 class UnlistedFiles(MediaFiles):

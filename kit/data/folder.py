@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.data.cleaning import Numbered, complete_options, drop_repeated, drop_unreadable
-from kit.data.files import MediaFiles
+from kit.data.files import MediaFiles, leaves, left
 from kit.data.media import modality_of
 from kit.data.rows import SPLIT_NAMES, Defaults, Fault, name_columns, parse_row
 from kit.data.sample import MEDIA, SPLITS, Sample
@@ -103,7 +103,7 @@ def read_folder(
     group_by = group_by or (use.group_by if use else None)
     defaults = _defaults(use, question, options, decided_by)
     files = MediaFiles(root)
-    table = next((files.root / name for name in TABLES if (files.root / name).is_file()), None)
+    table = table_of(files.root)
     if table:
         samples, faults, column = _from_table(table, files, defaults, group_by)
     else:
@@ -121,6 +121,18 @@ def read_folder(
         group_column=column,
         group_rule=say(f"column {column}", f"列 {column}") if column else "",
     )
+
+
+def table_of(root: Path) -> Path | None:
+    """The folder's table; None where there is none.
+
+    Raises:
+        KitError: it is a link that leads out of the folder.
+    """
+    table = next((root / name for name in TABLES if (root / name).is_file()), None)
+    if table and leaves(table, root):
+        raise KitError(f"{table}: {'. '.join(left(table.name))}")
+    return table
 
 
 def _defaults(use, question: str | None, options, decided_by) -> Defaults:
@@ -197,7 +209,7 @@ def class_of(name: str) -> tuple[str, str]:
 
 def _from_names(files: MediaFiles, defaults: Defaults) -> tuple[Numbered, list[Fault]]:
     """One sample per file; its class is its folder, "" in a flat folder or at the top."""
-    if not files.found:
+    if not files.found and not files.outside:
         raise KitError(
             say(
                 f"{files.root}: holds no table and no image, sound or video. Put the files there, or give another folder.",
@@ -205,7 +217,7 @@ def _from_names(files: MediaFiles, defaults: Defaults) -> tuple[Numbered, list[F
             )
         )
     by_class = _layout(files) == "class folders"
-    samples, faults = [], []
+    samples, faults = [], [Fault(None, name, *left(name)) for name in files.outside]
     for name, path in files.found.items():
         modality = modality_of(path)
         split, answer = class_of(name) if by_class else ("", "")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from kit.data.files import UnlistedFiles, walk
-from kit.data.folder import TABLES, class_of
+from kit.data.files import UnlistedFiles, leaves, left, walk
+from kit.data.folder import class_of, table_of
 from kit.data.media import modality_of
 from kit.data.rows import Defaults, Fault, name_columns, parse_row
 from kit.data.sample import Sample
@@ -33,7 +33,7 @@ def stream_folder(root: Path, question: str, options: tuple[str, ...], decided_b
     if not root.is_dir():
         raise KitError(say(f"{root}: no such folder. Give the folder that holds the files.", f"{root}: フォルダーがありません。ファイルが入ったフォルダーを指定してください。"))
     defaults = Defaults(question, options, decided_by)
-    table = next((root / name for name in TABLES if (root / name).is_file()), None)
+    table = table_of(root)
     rows = _from_table(table, root, defaults, group_by) if table else _from_names(root.resolve(), defaults)
     first = next(rows, None)
     if first is None:
@@ -57,8 +57,11 @@ def _from_table(table: Path, root: Path, defaults: Defaults, group_by: str | Non
         yield sample or Fault(number, faults[0].id, say("; ", "、").join(fault.problem for fault in faults), faults[0].fix)
 
 
-def _from_names(root: Path, defaults: Defaults) -> Iterator[Sample]:
+def _from_names(root: Path, defaults: Defaults) -> Iterator[Sample | Fault]:
     for name, path in walk(root):
+        if leaves(path, root):
+            yield Fault(None, name, *left(name))
+            continue
         modality, (_, folder) = modality_of(path), class_of(name)
         answer = folder if folder in defaults.options else ""
         yield Sample(name, defaults.question, defaults.options, answer, **{modality: path}, decided_by=defaults.decided_by)
