@@ -1,8 +1,8 @@
 # ---
 # title: {en: Your company's data, ja: 会社のデータを整える}
 # result:
-#   en: your folder read as samples, a list of its faults and duplicates, a split that does not leak, and a widget to look at the evidence.
-#   ja: フォルダーから読み込んだサンプル、不備と重複の一覧、評価に漏れない分割、そして現物を見て回れるウィジェット。
+#   en: your folder read as samples, its faults, an audit (copies, doubtful labels, leaks, shortcuts, personal data) with what each costs to mend, and a widget to look at the evidence.
+#   ja: フォルダーから読み込んだサンプル、不備の一覧、検査の所見（重複、疑わしいラベル、漏れ、近道、個人情報）とその手間、そして現物を見て回れるウィジェット。
 # minutes: {cpu: 1, gpu: 1}
 # ---
 # %%
@@ -13,9 +13,13 @@ import pandas as pd
 from IPython.display import HTML
 
 from kit import show
-from kit.data import LAYERS, MODALITIES, near_pairs, read_folder, split_samples
-from kit.evaluation import cheap_model, copy_note, evaluate
+from kit.curation import audit, gather, with_features
+from kit.curation.personal import masked_text
+from kit.data import LAYERS, MODALITIES, read_folder
+from kit.evaluation import copy_note, evaluate
+from poc.audit import lines_of
 from poc.lesson import COMPANY, GUARD, open_lesson
+from poc.passport import passport_faults
 from poc.usecase import data_hash, load_usecase
 
 # %% tags=["parameters"]
@@ -24,7 +28,7 @@ use_case = "inspection"  # a name in sample_data/company, or the path of your ow
 model = ""  # a catalogue name, a hub id or a folder; empty: the preset's default
 run = ""  # a run's folder; empty: your newest run of this use case, else the shipped example
 language = ""  # en or ja; empty: that of this notebook
-rows = 240  # rows of the leak experiment; more rows, narrower intervals
+rows = 400  # training rows that are audited, and half as many of the test; `poc check DIR` audits all
 
 # %%
 lesson = open_lesson(preset, use_case, model, run, language)
@@ -116,73 +120,101 @@ print(*read_folder(broken).faults, sep="\n")
 print(f"{use_case}: {len(folder.faults)} faults", *folder.faults[:10], sep="\n")
 
 # %% [markdown] lang="en"
-# ## Duplicates
+# ## The audit
 #
-# The same photo filed twice is harmless until one copy lands in training and the other in the test: then the test asks what was already answered. The kit compares 64-bit perceptual hashes of all photos (and the bytes of all sounds and videos).
+# Faults are what the reader cannot use. What hurts more are rows that read well and mislead: copies, labels that are wrong, a lot in other light, a column that gives the answer away, names in a note. `poc check DIR` looks for all of them; here the
+# same code runs on a part of the rows. It looks at every file once, and asks a classifier that never saw a row's lot what it thinks of the row's label. The classifier reads frozen features, which makes it a proxy for the model to come.
 # %% [markdown] lang="ja"
-# ## 重複
+# ## 検査
 #
-# 同じ写真が 2 回登録されていても、それだけなら害はありません。困るのは、片方が学習に、もう片方が評価に入ったときです。答えを教えた問題で試験をすることになります。写真は 64 ビットの知覚ハッシュで、音声と動画はファイルの中身で、すべての組を比べます。
+# 不備は「読めない行」です。もっと困るのは、読めるのに判断を誤らせる行です。重複、誤ったラベル、照明の違うロット、答えを漏らす列、メモの中の氏名など。`poc check DIR` はそのすべてを調べます。ここでは同じコードを一部の行で動かします。
+# 各ファイルを一度だけ見て、その行のロットを学習していない分類器に、ラベルが妥当かを尋ねます。分類器は固定した特徴量を読むもので、これから作るモデルの代用です。
 # %%
-by_id = {s.id: s for s in folder.samples}
-pairs = sorted(near_pairs(folder.samples), key=lambda pair: pair[2])
-twins = pd.DataFrame([(a, b, bits, by_id[a].answer, by_id[b].answer, by_id[a].group == by_id[b].group) for a, b, bits in pairs],
-                     columns=["a", "b", "bits apart", "answer a", "answer b", "same group"])  # fmt: skip
-copies = twins[twins["bits apart"] == 0]
-print(f"{len(copies)} pairs look identical (0 bits apart), {(copies['answer a'] != copies['answer b']).sum()} of them with two different answers; {len(twins) - len(copies)} look alike")
-twins.head(10)
+part = tuple(lesson.few("train", rows) + lesson.few("test", rows // 2))
+material = with_features(gather(part, folder.faults, lesson.use.options or folder.options))
+findings = {finding.name: finding for finding in audit(material)}
+print(*lines_of(list(findings.values())), sep="\n")
 
 # %% [markdown] lang="en"
-# Zero bits apart is a copy until proven otherwise: keep one. A few bits apart can be a copy saved again or simply the same part under the same camera, so a person looks.
+# Every finding names its rows, what to do, and what that costs. None of them changes a row: a person decides.
+#
+# **Copies.** The same photo filed twice is harmless until one copy lands in training and the other in the test: then the test asks what was already answered.
 # %% [markdown] lang="ja"
-# 差が 0 ビットなら、まず同じ写真です。片方だけ残してください。数ビットの差は、保存し直した写真のこともあれば、同じ部品を同じカメラで撮っただけのこともあります。最後は人の目で確かめます。
+# どの所見にも、該当する行、対処、その手間が書かれています。行を勝手に変えることはありません。決めるのは人です。
+#
+# **重複。** 同じ写真が 2 回登録されていても、それだけなら害はありません。困るのは、片方が学習に、もう片方が評価に入ったときです。答えを教えた問題で試験をすることになります。
 # %%
-shown = [by_id[i] for pair in pairs[:4] for i in pair[:2]]
-show.sample_grid(shown) if shown and shown[0].image else print("no near-duplicate pictures here")
+by_id = {s.id: s for s in part}
+pairs = [pair for name in ("exact duplicates", "near duplicates") for pair in findings[name].evidence["pairs"]]
+shown = [by_id[i] for pair in pairs[:4] for i in pair]
+show.sample_grid(shown) if shown and shown[0].image else print(f"{len(pairs)} pairs of copies among these rows")
+
+# %% [markdown] lang="en"
+# **Doubtful labels,** the least believable first. Reviewing them in this order is the cheapest way to better data; stop when ten in a row are right. That the classifier disagrees proves nothing: it is often the one that is wrong.
+# %% [markdown] lang="ja"
+# **疑わしいラベル。** 疑わしい順に並んでいます。この順に見直すのが、データを良くする最も安い方法です。10 件続けて正しければ終えてください。分類器と食い違っても、ラベルが誤りとは限りません。間違っているのは分類器のほうかもしれません。
+# %%
+doubtful = findings["probable label errors"].evidence
+pd.DataFrame([(id, by_id[id].answer, doubtful["suggested"][id], doubtful["quality"][id]) for id in doubtful.get("ids", [])[:8]], columns=["id", "label", "classifier says", "believed"])
+
+# %%
+first = [by_id[id] for id in doubtful.get("ids", [])[:8]]
+show.sample_grid(first) if first and first[0].image else print(f"{len(first)} rows to listen to")
 
 # %% [markdown] lang="en"
 # ## A split that does not leak
 #
-# Photos of one lot share light, machine and material. Split row by row, the test is full of siblings of training photos, and every figure comes out too good; the first new lot then disappoints. So whole groups move together. The experiment
-# below runs live on a subset: one cheap model (scikit-learn, no MLLM), the same rows, split once by row and once by group.
+# Photos of one lot share light, machine and material. Split row by row, the test is full of siblings of training photos, and every figure comes out too good; the first new lot then disappoints. So whole groups move together. How much a random
+# split flatters is measured, with its interval; where the two agree, split by group all the same: it alone asks the question that you will face.
 # %% [markdown] lang="ja"
 # ## 漏れのない分割
 #
 # 同じロットの写真は、照明も機械も材料も似ています。1 枚ずつ無作為に分けると、評価データは学習データの兄弟だらけになり、数字が良く出すぎます。そして次の新しいロットで期待外れになります。そこで、グループは丸ごと動かします。
-# 次の実験は、一部のデータを使って今ここで行います。MLLM を使わない簡単なモデル（scikit-learn）で、同じ行を「1 枚ずつ」と「グループごと」に分けて比べます。
+# 無作為な分割でどれだけ甘くなるかは、区間つきで測ります。差がなくても、グループごとに分けてください。本番の問いに答えるのはこちらだけです。
 # %%
-plain = [s.without("text").replace(split="") for s in lesson.few("train", rows) + lesson.few("test", rows // 2)]
-ways = {"by row": split_samples(tuple(s.replace(group="") for s in plain)), "by group": split_samples(tuple(plain))}
-leaks = {}
-for way, split in ways.items():
-    parts = {part: [s for s in split if s.split in names] for part, names in (("train", ("train", "validation")), ("test", ("calibration", "test")))}
-    found = evaluate(cheap_model(parts["train"], parts["test"]), list(lesson.use.options or folder.options))
-    leaks[way] = {"n test": found["n"], "groups on both sides": len({by_id[s.id].group for s in parts["train"]} & {by_id[s.id].group for s in parts["test"]})} | found["macro_recall"]
+split = findings["random against honest split"]
+print(split.summary)
+pd.Series(split.evidence).round(3).to_frame("macro recall")
 
-# %%
-pd.DataFrame(leaks).T.round(2)
-
-# %% [markdown] lang="en"
-# With few groups the two intervals may overlap. Split by group all the same: it is the only one of the two that asks the question you will face, which is the next lot.
-# %% [markdown] lang="ja"
-# グループが少ないと、2 つの区間が重なることもあります。それでもグループごとに分けてください。次のロットでどうなるか、という本番の問いに答えるのはこちらだけです。
 # %% [markdown] lang="en"
 # ## The note that helps and misleads
 #
-# Text that stands beside the photo is tempting: it is cheap to read and usually right. How good is a model that reads *only* the note? If that beats chance by far, your model will be tempted too, and it will be wrong exactly where the note is
-# wrong. Notebook 05 measures this; here you see how large the temptation is.
+# What foretells the label although it should not decide? A model will use whatever is easiest, and will be wrong exactly where that is wrong. Notebook 05 measures whether yours does; here you see the temptations, and the rows where evidence disagrees.
 # %% [markdown] lang="ja"
 # ## 助けにも、わなにもなるメモ
 #
-# 写真に添えられた文は読むのが簡単で、たいてい正しいものです。では、メモ**だけ**を読むモデルはどれくらい当たるでしょうか。まぐれ当たりを大きく上回るなら、モデルもメモに頼りたくなり、メモが間違っているときに同じ間違いをします。
-# 影響はノートブック 05 で測ります。ここでは誘惑の大きさを見ておきます。
+# 判断に使わないはずの情報が、ラベルを言い当てていないでしょうか。モデルは最も簡単な手がかりに頼り、それが間違っているときに同じ間違いをします。実際に頼っているかはノートブック 05 で測ります。ここでは誘惑の大きさと、情報が食い違う行を見ます。
 # %%
-noted = [s for s in lesson.split("test") if s.text]
+tempting = pd.DataFrame(findings["shortcut features"].evidence["measured"]).T
+tempting.sort_values("value", ascending=False).head(6) if len(tempting) else print("nothing to be tempted by")
+
+# %%
+noted = [s for s in part if s.text and s.split == "test"]
 if noted:
-    parrot = evaluate(copy_note(lesson.split("train"), noted), list(lesson.use.options or folder.options))["accuracy"]
+    parrot = evaluate(copy_note([s for s in part if s.split == "train"], noted), list(lesson.use.options or folder.options))["accuracy"]
     print(f"the note alone answers {parrot['value']:.0%} [{parrot['low']:.0%}, {parrot['high']:.0%}] of {len(noted)} held-out rows that have one")
 else:
     print("no row of this use case has a note: nothing to be tempted by")
+
+# %% [markdown] lang="en"
+# ## Personal data, and the passport
+#
+# Names, telephone numbers, addresses, My Number, faces and voices are found and told, never changed unasked. `mask_folder` writes a masked copy, and `price_of_privacy` measures what the masks cost. Below, one sentence before and after.
+# %% [markdown] lang="ja"
+# ## 個人情報とパスポート
+#
+# 氏名、電話番号、住所、マイナンバー、顔、声を見つけて知らせます。頼まれない限り変更はしません。`mask_folder` はマスクした写しを作り、`price_of_privacy` はそのために精度がどれだけ下がるかを測ります。下は 1 文の前と後です。
+# %%
+sentence = "欠けあり。佐藤太郎さんに連絡済み 080-0000-9012, mail yamada.ken@example.co.jp"
+print(sentence, masked_text(sentence), sep="\n")
+
+# %% [markdown] lang="en"
+# The passport (`dataset.yaml`) says what no program can see: licence, purpose, whose drawings and parts these are, who labelled them. `poc check` fails while such a field is empty; `poc passport DIR` writes the file to fill in, then the Croissant
+# description and a dataset card in both languages.
+# %% [markdown] lang="ja"
+# パスポート（`dataset.yaml`）には、プログラムには分からないことを書きます。ライセンス、利用目的、図面や部品の権利者、ラベル付けの担当者などです。空のままだと `poc check` が知らせます。`poc passport DIR` は記入用のひな形を、記入後は Croissant 形式の記述と日英のデータセットカードを書きます。
+# %%
+print(*(passport_faults(lesson.directory) or ["the passport is complete"]), sep="\n")
 
 # %% [markdown] lang="en"
 # ## Look at it yourself
@@ -215,11 +247,13 @@ data_hash(folder.samples)[:16]
 # ## To read on
 #
 # * Kapoor, Narayanan, *Leakage and the Reproducibility Crisis in ML-based Science* (arXiv 2207.07048), section 3: a taxonomy of leaks; ours is "non-independence between training and test".
+# * Northcutt, Jiang, Chuang, *Confident Learning* (JAIR 2021), section 3: how label errors are estimated. Geirhos et al., *Shortcut Learning in Deep Neural Networks* (2020).
 # * Sechidis, Tsoumakas, Vlahavas, *On the Stratification of Multi-Label Data* (2011): the rule behind the split.
-# * *Large Multimodal Datasets* survey (arXiv 2412.17759): general, task-specific and domain-specific data. Search words: *perceptual hash, group-aware split, dataset card*
+# * *Large Multimodal Datasets* survey (arXiv 2412.17759): general, task-specific and domain-specific data. Search words: *perceptual hash, confident learning, group-aware split, Croissant, dataset card*
 # %% [markdown] lang="ja"
 # ## さらに読む
 #
 # * Kapoor, Narayanan, *Leakage and the Reproducibility Crisis in ML-based Science*（arXiv 2207.07048）3 節：漏れの分類。ここで扱ったのは「学習と評価の非独立」です。
+# * Northcutt, Jiang, Chuang, *Confident Learning*（JAIR 2021）3 節：誤ラベルの推定。Geirhos ほか *Shortcut Learning in Deep Neural Networks*（2020）。
 # * Sechidis, Tsoumakas, Vlahavas, *On the Stratification of Multi-Label Data*（2011）：分割の規則の出典。
-# * 大規模マルチモーダルデータセットのサーベイ（arXiv 2412.17759）：一般、タスク、ドメインのデータ。検索語：*perceptual hash, group-aware split, データリーク*
+# * 大規模マルチモーダルデータセットのサーベイ（arXiv 2412.17759）：一般、タスク、ドメインのデータ。検索語：*perceptual hash, confident learning, group-aware split, データリーク, Croissant*
