@@ -128,6 +128,8 @@ def test_swapped_labels_come_first_in_the_queue():
     assert swapped <= set(found.evidence["ids"][:12]) and swapped <= set(found.evidence["likely"])
     assert found.evidence["suggested"]["r10"] == samples[10].answer and found.verdict == "warn"
     assert label_errors(gather(tuple(samples[:10]))).verdict == "info"
+    blind = label_errors(dataclasses.replace(material, features={id: np.random.default_rng(i).normal(size=4) for i, id in enumerate(features)}))
+    assert blind.value == 0 and blind.verdict == "info" and "cannot be told" in blind.summary and blind.evidence["ids"], "a classifier that knows nothing counts no errors"
 
 
 def test_a_label_that_follows_from_other_columns_is_checked_against_them():

@@ -17,7 +17,8 @@ from kit.curation import audit, gather, with_features
 from kit.curation.personal import masked_text
 from kit.data import LAYERS, MODALITIES, read_folder
 from kit.evaluation import copy_note, evaluate
-from poc.audit import lines_of
+from kit.models import load
+from poc.audit import TINY, lines_of
 from poc.lesson import COMPANY, GUARD, open_lesson
 from poc.passport import passport_faults
 from poc.usecase import data_hash, load_usecase
@@ -131,7 +132,7 @@ print(f"{use_case}: {len(folder.faults)} faults", *folder.faults[:10], sep="\n")
 # 各ファイルを一度だけ見て、その行のロットを学習していない分類器に、ラベルが妥当かを尋ねます。分類器は固定した特徴量を読むもので、これから作るモデルの代用です。
 # %%
 part = tuple(lesson.few("train", rows) + lesson.few("test", rows // 2))
-material = with_features(gather(part, folder.faults, lesson.use.options or folder.options))
+material = with_features(gather(part, folder.faults, lesson.use.options or folder.options), load(TINY))
 findings = {finding.name: finding for finding in audit(material)}
 print(*lines_of(list(findings.values())), sep="\n")
 
