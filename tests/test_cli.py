@@ -34,7 +34,7 @@ def in_process(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
 
 def test_help_names_every_command_in_both_languages():
     english, japanese = poc("--help"), poc("--help", POC_LANGUAGE="ja")
-    for command in ("doctor", "init", "check", "sign", "estimate", "run", "report", "predict", "compare", "export", "demo"):
+    for command in ("doctor", "init", "check", "passport", "sign", "estimate", "run", "report", "predict", "compare", "export", "demo"):
         assert f"  {command}" in english.stdout and f"  {command}" in japanese.stdout
     assert "フォルダー" in japanese.stdout and "フォルダー" not in english.stdout
     assert english.returncode == japanese.returncode == 0 and english.stderr == ""
@@ -80,8 +80,15 @@ def test_init_writes_a_poc_yaml_once_and_check_reads_it(monkeypatch, capsys, tmp
     photos(tmp_path / "scratch")
     assert in_process(monkeypatch, capsys, "init", tmp_path, "--like", "inspection")[0] == 0
     written = (tmp_path / "poc.yaml").read_bytes()
+    code, out, _ = in_process(monkeypatch, capsys, "check", tmp_path, "--quick")
+    assert "120 labelled" in out and code == 2 and f"poc passport {tmp_path}" in out, "nobody has said yet whose data these are"
+    code, out, _ = in_process(monkeypatch, capsys, "passport", tmp_path)
+    assert code == 0 and "dataset.yaml" in out
+    (tmp_path / "dataset.yaml").write_text((PHOTOS / "dataset.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     code, out, _ = in_process(monkeypatch, capsys, "check", tmp_path)
-    assert "120 labelled" in out and code == 0
+    assert "120 labelled" in out and "[OK]   exact duplicates" in out and "random against honest split" in out and code == 0
+    code, out, _ = in_process(monkeypatch, capsys, "passport", tmp_path)
+    assert code == 0 and out.split() == [str(tmp_path / name) for name in ("croissant.json", "DATASET_CARD.md", "DATASET_CARD.ja.md")]
     code, _, err = in_process(monkeypatch, capsys, "init", tmp_path)
     assert code == 2 and err.count("\n") == 1 and (tmp_path / "poc.yaml").read_bytes() == written
 
