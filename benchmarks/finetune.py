@@ -5,8 +5,8 @@
     python -m benchmarks.finetune --quick    # a minute, writes nothing
 
 Arms, interleaved update by update in one process and on one thread, after each has seen every sample once:
-    trl              its defaults: bfloat16 autocast, gradient checkpointing. Timed only.
-    trl tuned        float32, no checkpointing: the same arithmetic as ours; its loss of each sample equals ours to 1e-5.
+    trl              its defaults: bfloat16 autocast, gradient checkpointing. Timed only. That both are on is seen in a layer and asserted.
+    trl tuned        float32, no checkpointing: the same arithmetic as ours; its loss of each sample equals ours to 1e-5. It still scores every position, and measures entropy and accuracy of each.
     ours             parts of like length, encoders remembered, scores of answer positions only.
     ours, first      ours where no picture has been seen before: the first pass over the data, or every picture turned another way.
     plain, + ...     the same loop with none of the three, and with one of them alone.
@@ -155,7 +155,10 @@ def theirs(source: str, train: list[Sample], tuned: bool) -> Arm:
         adapters = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules=lora_targets(loaded.model, ["llm"]))
         columns = Dataset.from_list([{"prompt": row["prompt"], "completion": row["completion"], "images": [row["path"]]} for row in rows.values()])
         trainer = SFTTrainer(loaded.model, args=arguments, train_dataset=columns, processing_class=loaded.processor, peft_config=adapters)
-    trainer.current_gradient_accumulation_steps = 1  # `train` would set it
+    trainer.current_gradient_accumulation_steps = 1  # `train` would set it, and these two: without them its defaults are not what is timed
+    if arguments.gradient_checkpointing:
+        trainer.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=arguments.gradient_checkpointing_kwargs)
+    trainer.model = trainer.accelerator.prepare_model(trainer.model)
 
     def collate(samples: list[Sample]) -> dict:
         given = [{**rows[s.id], "images": [Image.open(rows[s.id]["path"]).convert("RGB")]} for s in samples]
@@ -170,6 +173,16 @@ def arm_of(name: str, source: str, train: list[Sample]) -> Arm:
         return theirs(source, train, tuned="tuned" in name)
     whole = name.startswith("ours")
     return ours(source, train, whole or "parts" in name, whole or "remembered" in name, whole or "answers" in name)
+
+
+def seen(arm: Arm, samples: list[Sample]) -> tuple[str, str]:
+    """(precision, checkpointing) as a layer of the language model meets them in one update: whether autocast is on around it, and whether it is run again on the way back."""
+    base, met = arm.trainer.model.get_base_model() if hasattr(arm.trainer.model, "get_base_model") else arm.trainer.model, []
+    layer = base_of(base).get_decoder().layers[0].self_attn
+    hook = layer.register_forward_pre_hook(lambda *_: met.append(torch.is_autocast_enabled("cpu")))
+    losses(arm, samples)
+    hook.remove()
+    return ("bfloat16 autocast" if all(met) else "float32"), ("on" if len(met) > len(samples) else "off")
 
 
 def losses(arm: Arm, samples: list[Sample]) -> list[float]:
@@ -189,6 +202,8 @@ def measure(model: str, source: str, train: list[Sample], names: tuple[str, ...]
     gaps = {arm: max(abs(a - b) for a, b in zip(losses(made, train[:6]), expected, strict=True)) for arm, made in arms.items()}
     too_far = {arm: gap for arm, gap in gaps.items() if arm != "trl" and gap > 1e-5 * max(1, max(expected))}
     assert not too_far, f"not the same loss: {too_far}"
+    met = {arm: seen(made, train[:1]) for arm, made in arms.items()}
+    assert met["trl"] == ("bfloat16 autocast", "on") and all(how == ("float32", "off") for arm, how in met.items() if arm != "trl"), met
     batches = [train[start : start + BATCH] for start in range(0, len(train), BATCH)]
     for made in arms.values():  # everything warm: kernels, allocator, and what ours remembers
         for batch in batches:
@@ -203,12 +218,12 @@ def measure(model: str, source: str, train: list[Sample], names: tuple[str, ...]
                 made.settle.__enter__()
             made.update(batches[number % len(batches)])
             totals[arm] += made.tokens
-    return [_row(model, source, name, arm, arms, totals, gaps, train, memory) for arm in arms]
+    return [_row(model, name, arm, arms, totals, gaps, met, train, memory) for arm in arms]
 
 
-def _row(model, source, name, arm, arms, totals, gaps, train, memory) -> dict:
+def _row(model, name, arm, arms, totals, gaps, met, train, memory) -> dict:
     made, speed = arms[arm], {other: totals[other] / sum(each.seconds) for other, each in arms.items()}
-    precision, checkpointing = ("bfloat16 autocast", "on") if arm == "trl" else ("float32", "off")
+    precision, checkpointing = met[arm]
     media, words = token_counts(arms["ours"], train)
     return {
         "date": date.today().isoformat(), "model": model, "samples": name, "arm": arm, "precision": precision, "checkpointing": checkpointing, "batch": BATCH,
@@ -290,10 +305,10 @@ def main() -> None:
     rows = []  # the small model first: what is wrong shows within a minute
     for (model, name), (source, train, names) in cases(asked.quick).items():
         rows += measure(model, source, train, names, name, 2 if asked.quick else asked.updates, memory=not asked.quick)
+        if not asked.quick:
+            write_table(TABLE, COLUMNS, rows)  # after each case: the large ones take their time
     for row in rows:
         print({key: row[key] for key in ("model", "samples", "arm", "pad_factor", "seconds_min", "tokens_per_second", "ratio_to_trl", "ratio_to_trl_tuned", "ratio_to_plain", "bound_to_plain", "peak_mb")})
-    if not asked.quick:
-        write_table(TABLE, COLUMNS, rows)
 
 
 if __name__ == "__main__":
