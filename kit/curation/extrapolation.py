@@ -15,7 +15,7 @@ from kit.language import say
 
 FORMS = ("power law", "logarithm", "exponential")
 FEWEST_SIZES, FEWEST_SEEDS = 4, 3
-ROUGH = 0.2  # share of the variance between labellings that does not come from the rows one by one (two answers of a small test flip); chosen on trials that benchmarks/learning_curve.py does not repeat
+ROUGH = 0.3  # share of the variance between labellings that does not come from the rows one by one (two answers of a small test flip); chosen on trials that benchmarks/learning_curve.py does not repeat
 FLOOR = 0.006  # of a point's standard error: no curve follows one of the forms more closely than that
 _POWERS = np.linspace(0.1, 2.0, 20)  # c; the logarithm is the limit c -> 0
 _DECAYS = np.geomspace(0.15, 4.0, 16)  # c as a multiple of the largest size
@@ -116,20 +116,21 @@ def _checked(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 def _spread(sizes: np.ndarray, values: np.ndarray) -> float:
     """Standard deviation between independent labellings of the largest size.
 
-    Seeds that draw n of N rows share some and show 1 - n / N of the variance only (Cochran 1977, section 2.6), so sizes above three quarters tell little; variance falls as 1 / n.
+    Seeds that draw n of N rows share some and show 1 - n / N of the variance only (Cochran 1977, section 2.6), so sizes above three quarters tell little. Variance falls more slowly than 1 / n,
+    because rows of one group share their luck: as 1 / sqrt(n), by the trials.
     """
     share = sizes / sizes[-1]
     seen = share <= 0.75 if (share <= 0.75).any() else share < 1
     full = values.var(1, ddof=1)[seen] / (1 - share[seen])
-    return float(np.sqrt(np.mean((full * share[seen])[-3:])))
+    return float(np.sqrt(np.mean((full * np.sqrt(share[seen]))[-3:])))
 
 
 def _drawn(sizes: np.ndarray, values: np.ndarray, last: float, spread: float, number: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """form, shape, a, b (R,) of one drawn shape for each resample of the seeds; `last` and `spread` are those of the whole table."""
     seeds, share = values.shape[1], sizes / last
     counts = rng.multinomial(seeds, np.full(seeds, 1 / seeds), number)  # (R, S)
-    error = 1 - counts @ values.T / seeds + rng.normal(size=(number, len(sizes))) * spread * np.sqrt(ROUGH)  # (R, P)
-    variance = spread**2 * ((1 - share) / seeds / share + ROUGH) + FLOOR**2
+    error = 1 - counts @ values.T / seeds + rng.normal(size=(number, len(sizes))) * spread * np.sqrt(ROUGH / np.sqrt(share))  # (R, P)
+    variance = spread**2 * ((1 - share) / seeds + ROUGH) / np.sqrt(share) + FLOOR**2
     a, b, misfit = _fitted(_basis(_FORM[:, None], _SHAPE[:, None], share[None]), error, 1 / variance)
     least = misfit.min(1, keepdims=True) / max(len(sizes) - 3, 1)
     weight = _PRIOR - 0.5 * misfit / np.maximum(least, 1)  # where no form fits well, none of them is preferred by much

@@ -1,7 +1,8 @@
 """How many labels do we need? The KPI against the number of labels, carried on to the gate's threshold, as a number of further labels and the hours they take, each with its interval.
 
 A PROXY while the points come from `curve`: a linear reader of frozen or hand-made features, no fine-tuned model. `extrapolate` takes points of any origin, so that fine-tuned ones can
-follow. What is foretold is the KPI on rows like the held-out ones; how well those stand for production is a question to the split. Shapes: N samples, D features.
+follow. What is foretold is the KPI on rows like the held-out ones; how well those stand for production is a question to the split. Rows of new groups can help more than the curve, which
+knows only those there are, foretells (benchmarks/learning_curve.csv: its misses lie above the interval). Shapes: N samples, D features.
 """
 
 import math
