@@ -98,6 +98,11 @@ def test_the_finding_says_labels_hours_and_proxy_in_both_languages(language, sai
     assert 0 < near.low < 65 < near.high < math.inf and ("to" in labels_needed(near).cost or "～" in labels_needed(near).cost)
 
 
+def test_what_may_be_reached_already_is_not_sold_as_no_labels_or_no_hours():
+    found = labels_needed(extrapolate(made(TRUE["power law"], noise=0.03), 0.851, 60))  # at 0.85 now
+    assert "cannot be told" in found.summary and "0.0 hours" not in found.summary and found.cost == ""
+
+
 def test_a_curve_too_small_is_refused_with_what_to_do():
     table = made(TRUE["power law"])
     for few in (table[table["size"] < 140], table[table["seed"] < 2], table.iloc[1:]):

@@ -168,7 +168,7 @@ def labels_needed(forecast: Forecast) -> Finding:
         summary=say(*_told(forecast, now, most)),
         evidence={"kpi": forecast.kpi, "threshold": forecast.threshold, "labels": forecast.have, "now": now, "at_most": MOST_TIMES * forecast.have, "then": most,
                   "reached": forecast.reached, "proxy": True},
-        advice=_advice(forecast, needed), cost=say(*_hours(forecast)) if forecast.high > 0 and math.isfinite(forecast.low) else "",
+        advice=_advice(forecast, needed), cost=say(*_hours(forecast)) if forecast.high > 0 and math.isfinite(forecast.low) and (forecast.low > 0 or math.isfinite(forecast.high)) else "",
     )  # fmt: skip
 
 
@@ -191,8 +191,11 @@ def _told(forecast: Forecast, now: dict, most: dict) -> tuple[str, str]:
         said = f"About {low} to {high} more labels, {hours}, until {name[0]} reaches {bar}.", f"{name[1]}が {bar} に届くまで、あと約 {low}～{high} 件（{time}）のラベルが必要です。"
     elif math.isfinite(forecast.low):
         chance = f"{100 * forecast.reached:.0f} %"
-        said = (f"At least {low} more labels, {hours}, until {name[0]} reaches {bar}; the chance that {times} times the data are enough is {chance} ({_percent(most)} there).",
-                f"{name[1]}が {bar} に届くまで、少なくともあと {low} 件（{time}）。データを {times} 倍にして届く見込みは {chance} です（そのとき {_percent(most)}）。")  # fmt: skip
+        least = (f"At least {low} more labels, {hours}, until {name[0]} reaches {bar}", f"{name[1]}が {bar} に届くまで、少なくともあと {low} 件（{time}）")
+        if forecast.low == 0:
+            least = f"Whether {name[0]} is at {bar} already cannot be told", f"{name[1]}が既に {bar} に届いているかは判断できません"
+        said = (f"{least[0]}; the chance that {times} times the data are enough is {chance} ({_percent(most)} there).",
+                f"{least[1]}。データを {times} 倍にして届く見込みは {chance} です（そのとき {_percent(most)}）。")  # fmt: skip
     else:
         said = f"A {name[0]} of {bar} is not reached within {times} times the data: {_percent(most)} there.", f"データを {times} 倍にしても{name[1]} {bar} に届きません：そのとき {_percent(most)}。"
     return said[0] + proxy[0], said[1] + proxy[1]
