@@ -108,7 +108,7 @@ def rows(tables: Tables, use) -> list[dict]:
         for (name, condition), frame in tables.items():
             if name == arm and condition != "guard":
                 costs = use.costs.model_dump(exclude_none=True) if use.costs else None
-                measured = evaluate(frame, _labels(frame, use), costs, use.prevalence, use.gates.confidence)
+                measured = evaluate(frame, labels_of(frame, use), costs, use.prevalence, use.gates.confidence)
                 found.append({"arm": arm, "condition": condition} | measured)
     return found
 
@@ -119,7 +119,7 @@ def comparisons(tables: Tables, use) -> list[dict]:
     for (arm, condition), frame in tables.items():
         if arm != "tuned" and condition != "guard" and ("tuned", condition) in tables:
             for metric in dict.fromkeys((use.gates.kpi, "accuracy")):
-                difference = compare(tables["tuned", condition], frame, _labels(frame, use), metric, use.gates.confidence)
+                difference = compare(tables["tuned", condition], frame, labels_of(frame, use), metric, use.gates.confidence)
                 found.append({"a": "tuned", "b": arm, "condition": condition, "metric": metric, "difference": difference})
     return found
 
@@ -147,7 +147,7 @@ def findings(tables: Tables, use) -> list[Finding]:
     found = []
     if ("tuned", "without_text") in tables:
         frame = tables["tuned", "as_is"]
-        gap = compare(frame, tables["tuned", "without_text"], _labels(frame, use), "accuracy", use.gates.confidence)
+        gap = compare(frame, tables["tuned", "without_text"], labels_of(frame, use), "accuracy", use.gates.confidence)
         flips = (frame.set_index("id")["predicted"] != tables["tuned", "without_text"].set_index("id")["predicted"]).mean()
         found.append(
             Finding(
@@ -198,7 +198,7 @@ def _relative(path: Path, root: Path | None) -> str:
     return path.resolve().relative_to(root.resolve()).as_posix() if root else path.name
 
 
-def _labels(frame: pd.DataFrame, use) -> list[str]:
+def labels_of(frame: pd.DataFrame, use) -> list[str]:
     """The use case's options, then any other that a row of its own has."""
     seen = sorted({option for shares in frame["probabilities"] for option in shares})
     return [*use.options, *(label for label in seen if label not in use.options)]

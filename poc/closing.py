@@ -61,8 +61,8 @@ def estimated_lines(found) -> list[str]:
                             f"上限超過、または切れているもの {len(found.bad)} 件：{', '.join(found.bad)}。training.max_tokens を上げるか、行を直してから、もう一度お試しください。")]  # fmt: skip
     accumulated = -(-found.batch // found.micro_batch)
     lines.append(say(f"Batch: {found.batch} = {found.micro_batch} at once x {accumulated}", f"バッチ：{found.batch} = 一度に {found.micro_batch} 件 x {accumulated}"))
-    if accumulated > 1:
-        lines.append(say(f"The whole batch did not fit: write training.micro_batch: {found.micro_batch}", f"バッチ全体は収まりません。training.micro_batch: {found.micro_batch} と書いてください"))
+    if found.asked and found.micro_batch < found.asked:
+        lines.append(say(f"{found.asked} at once did not fit: write training.micro_batch: {found.micro_batch}", f"一度に {found.asked} 件は収まりません。training.micro_batch: {found.micro_batch} と書いてください"))
     over = found.peak_gb > found.memory_gb
     lines.append(say(f"Memory: {found.peak_gb:.1f} GB at the most" + (": MORE than there is" if over else ""), f"メモリ：最大 {found.peak_gb:.1f} GB" + ("（不足します）" if over else "")))
     stages = ", ".join(f"{STAGES[stage][current()]} {seconds:.0f} s" for stage, seconds in found.seconds.items())

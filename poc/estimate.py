@@ -28,8 +28,8 @@ from kit.language import say
 from kit.models import Loaded, load, require_checkpoint, resolve
 from kit.models.catalogue import CATALOGUE
 from kit.models.encoders import remembered
+from kit.models.forward import is_out_of_memory
 from kit.training import checks
-from kit.training.trainer import is_out_of_memory
 from kit.training.trial import Trial, try_updates
 from poc import arms
 from poc.pipeline import GUARD, Job, examine, quiet
@@ -50,6 +50,7 @@ class Estimate:
         device: cuda's name, or "cpu".
         steps, batch: updates, and samples of each.
         micro_batch: samples that fitted into memory at once; accumulation = batch / micro_batch. None: not measured.
+        asked: samples at once that poc.yaml asks for.
         largest: (height, width) of the largest picture; None without pictures.
         longest: tokens of the longest row that was looked at.
         looked_at: how many rows' tokens were counted, of `rows`.
@@ -69,6 +70,7 @@ class Estimate:
     rows: int
     memory_gb: float
     micro_batch: int | None = None
+    asked: int | None = None
     largest: tuple[int, int] | None = None
     longest: int = 0
     looked_at: int = 0
@@ -111,7 +113,8 @@ def estimate(
     loaded = load(job.source, four_bit=job.four_bit)
     loading = time.perf_counter() - began
     train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
-    counting, tokens = _tokens(loaded, [*train, *job.split("test")], job.settings.max_tokens)
+    held_out = [sample for split in ("validation", "calibration", "test") for sample in job.split(split)]
+    counting, tokens = _tokens(loaded, [*train, *held_out], job.settings.max_tokens)
     if tokens["cut"] or tokens["over_budget"]:  # `run` would refuse them: nothing else matters before they are mended
         return Estimate(**_what(job, room), **_counted(tokens))
     guard = arms.guard_samples(GUARD, loaded)
@@ -122,7 +125,7 @@ def estimate(
     seconds["tuned model on held-out rows"] = _all(loaded, list(arms.conditions(job.split("test")).values()) + [guard])
     seconds["run checks"] = counting + _checks(loaded, train, job, loading)
     seconds["results and report"] = _results(job)
-    return Estimate(**_what(job, room), **_counted(tokens), micro_batch=trial.micro_batch, seconds=seconds, peak_gb=_peak_gb())
+    return Estimate(**_what(job, room), **_counted(tokens), micro_batch=trial.micro_batch, asked=job.settings.micro_batch or job.settings.batch, seconds=seconds, peak_gb=_peak_gb())
 
 
 def _what(job: Job, room: float) -> dict:
@@ -278,4 +281,4 @@ def _fresh_process() -> float:
 def _results(job: Job) -> float:
     """The intervals of the results table, by resampling once and multiplying."""
     frame = majority(job.split("train"), job.split("test"))
-    return _RESAMPLED * _timed(lambda: evaluate(frame, list(job.use.options or job.folder.options)))
+    return _RESAMPLED * _timed(lambda: evaluate(frame, arms.labels_of(frame, job.use)))

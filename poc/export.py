@@ -15,7 +15,7 @@ from kit.language import say
 from kit.models import load
 from kit.models.merge import merge
 from poc import runs
-from poc.handover import readme, write_rows
+from poc.handover import readme, refuse_other_rows, write_rows
 
 MOST_LOST = {False: 0.01, True: 0.03}  # of the KPI between the run's model and the merged one; by whether the run trained on a 4-bit base
 
@@ -59,7 +59,7 @@ def export(run: Path, out: Path | None = None, directory: Path | None = None, da
         tell: receives one line per step.
 
     Raises:
-        KitError: no finished run, `out` exists, the checkpoint cannot be loaded, or `data` without the use case's folder. Nothing is left behind then.
+        KitError: no finished run, `out` exists, the checkpoint cannot be loaded, or `data` without the use case's folder or with rows that are no longer the run's. Nothing is left behind then.
     """
     record, out = runs.read(run), Path(out or run / "export")
     if out.exists():
@@ -68,6 +68,8 @@ def export(run: Path, out: Path | None = None, directory: Path | None = None, da
     directory = directory or runs.evidence_folder(run, record, rows)
     if data and directory is None:
         raise KitError(say("the use case's folder is not found; name it with --folder", "ユースケースのフォルダーが見つかりません。--folder で指定してください"))
+    if data:
+        refuse_other_rows(directory, record)
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -100,7 +102,7 @@ def _measure(out: Path, record: dict, rows: pd.DataFrame, directory: Path | None
         return Exported(out, kpi, four_bit=four_bit)
     samples = [_sample(row, directory, record) for row in rows.to_dict("records")]
     again = predict(load(str(merged)), samples, desc=say("merged model", "統合したモデル"))
-    labels = [*record["options"], *sorted(set(rows["answer"]) - set(record["options"]))]
+    labels = [*record["options"], *sorted({*rows["answer"], *rows["predicted"], *again["predicted"]} - set(record["options"]))]
     confidence = record["gates"]["confidence"]
     difference = compare(again, rows, labels, kpi, confidence)
     changes = [abs(a[option] - b[option]) for a, b in zip(rows["probabilities"], again["probabilities"], strict=True) for option in b]
@@ -139,8 +141,14 @@ def exported_lines(done: Exported) -> list[str]:
     )
     if not done.holds:
         most = 100 * MOST_LOST[done.four_bit]
-        lines.append(say(f"The merged model lost more than {most:g} points: serve the adapter on its base instead.", f"{most:g} ポイントを超えて低下しました。統合せず、ベースとアダプターのまま使ってください。"))
+        lines.append(say(f"The merged model lost more than {most:g} points: do not serve it. {_instead(done)}", f"{most:g} ポイントを超えて低下しました。統合したモデルは使わないでください。{_instead(done)}"))
     return lines
+
+
+def _instead(done: Exported) -> str:
+    if done.four_bit:
+        return say("The adapter belongs to a 4-bit base: serve it on that (README.md).", "アダプターは 4-bit のベース用です。そのベースの上で使ってください（README.md）。")
+    return say("Serve the adapter on its base.", "ベースとアダプターのまま使ってください。")
 
 
 def read_export(folder: Path) -> dict:

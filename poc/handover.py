@@ -6,10 +6,25 @@ import shlex
 from pathlib import Path
 
 from kit.data import MEDIA, Sample, answer_text, prompt_messages
+from kit.errors import KitError
+from kit.language import say
 from kit.models import component_of
-from poc.usecase import load_samples, load_usecase
+from poc.usecase import data_hash, load_samples, load_usecase
 
 _TAG = {"image": "<image>", "video": "<video>", "audio": "<audio>"}
+
+
+def refuse_other_rows(directory: Path, record: dict) -> None:
+    """Raises a KitError where the folder's rows, files or split are no longer those of the run: what it held out could be trained on."""
+    samples = load_samples(directory, load_usecase(directory), seed=record["seed"]).samples
+    if data_hash(samples) != record["data"]["hash"]:
+        raise KitError(
+            say(
+                f"{directory} is no longer what the run was made of: its rows, files or split have changed, and rows that the run held out could end up in train.jsonl. "
+                "Restore the folder, or run again and export that run.",
+                f"{directory} は実行時から行・ファイル・分割が変わっています。評価用だった行が train.jsonl に入るおそれがあります。フォルダーを元に戻すか、もう一度実行してから書き出してください。",
+            )
+        )
 
 
 def write_rows(directory: Path, record: dict, out: Path) -> dict[str, int]:
@@ -20,7 +35,7 @@ def write_rows(directory: Path, record: dict, out: Path) -> dict[str, int]:
     """
     use, counts = load_usecase(directory), {}
     out.mkdir(parents=True)
-    for split, samples in load_samples(directory, use, seed=record["seed"], verify=False).by_split.items():
+    for split, samples in load_samples(directory, use, seed=record["seed"]).by_split.items():
         rows = [_line(sample, directory) for sample in samples if sample.answer]
         if rows:
             (out / f"{split}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
@@ -54,9 +69,10 @@ def _commands(record: dict, run: Path) -> dict[str, str]:
     base = shlex.quote(record["model"]["source"])
     rank = next(size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= adapter["r"])  # the ranks that vLLM allows
     tower = " --enable-tower-connector-lora" if beyond else ""
+    quantized = " --quantization bitsandbytes" if record["model"].get("four_bit") else ""  # nf4, as the adapter's base was in training
     return {
         "serve_merged": f"vllm serve ./merged --served-model-name {name}",
-        "serve_adapter": f"vllm serve {base} --enable-lora --lora-modules {name}=./adapter --max-lora-rank {rank}{tower}",
+        "serve_adapter": f"vllm serve {base} --enable-lora --lora-modules {name}=./adapter --max-lora-rank {rank}{tower}{quantized}",
     }
 
 
@@ -77,14 +93,22 @@ def _measured_en(measured) -> str:
     if not measured.rows:
         return "The KPI was NOT measured on the merged model: the held-out files were not found."
     before, after = (f"{100 * row['value']:.1f} % [{100 * row['low']:.1f}, {100 * row['high']:.1f}]" for row in (measured.before, measured.after))
-    return f"{measured.kpi} on {measured.rows} held-out rows: {before} in the run, {after} with the merged weights; {measured.answers_changed} answers changed."
+    told = f"{measured.kpi} on {measured.rows} held-out rows: {before} in the run, {after} with the merged weights; {measured.answers_changed} answers changed."
+    return told + _four_bit_en(measured)
+
+
+def _four_bit_en(measured) -> str:
+    told = " The adapter was trained on a 4-bit (nf4) base, which the second command loads; the merged weights are 16-bit, hence the difference." if measured.four_bit else ""
+    return told + (" **The merged model LOST TOO MUCH: do not serve `merged/`, use the second command.**" if measured.holds is False else "")
 
 
 def _measured_ja(measured) -> str:
     if not measured.rows:
         return "統合したモデルでは KPI を測定していません（評価用のファイルが見つかりません）。"
     before, after = (f"{100 * row['value']:.1f} % [{100 * row['low']:.1f}, {100 * row['high']:.1f}]" for row in (measured.before, measured.after))
-    return f"評価用 {measured.rows} 行での {measured.kpi}：実行時 {before}、統合後 {after}。答えが変わったのは {measured.answers_changed} 件。"
+    told = f"評価用 {measured.rows} 行での {measured.kpi}：実行時 {before}、統合後 {after}。答えが変わったのは {measured.answers_changed} 件。"
+    told += "アダプターは 4-bit（nf4）のベースで学習しました（2 番目のコマンドが読み込みます）。統合した重みは 16-bit のため差が出ます。" if measured.four_bit else ""
+    return told + ("**統合したモデルは低下が大きすぎます。`merged/` を使わず、2 番目のコマンドを使ってください。**" if measured.holds is False else "")
 
 
 _TEXT = """# {title}

@@ -1,6 +1,6 @@
 """`poc predict`: the tuned model of a run answers a folder of new files, row by row, into a table that an interruption does not spoil.
 
-Rows are read and appended a chunk at a time, so memory does not grow with the folder and nothing that was answered is asked again. The same arguments give the same
+Rows are read and appended a chunk at a time, so memory does not grow with the folder and nothing that was answered is asked again. The same rows and files give the same
 bytes, interrupted or not. Beside the table lies `<table>.about.json`, which says what made it; a table that something else made is not touched.
 """
 
@@ -97,7 +97,7 @@ def _about(run: Path, record: dict, root: Path, threshold: float) -> dict:
     """What decides the table's bytes, without any path of this machine."""
     digest, rows = hashlib.sha256(), 0
     for row in progress(_rows(record, root), desc=say("reading the rows", "行を読み込み中")):
-        said = str(row) if isinstance(row, Fault) else json.dumps([row.id, row.question, *row.options, *_files(root, row), row.text], ensure_ascii=False)
+        said = str(row) if isinstance(row, Fault) else json.dumps([row.id, row.question, *row.options, *_files(root, row), *_stamps(row), row.text], ensure_ascii=False)
         digest.update(said.encode())
         rows += 1
     return {
@@ -121,6 +121,12 @@ def _files(root: Path, sample: Sample) -> list[str]:
     return [path.relative_to(root).as_posix() for modality in MEDIA for path in getattr(sample, modality)]
 
 
+def _stamps(sample: Sample) -> list[int]:
+    """Size and time of the sample's files: tomorrow's photos may have today's names, and reading a million of them to know would take as long as answering."""
+    found = [path.stat() for modality in MEDIA for path in getattr(sample, modality)]
+    return [number for stat in found for number in (stat.st_size, stat.st_mtime_ns)]
+
+
 def _kept(out: Path, about: dict) -> tuple[int, int]:
     """(rows, bytes) of `out` that stay: whole chunks, or everything when all rows are answered; a table of another making raises. Nothing is written."""
     note = _note(out)
@@ -133,8 +139,8 @@ def _kept(out: Path, about: dict) -> tuple[int, int]:
     if not same:
         raise KitError(
             say(
-                f"{out} is there and was made by another run, folder or threshold ({note.name} says which, where there is one); name another file with --out or delete both",
-                f"{out} は別の実行・フォルダー・しきい値で作られています（{note.name} に記録）。--out で別のファイル名にするか、両方を削除してください",
+                f"{out} is there and was made by another run, folder, state of its files or threshold ({note.name} says which, where there is one); name another file with --out or delete both",
+                f"{out} は別の実行・フォルダー・ファイルの状態・しきい値で作られています（{note.name} に記録）。--out で別のファイル名にするか、両方を削除してください",
             )
         )
     rows, kept, read = 0, 0, 0
@@ -182,7 +188,7 @@ def _answers(loaded, samples: list[Sample]) -> Iterator[tuple[Sample, dict | Non
 
 
 def _answered(root: Path, sample: Sample, shares: dict[str, float] | None, error: str, threshold: float) -> dict:
-    row = _EMPTY | {"id": sample.id, "files": "|".join(_files(root, sample)), "truth": sample.answer, "group": sample.group, "error": error}
+    row = _EMPTY | {"id": sample.id, "files": "|".join(_files(root, sample)), "truth": sample.answer, "group": sample.group, "error": error.replace(f"{root}/", "")}  # no path of this machine
     if shares:
         best = max(shares, key=shares.get)
         kept = shares[best] >= threshold

@@ -18,9 +18,10 @@ from poc import estimate as room
 from poc import pipeline
 from poc.closing import estimated_lines
 from poc.estimate import estimate
-from poc.pipeline import run
+from poc.pipeline import examine, quiet, run
 from poc.runs import read
 
+COMPANY = Path(__file__).resolve().parents[1] / "sample_data" / "company"
 POC_YAML = """
 schema: 1
 name: colours
@@ -132,3 +133,14 @@ def test_frozen_encoders_are_cheaper_the_second_time():
     tried = trial.Trial(first=2.0, later=1.0, micro_batch=8, distinct=80, room=1.0)
     assert tried.seconds(steps=30, batch=8) == pytest.approx(10 * 2 + 20 * 1)
     assert trial.Trial(2.0, 1.0, 8, 80, 0.5).seconds(30, 8) == pytest.approx(10 * 2 + 20 * 1.5)
+
+
+@pytest.mark.parametrize("case", ["inspection", "line", "callcentre", "documents"])
+def test_the_intervals_are_timed_for_every_use_case_with_options_of_their_own(case):
+    assert room._results(examine(COMPANY / case, None, None, False, None, quiet)) > 0
+
+
+def test_a_batch_that_poc_yaml_asked_for_is_not_blamed_on_memory(found):
+    asked = dataclasses.replace(found, batch=16, micro_batch=4, asked=4)
+    assert not any("did not fit" in line for line in estimated_lines(asked))
+    assert any("16 at once did not fit" in line for line in estimated_lines(dataclasses.replace(asked, asked=16)))

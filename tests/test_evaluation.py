@@ -156,3 +156,27 @@ def test_baselines_answer_each_question_with_its_own_options(colours):
     other = [Sample(f"n{i}", "What is next?", ("wait", "buy"), "buy", text="hello") for i in range(4)]
     answers = majority([*colours[:30], *other], [colours[31], other[0]])
     assert list(answers["predicted"])[1] == "buy" and set(answers["probabilities"][1]) == {"wait", "buy"}
+
+
+def test_scoring_that_does_not_fit_into_memory_is_halved_and_says_when_one_row_does_not_fit(tiny, colours, monkeypatch):
+    from kit.evaluation import scoring
+
+    expected, whole, most = option_scores(tiny, colours[:9]), scoring.read_prompt, []
+
+    def short_of_memory(model, batch):
+        if len(batch["input_ids"]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        most.append(len(batch["input_ids"]))
+        return whole(model, batch)
+
+    monkeypatch.setattr(scoring, "read_prompt", short_of_memory)
+    for one, other in zip(option_scores(tiny, colours[:9]), expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    assert max(most) == 2 and sum(most) == 9
+
+    def none_left(model, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(scoring, "read_prompt", none_left)
+    with pytest.raises(KitError, match=f"sample {colours[0].id} alone does not fit.*4-bit"):
+        option_scores(tiny, colours[:1])

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from kit.training import Settings, finetune
 from poc import export as room
 from poc import runs
 from poc.export import export, exported_lines, read_export
+from poc.handover import readme
 from poc.usecase import load_samples, load_usecase
 
 CASE = Path(__file__).parents[1] / "sample_data" / "company" / "inspection"
@@ -172,3 +174,23 @@ def test_weights_that_are_no_numbers_are_not_written(tmp_path, tiny, colours):
     with pytest.raises(KitError, match="cannot be merged .* lower learning rate"):
         merge("tiny_omni", tuned.adapter, tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
+
+
+def test_rows_that_are_no_longer_the_runs_are_not_handed_over(tmp_path):
+    changed = Path(shutil.copytree(CASE, tmp_path / "inspection"))
+    table = changed / "metadata.csv"
+    text = table.read_text(encoding="utf-8")
+    assert text.count(",L2613,test,") > 50
+    table.write_text(text.replace(",L2613,test,", ",L2613,train,"), encoding="utf-8")
+    with pytest.raises(KitError, match="no longer what the run was made of.*run again and export that run"):
+        export(runs.EXAMPLE, tmp_path / "out", directory=changed, data=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_4_bit_base_and_a_merge_that_lost_too_much_are_said_where_the_commands_are(exported):
+    measured = dataclasses.replace(exported[0], four_bit=True, holds=False)
+    record = runs.read(runs.EXAMPLE)
+    record["model"]["four_bit"] = True
+    text = readme(record, runs.EXAMPLE, measured)
+    assert "--quantization bitsandbytes" in text and "4-bit (nf4) base" in text and "do not serve `merged/`" in text and "`merged/` を使わず" in text
+    assert "belongs to a 4-bit base" in exported_lines(measured)[-1] and "--quantization" not in readme(runs.read(runs.EXAMPLE), runs.EXAMPLE, exported[0])

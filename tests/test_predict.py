@@ -166,3 +166,13 @@ def test_the_usual_threshold_is_the_one_from_which_on_95_percent_are_right():
     assert len(given) > 100 and (given["answer"] == given["predicted"]).mean() >= 0.95
     lower = frame[share >= threshold - 0.05]
     assert (lower["answer"] == lower["predicted"]).mean() < 0.95
+
+
+def test_other_photos_under_the_same_names_are_not_answered_by_the_old_table(folder, tmp_path):
+    table = predict_folder(runs.EXAMPLE, folder, tmp_path / "today.csv").table
+    before = table.read_bytes()
+    first, second = sorted((folder / "images").iterdir())[:2]
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(KitError, match="state of its files"):
+        predict_folder(runs.EXAMPLE, folder, table)
+    assert table.read_bytes() == before

@@ -1,50 +1,116 @@
-"""How many labels would be enough? A learning curve on frozen features: minutes instead of a training run per point.
+"""What a cheap reader of features makes of so many labels: the points of a learning curve, minutes instead of a training run per point.
 
 A PROXY, and to be called so wherever it is shown: a logistic regression on what the frozen encoders deliver tells where more labels stop helping a
 linear reader of these features. Fine-tuning can do better or worse; notebook 04 confirms the curve with models that were really fine-tuned.
-Shapes: B samples, T prompt tokens, C model width, N samples in all.
+`kit.curation.how_many` keeps groups apart and extrapolates. Shapes: N samples in all, C or D features, K labels.
 """
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from kit.data import Sample
-from kit.data.collator import Collator
-from kit.evaluation.metrics import evaluate
-from kit.evaluation.scoring import prediction
-from kit.models import Loaded, component_of
-from kit.models.forward import base_of, read_prompt
-from kit.show import progress
+from kit.errors import KitError
+from kit.evaluation.metrics import METRICS, evaluate
+from kit.language import say
+from kit.models import Loaded
+from kit.models import features as of_model
+
+SELECTIONS = ("random", "uncertainty")
+STRENGTH = 0.01  # C on about a thousand standardised features: few rows want a small one
 
 
 def frozen_features(loaded: Loaded, samples: list[Sample], batch_size: int = 16, desc: str = "frozen features") -> np.ndarray:
-    """What the base model's encoders and connectors deliver, before the language model: mean and maximum over the media's tokens, (N, 2 C)."""
-    collator = Collator(loaded.processor, answers=False)
-    loaded.model.eval()
-    rows = [_pooled(loaded.model, collator(samples[start : start + batch_size])) for start in progress(range(0, len(samples), batch_size), desc=desc)]
-    return torch.cat(rows).cpu().numpy()
+    """`kit.models.features.frozen_features` with a column for every modality, (N, D), so that tables of different samples fit together."""
+    return of_model.frozen_features(loaded, samples, batch_size, desc, keep_empty=True)
 
 
-def _pooled(model, batch: dict) -> torch.Tensor:
-    """Mean and maximum (B, 2 C) of the language model's inputs at the media's tokens; at all tokens for a prompt without media."""
-    config, seen = base_of(model).config, []
-    first = next(m for path, m in base_of(model).named_modules() if path.endswith("layers.0") and component_of(path) == "llm")
-    handle = first.register_forward_pre_hook(lambda module, args, kwargs: seen.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True)
-    try:
-        read_prompt(model, batch)
-    finally:
-        handle.remove()
-    inputs = seen[0].float()  # (B, T, C)
-    names = [f"{kind}_token_{ending}" for kind in ("image", "video", "audio") for ending in ("id", "index")]
-    media = torch.tensor([getattr(config, name) for name in names if getattr(config, name, None) is not None])
-    real, at = batch["attention_mask"].bool(), torch.isin(batch["input_ids"], media)
-    at = torch.where(at.any(1, keepdim=True), at, real).to(inputs.device)[..., None]  # (B, T, 1)
-    mean = (inputs * at).sum(1) / at.sum(1)
-    return torch.cat([mean, inputs.masked_fill(~at, float("-inf")).amax(1)], 1)
+class Reader:
+    """Logistic regression on standardised features, one per question, classes weighted evenly.
+
+    Fitted in the n coordinates of its n training rows, which is the same solution (an L2 penalty does not see rotations, and no weight leaves the span of the rows) and far quicker
+    than in D.
+
+    Args:
+        features: (N, D) of the rows to learn from.
+        samples: their answers and questions.
+        labels: all K answers there are; a class that no row has gets a share of 0.
+    """
+
+    def __init__(self, features: np.ndarray, samples: list[Sample], labels: list[str]):
+        self.labels, self.parts = labels, {}
+        for question in dict.fromkeys(s.question for s in samples):
+            rows = np.array([i for i, s in enumerate(samples) if s.question == question])
+            self.parts[question] = self._fit(features[rows].astype(np.float64), np.array([labels.index(samples[i].answer) for i in rows]))
+
+    def _fit(self, table: np.ndarray, truth: np.ndarray):
+        counts = np.bincount(truth, minlength=len(self.labels)) / len(truth)
+        if counts.max() == 1:
+            return counts
+        middle, spread = table.mean(0), table.std(0)
+        spread[spread < 1e-9] = np.inf  # a column that does not vary says nothing
+        table = (table - middle) / spread
+        if len(table) >= table.shape[1]:
+            turn = np.eye(table.shape[1])
+        else:
+            power, axes = np.linalg.eigh(table @ table.T)
+            kept = power > 1e-9 * power[-1]
+            turn = table.T @ (axes[:, kept] / np.sqrt(power[kept]))  # (D, up to n), orthonormal columns
+        model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000).fit(table @ turn, truth)
+        return middle, spread, turn, model
+
+    def shares(self, features: np.ndarray, samples: list[Sample]) -> np.ndarray:
+        """Probabilities (N, K) of the labels; even ones for a question that was never learned."""
+        out = np.full((len(samples), len(self.labels)), 1 / len(self.labels))
+        for question, part in self.parts.items():
+            rows = [i for i, s in enumerate(samples) if s.question == question]
+            if not rows:
+                continue
+            out[rows] = 0
+            if isinstance(part, np.ndarray):
+                out[rows] = part
+            else:
+                middle, spread, turn, model = part
+                out[np.ix_(rows, model.classes_)] = model.predict_proba((features[rows].astype(np.float64) - middle) / spread @ turn)
+        return out
+
+
+def points(
+    features: np.ndarray, samples: list[Sample], pool: np.ndarray, held: np.ndarray, sizes: list[int], metric: str = "macro_recall", seed: int = 0, select: str = "random",
+) -> list[tuple[int, float]]:  # fmt: skip
+    """(size, metric on the held-out rows) for each size: one labelling of the pool that grows, so that a larger size holds the smaller ones.
+
+    Args:
+        features: (N, D) of all samples.
+        samples: N, each with an answer.
+        pool: numbers of the rows that can be labelled.
+        held: numbers of the rows that the metric is measured on.
+        sizes: how many labels, rising; one beyond the pool is left out.
+        metric: one of METRICS.
+        seed: of the order in which the pool is labelled.
+        select: "random", or "uncertainty": from the first size on, those rows whose two most probable answers lie closest together
+            (margin sampling; Settles, Active Learning Literature Survey, 2009, section 3.1).
+
+    Raises:
+        KitError: an unknown metric or selection.
+    """
+    if metric not in METRICS or select not in SELECTIONS:
+        raise KitError(say(f"metric is {metric!r} and select is {select!r}; allowed: {', '.join(METRICS)}; {', '.join(SELECTIONS)}",
+                           f"metric は {metric!r}、select は {select!r} です。使えるのは {', '.join(METRICS)} と {', '.join(SELECTIONS)} です"))  # fmt: skip
+    labels, asked = sorted({s.answer for s in samples}), [samples[i] for i in held]
+    rest, chosen, found = np.random.default_rng(seed).permutation(pool), np.empty(0, int), []
+    reader = None
+    for size in sorted(n for n in set(sizes) if 0 < n <= len(pool)):
+        if select == "uncertainty" and reader:
+            best = np.sort(reader.shares(features[rest], [samples[i] for i in rest]), axis=1)
+            rest = rest[np.argsort(best[:, -1] - best[:, -2], kind="stable")]
+        more = size - len(chosen)
+        chosen, rest = np.concatenate([chosen, rest[:more]]), rest[more:]
+        reader = Reader(features[chosen], [samples[i] for i in chosen], labels)
+        said = [labels[i] for i in reader.shares(features[held], asked).argmax(1)]
+        frame = pd.DataFrame({"answer": [s.answer for s in asked], "predicted": said})
+        found.append((size, evaluate(frame, labels, resamples=2)[metric]["value"]))
+    return found
 
 
 def label_curve(
@@ -59,20 +125,14 @@ def label_curve(
         sizes: how many labels; one beyond the rows there are is left out.
         repeats: random choices of labels per size, each stratified only by luck, as labelling is.
         seed: of the choices.
-        metric: accuracy, macro_recall or macro_f1.
+        metric: one of METRICS.
     """
-    rng, labels = np.random.default_rng(seed), sorted({s.answer for s in (*samples, *test)})
-    truth, rows = np.array([s.answer for s in samples]), []
-    for size in (n for n in sizes if n <= len(samples)):
-        found = []
-        for _ in range(repeats):
-            chosen = rng.permutation(len(samples))[:size]
-            if len(set(truth[chosen])) < 2:
-                continue
-            reader = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=500)).fit(features[chosen], truth[chosen])
-            shares = [dict(zip(reader.classes_, map(float, row), strict=True)) for row in reader.predict_proba(test_features)]
-            frame = pd.DataFrame([prediction(s, {label: share.get(label, 0.0) for label in labels}) for s, share in zip(test, shares, strict=True)])
-            found.append(evaluate(frame, labels, resamples=2)[metric]["value"])
-        if found:
-            rows.append({"labels": size, "value": float(np.mean(found)), "low": min(found), "high": max(found)})
-    return pd.DataFrame(rows, columns=["labels", "value", "low", "high"])
+    pool, held = np.arange(len(samples)), len(samples) + np.arange(len(test))
+    table, rows = np.concatenate([features, test_features]), [*samples, *test]
+    return summary(pd.DataFrame([(size, i, value) for i in range(repeats) for size, value in points(table, rows, pool, held, sizes, metric, seed + i)], columns=["size", "seed", "value"]))
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns labels, value (the mean), low and high (the range) of a table with size, seed and value, as `kit.show.curves.labels_and_kpi` draws it."""
+    found = table.groupby("size")["value"].agg(value="mean", low="min", high="max")
+    return found.rename_axis("labels").reset_index()

@@ -16,7 +16,7 @@ from kit.data.collator import Collator
 from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded
-from kit.models.forward import answer_logits, continue_with, read_prompt
+from kit.models.forward import answer_logits, continue_with, is_out_of_memory, read_prompt
 from kit.show import progress
 
 NORMALISATIONS = ("sum", "mean")
@@ -53,7 +53,7 @@ def option_scores(
     loaded.model.eval()
     scores: list[np.ndarray] = [np.empty(0)] * len(samples)
     for rows in progress(_batches(samples, batch_size), desc=desc):
-        for row, score in zip(rows, _score_batch(loaded, collator, [samples[i] for i in rows], normalise), strict=True):
+        for row, score in zip(rows, _halved(lambda part: _score_batch(loaded, collator, part, normalise), [samples[i] for i in rows]), strict=True):
             scores[row] = score
     loaded.model.train(was_training)
     return scores
@@ -95,13 +95,40 @@ def answer_losses(loaded: Loaded, samples: list[Sample], batch_size: int = 16, d
     loaded.model.eval()
     losses = np.zeros(len(samples))
     for rows in progress(_batches(samples, batch_size), desc=desc):
-        batch = collator([samples[i] for i in rows])
-        lengths = (batch["labels"] != -100).sum(1).tolist()
-        logits, targets = answer_logits(loaded.model, batch)
-        each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-        losses[rows] = [float(part.sum()) for part in each.split(lengths)]
+        losses[rows] = _halved(lambda part: _losses(loaded, collator, part), [samples[i] for i in rows])
     loaded.model.train(was_training)
     return losses
+
+
+def _losses(loaded: Loaded, collator: Collator, samples: list[Sample]) -> list[float]:
+    batch = collator(samples)
+    lengths = (batch["labels"] != -100).sum(1).tolist()
+    logits, targets = answer_logits(loaded.model, batch)
+    each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    return [float(part.sum()) for part in each.split(lengths)]
+
+
+def _halved(score, samples: list[Sample]) -> list:
+    """What `score` says of the samples together, or of their halves where together they do not fit into memory.
+
+    Raises:
+        KitError: one alone does not fit.
+    """
+    try:
+        return score(samples)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(samples) == 1:
+            raise KitError(
+                say(
+                    f"sample {samples[0].id} alone does not fit into memory: use smaller pictures, 4-bit (model.four_bit: true) or a smaller checkpoint",
+                    f"サンプル {samples[0].id} は 1 件だけでもメモリに収まりません。画像を小さくするか、4-bit（model.four_bit: true）か、小さいチェックポイントにしてください",
+                )
+            ) from error
+    torch.cuda.empty_cache()  # outside the handler, whose traceback holds on to the tensors of the failed pass
+    middle = len(samples) // 2
+    return _halved(score, samples[:middle]) + _halved(score, samples[middle:])
 
 
 def predict(loaded: Loaded, samples: list[Sample], shared: bool = False, **scoring) -> pd.DataFrame:

@@ -17,7 +17,7 @@ _QUARTERS = 4
 
 
 @torch.no_grad()
-def frozen_features(loaded: Loaded, samples: list[Sample], batch_size: int = 16, desc: str = "frozen features") -> np.ndarray:
+def frozen_features(loaded: Loaded, samples: list[Sample], batch_size: int = 16, desc: str = "frozen features", keep_empty: bool = False) -> np.ndarray:
     """Features (N, D) of the samples, float32; a modality that a sample lacks is zeros, and one that all lack has no columns.
 
     Args:
@@ -25,6 +25,7 @@ def frozen_features(loaded: Loaded, samples: list[Sample], batch_size: int = 16,
         samples: their answers are not read.
         batch_size: prompts read at once.
         desc: label of the progress bar.
+        keep_empty: columns also for what all samples lack, so that D depends on the model alone.
     """
     collator = Collator(loaded.processor, answers=False)
     order = sorted(range(len(samples)), key=lambda i: (samples[i].modalities, len(samples[i].text)))
@@ -38,7 +39,7 @@ def frozen_features(loaded: Loaded, samples: list[Sample], batch_size: int = 16,
             rows[row] = found
     loaded.model.train(was_training)
     table = np.stack(rows)
-    return table[:, np.abs(table).max(0) > 0] if len(table) else table
+    return table if keep_empty or not len(table) else table[:, np.abs(table).max(0) > 0]
 
 
 def _features(loaded: Loaded, batch: dict) -> np.ndarray:

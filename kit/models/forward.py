@@ -52,6 +52,11 @@ class Prefix:
         return Prefix(self.cache, self.logits[rows], self.mask[rows], self.next_position[rows])
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had no memory left; torch says the latter as a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error).lower()
+
+
 def base_of(model):
     """The transformers model below PEFT's wrapper, and below that of a training in several processes."""
     model = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model

@@ -15,7 +15,7 @@ from kit.errors import KitError
 from kit.evaluation import evaluate, predict
 from kit.language import say
 from kit.models import Loaded, component_of
-from kit.models.forward import answer_logits
+from kit.models.forward import answer_logits, is_out_of_memory
 from kit.show import progress
 from kit.training.batches import Parts
 from kit.training.settings import Settings
@@ -121,11 +121,6 @@ class AnswerTrainer(Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the machine had no memory left; torch says the latter as a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error).lower()
 
 
 def _mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
