@@ -8,6 +8,7 @@ Arms, interleaved in one process and on one thread (on a card: on it):
     nf4          the kit's way: nf4 with double quantisation, language model only, never repacked.
     nf4, eval    bitsandbytes' own way in eval mode: on processors with AVX512-BF16 the weights are repacked at the first forward. Scoring only: training fails afterwards.
                  On other processors nothing is repacked, and the arm is left out.
+The column precision is that of what is computed and of all weights that are not in 4-bit.
 Bytes per weight of the language model: 2 (4 in float32), and 0.5 + 1/64 + a little for the blocks' doubly quantised scales in nf4. What is not the language model stays.
 """
 
@@ -37,8 +38,8 @@ from poc.record import peak_memory_mb
 ROOT = Path(__file__).resolve().parents[1]
 WORK, TABLE = ROOT / "build" / "benchmarks" / "four_bit", ROOT / "benchmarks" / "four_bit.csv"
 COLUMNS = (
-    *("date", "model", "arm", "language_weights", "other_weights", "weights_mb", "theory_mb", "update_seconds", "update_ratio", "scoring_seconds", "scoring_ratio"),
-    *("peak_update_mb", "peak_scoring_mb", "largest_gap_nats", "batch", "options", "torch", "transformers", "peft", "bitsandbytes", "cpu", "threads"),
+    *("date", "model", "arm", "precision", "language_weights", "other_weights", "weights_mb", "theory_mb", "update_seconds", "update_ratio", "scoring_seconds", "scoring_ratio"),
+    *("peak_update_mb", "peak_scoring_mb", "gap_to_16_bit_nats", "gap_to_nf4_nats", "batch", "options", "torch", "transformers", "peft", "bitsandbytes", "cpu", "threads"),
 )  # fmt: skip
 BYTES = {"16-bit": 2.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256)}
 
@@ -135,13 +136,18 @@ def _row(model, source, arm, asked, best, scores, memory) -> dict:
     peaks = {what: peak_of(model, arm, what) if memory and not (arm == "nf4, eval" and what == "update") else "" for what in ("update", "scoring")}
     ratio = lambda what: round(best[arm][what] / best["16-bit"][what], 2) if best[arm][what] else ""  # noqa: E731
     return {
-        "date": date.today().isoformat(), "model": model, "arm": arm, "language_weights": llm, "other_weights": others, "weights_mb": round(held, 1), "theory_mb": round(theory, 1),
+        "date": date.today().isoformat(), "model": model, "arm": arm, "precision": "bfloat16" if torch.cuda.is_available() else "float32", "language_weights": llm, "other_weights": others, "weights_mb": round(held, 1), "theory_mb": round(theory, 1),
         "update_seconds": round(best[arm]["update"], 4) if best[arm]["update"] else "", "update_ratio": ratio("update"),
         "scoring_seconds": round(best[arm]["scoring"], 4), "scoring_ratio": ratio("scoring"), "peak_update_mb": peaks["update"], "peak_scoring_mb": peaks["scoring"],
-        "largest_gap_nats": f"{np.abs(scores[arm] - scores['nf4' if 'nf4' in arm else arm]).max():.1e}", "batch": BATCH, "options": 3,
+        "gap_to_16_bit_nats": _gap(scores, arm, "16-bit"), "gap_to_nf4_nats": _gap(scores, arm, "nf4"), "batch": BATCH, "options": 3,
         **versions("torch", "transformers", "peft", "bitsandbytes"),
         "cpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else processor_features(), "threads": torch.get_num_threads(),
     }  # fmt: skip
+
+
+def _gap(scores: dict, arm: str, other: str) -> str:
+    """Largest difference of an option's log-likelihood; 4-bit weights are other weights, so nothing is asserted of the first, and of the second only where both compute the same way."""
+    return f"{np.abs(scores[arm] - scores[other]).max():.1e}" if arm != other and not (arm == "16-bit" and other == "nf4") else ""
 
 
 def peak_of(model: str, arm: str, what: str) -> int:

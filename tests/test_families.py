@@ -305,17 +305,18 @@ def test_every_component_has_linear_layers_for_lora(name, families):
     assert set(named) <= {*components, "head", "embeddings"}
 
 
-@EACH
-def test_four_bit_lora_steps_save_and_reload(name, checkpoints, tmp_path):
-    """Two updates on coloured pictures; the same scores after loading again; run checks 2, 4 and 6."""
-    coloured = coloured_samples(tmp_path, 6)
-    tuned = finetune(load(str(checkpoints(name)), four_bit=True, device="cpu"), coloured[:4], coloured[4:], QUICK, tmp_path / "run")
+@EACH_MEDIUM
+def test_four_bit_lora_steps_save_and_reload(name, modality, checkpoints, samples, tmp_path):
+    """Two updates on rows of the medium, with adapters on what reads it; the same scores after loading again; run checks 2, 4 and 6."""
+    rows = coloured_samples(tmp_path, 6) if modality == "image" else samples[modality]
+    settings = dataclasses.replace(QUICK, lora=("llm", "connector", "audio" if modality == "audio" else "vision"))
+    tuned = finetune(load(str(checkpoints(name)), four_bit=True, device="cpu"), rows[:-1], rows[-1:], settings, tmp_path / "run")
     again = load(str(checkpoints(name)), four_bit=True, adapter=tuned.adapter, device="cpu")
     base = load(str(checkpoints(name)), four_bit=True, device="cpu")
-    after = option_scores(tuned.loaded, coloured)
-    assert farthest(after, option_scores(again, coloured)) < 1e-5
-    assert farthest(after, option_scores(base, coloured)) > 1e-3
-    found = [checks.check_token_budget(tuned.loaded, coloured), checks.check_supervision(tuned.loaded, coloured), checks.check_gradients(tuned, QUICK)]
+    after = option_scores(tuned.loaded, rows)
+    assert farthest(after, option_scores(again, rows)) < 1e-5
+    assert farthest(after, option_scores(base, rows)) > 1e-3
+    found = [checks.check_token_budget(tuned.loaded, rows), checks.check_supervision(tuned.loaded, rows), checks.check_gradients(tuned, settings)]
     assert {check.number: check.detail for check in found if check.status != "green"} == {}
 
 

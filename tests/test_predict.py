@@ -138,7 +138,7 @@ def test_a_folder_without_a_table_or_labels_is_answered(folder, tmp_path):
 def test_a_table_that_something_else_made_is_not_touched(folder, tmp_path):
     out = tmp_path / "out.csv"
     out.write_text("my own notes\n", encoding="utf-8")
-    with pytest.raises(KitError, match="was made by another run, folder or threshold .* name another file with --out or delete both"):
+    with pytest.raises(KitError, match="was made by another run, folder, state of its files or threshold .* name another file with --out or delete both"):
         predict_folder(runs.EXAMPLE, folder, out)
     assert out.read_text(encoding="utf-8") == "my own notes\n"
     out.unlink()
