@@ -138,7 +138,7 @@ def test_the_rows_are_messages_and_media_in_the_kits_own_words(exported):
 
 def test_a_merge_that_loses_the_kpi_is_said(monkeypatch, exported):
     worse = dataclasses.replace(exported[0], holds=False)
-    assert "serve the adapter on its base instead" in exported_lines(worse)[-1]
+    assert "do not serve it. Serve the adapter on its base" in exported_lines(worse)[-1]
     monkeypatch.setenv("POC_LANGUAGE", "ja")
     assert "ベースとアダプターのまま" in exported_lines(worse)[-1]
 

@@ -144,7 +144,7 @@ def test_a_table_that_something_else_made_is_not_touched(folder, tmp_path):
     out.unlink()
     predict_folder(runs.EXAMPLE, folder, out, threshold=0.5)
     before = out.read_bytes()
-    with pytest.raises(KitError, match="another run, folder or threshold"):
+    with pytest.raises(KitError, match="another run, folder, state of its files or threshold"):
         predict_folder(runs.EXAMPLE, folder, out, threshold=0.6)
     assert out.read_bytes() == before
 
