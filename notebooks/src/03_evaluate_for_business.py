@@ -1,8 +1,8 @@
 # ---
 # title: {en: Evaluate for the business, ja: 業務の物差しで評価する}
 # result:
-#   en: a results table with intervals and yen, a decision threshold with its price, an estimate of how many labels are worth their work, and gates that are written and signed.
-#   ja: 区間と金額つきの結果表、しきい値とその値段、ラベルを何件まで増やす価値があるかの目安、そして署名済みの判定基準。
+#   en: a results table with intervals and yen, a decision threshold with its price, how many more labels it takes and how sure that is, and gates that are written and signed.
+#   ja: 区間と金額つきの結果表、しきい値とその値段、あと何件のラベルが要るかとその確かさ、そして署名済みの判定基準。
 # minutes: {cpu: 1, gpu: 3}
 # ---
 # %%
@@ -15,6 +15,9 @@ import pandas as pd
 from IPython.display import HTML
 
 from kit import show
+from kit.curation import curve as learning_points
+from kit.curation import extrapolate, labels_needed
+from kit.errors import KitError
 from kit.evaluation import cost_matrix, evaluate
 from kit.evaluation.labels import frozen_features, label_curve
 from kit.language import say
@@ -183,6 +186,21 @@ labels_and_kpi(proxy, kpi="macro recall")
 # %%
 gains = proxy.assign(gain=proxy["value"].diff()).round(2)
 gains
+
+# %% [markdown] lang="en"
+# Carried on to the threshold of the gate, with the uncertainty of the extrapolation: how many more labels, and how many hours. It was tested by foretelling what was known (half of the rows given, the KPI at all of them hidden): 45 of 50 such forecasts
+# held their 95 % interval, and the misses lay above it, where the new labels came from new lots. "Not within ten times the data" is an answer, too: then look at the labels and the evidence before you buy more of them.
+# %% [markdown] lang="ja"
+# 判定基準のしきい値まで曲線を延ばし、外挿の不確かさも含めて、あと何件・何時間かを見積もります。答えの分かっている問題で試したところ（行の半分だけを与え、全行での KPI を当てる）、50 回中 45 回が 95 % 区間に入り、外れは新しいロットのラベルが加わって上振れしたときでした。
+# 「データを 10 倍にしても届かない」も答えの一つです。そのときは、ラベルを増やす前に、ラベルの誤りと証拠そのものを確かめてください。
+# %%
+one_question = [i for i, s in enumerate(known) if s.question == known[0].question]
+try:
+    points = learning_points(seen[one_question], [known[i] for i in one_question])
+    forecast = extrapolate(points, lesson.use.gates.threshold, seconds_per_label=10)
+    print(labels_needed(forecast).summary, labels_needed(forecast).advice, sep="\n")
+except KitError as error:  # too few rows or groups to foretell anything
+    print(error)
 
 # %% [markdown] lang="en"
 # ## Write the gates, and sign them
