@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from kit.curation.looks import Look, look_at_all
 from kit.data import MEDIA, Fault, Sample
 
@@ -20,6 +22,7 @@ class Material:
         faults: rows that the reader could not use.
         options: the closed answer set, in the company's order; () for free text.
         promised: the half-width of the KPI's interval that the company wants to promise.
+        features: id -> (D,) what classifiers read (`with_features`); {}: the checks that need one say that nothing was measured.
     """
 
     samples: tuple[Sample, ...]
@@ -27,7 +30,7 @@ class Material:
     faults: tuple[Fault, ...] = ()
     options: tuple[str, ...] = ()
     promised: float = 0.1
-    features: dict = field(default_factory=dict)
+    features: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def users(self) -> dict[tuple[Path, str], list[Sample]]:
