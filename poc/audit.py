@@ -18,6 +18,7 @@ FOUND_BY = {
     "personal_data_in_note": "personal data in text", "face_like_sticker": "faces", "odd_light_lot": "odd light", "desynchronised": "sound and picture out of step",
     "wrong_note": "contradicting sources", "words_contradict_voice": "contradicting sources", "evidence_contradicts": "contradicting sources",
 }  # fmt: skip
+ALSO_BY = {"near_duplicate_across_splits": "near duplicates"}  # such a copy is listed twice, once as what it is
 _MARKS = {"good": "[OK]  ", "info": "[INFO]", "warn": "[WARN]", "bad": "[BAD] "}
 
 
@@ -83,7 +84,7 @@ def recalled(findings: list[Finding], directory: Path) -> list[Recalled]:
         if (name := FOUND_BY[fault["kind"]]) not in evidence:
             continue
         listed = evidence[name].get("pairs") or [[id] for id in evidence[name]["ids"]]
-        wanted = {row for other in mine if FOUND_BY[other["kind"]] == name for row in other["rows"]}
+        wanted = {row for other in mine if name in (FOUND_BY[other["kind"]], ALSO_BY.get(other["kind"])) for row in other["rows"]}
         rows.append(Recalled(fault["kind"], len(fault["rows"]), len(set(fault["rows"]) & set(evidence[name]["ids"])), len(listed), sum(bool(wanted & set(ids)) for ids in listed)))
     return rows
 
