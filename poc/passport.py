@@ -6,7 +6,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,7 +20,6 @@ from poc.yaml_lines import read_yaml
 
 FILE = "dataset.yaml"
 CARDS = {"en": "DATASET_CARD.md", "ja": "DATASET_CARD.ja.md"}
-Text = Annotated[str, Field()]
 
 
 class Passport(BaseModel):
@@ -29,24 +28,24 @@ class Passport(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_: Literal[1] = Field(alias="schema", default=1)
-    version: Text = "1.0.0"
-    description: Text = ""
-    licence: Text = ""
-    purpose: Text = ""
-    personal_data: Text = ""
-    owner: Text = ""
+    version: str = "1.0.0"
+    description: str = ""
+    licence: str = ""
+    purpose: str = ""
+    personal_data: str = ""
+    owner: str = ""
     confidentiality: Literal["", "public", "internal", "confidential", "secret"] = ""
-    split_unit: Text = ""
-    annotators: Text = ""
-    annotation: Text = ""
-    collection: Text = ""
-    timeframe: Text = ""
-    retention: Text = ""
-    biases: Text = ""
-    limitations: Text = ""
-    contact: Text = ""
-    general_layer: Text = ""
-    task_layer: Text = ""
+    split_unit: str = ""
+    annotators: str = ""
+    annotation: str = ""
+    collection: str = ""
+    timeframe: str = ""
+    retention: str = ""
+    biases: str = ""
+    limitations: str = ""
+    contact: str = ""
+    general_layer: str = ""
+    task_layer: str = ""
 
 
 @dataclass(frozen=True)

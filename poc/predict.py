@@ -123,7 +123,7 @@ def _files(root: Path, sample: Sample) -> list[str]:
 
 def _stamps(sample: Sample) -> list[int]:
     """Size and time of the sample's files: tomorrow's photos may have today's names, and reading a million of them to know would take as long as answering."""
-    found = [path.stat() for modality in MEDIA for path in getattr(sample, modality)]
+    found = [path.stat() for modality in MEDIA for path in getattr(sample, modality) if path.exists()]  # a broken link is told when it is opened
     return [number for stat in found for number in (stat.st_size, stat.st_mtime_ns)]
 
 

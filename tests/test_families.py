@@ -23,6 +23,7 @@ from kit.errors import KitError
 from kit.evaluation import option_scores, scoring
 from kit.models import add_lora, component_table, load, lora_targets, require_checkpoint
 from kit.models.encoders import remembered
+from kit.models.features import frozen_features
 from kit.models.forward import answer_logits, generate, media_tokens
 from kit.training import Settings, checks, finetune
 
@@ -392,3 +393,14 @@ def test_remembered_encoders_give_the_same_losses_and_are_asked_once(name, modal
     else:
         assert memory.hits > 0 and memory.misses <= memory.hits
     assert not any(key.startswith("get_") for module in loaded.model.modules() for key in vars(module))
+
+
+@EACH_MEDIUM
+def test_frozen_features_see_the_medium(name, modality, families, samples):
+    """Of every family: finite, one row per sample, the same alone and among neighbours, and others where the medium is taken away."""
+    rows = samples[modality]
+    table = frozen_features(families(name), rows, keep_empty=True)
+    assert len(table) == len(rows) and np.isfinite(table).all() and len(np.unique(table.round(4), axis=0)) == len(rows)
+    assert np.abs(table[1] - frozen_features(families(name), rows[1:2], keep_empty=True)[0]).max() < 1e-3
+    blind = frozen_features(families(name), [sample.without(modality) for sample in rows], keep_empty=True)
+    assert blind.shape == table.shape and np.abs(table - blind).max(1).min() > 1e-3

@@ -176,3 +176,10 @@ def test_other_photos_under_the_same_names_are_not_answered_by_the_old_table(fol
     with pytest.raises(KitError, match="state of its files"):
         predict_folder(runs.EXAMPLE, folder, table)
     assert table.read_bytes() == before
+
+
+def test_a_link_to_nowhere_is_a_row_with_an_error(folder, tmp_path):
+    (folder / "metadata.csv").unlink()
+    (folder / "images" / "gone.jpg").symlink_to(folder / "images" / "nowhere.jpg")
+    done = predict_folder(runs.EXAMPLE, folder, tmp_path / "out.csv")
+    assert done.rows == 13 and done.failed == 1 and [row["error"] != "" for row in rows_of(done.table)].count(True) == 1

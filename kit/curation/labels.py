@@ -9,19 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction import DictVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from kit.curation.folds import honest_folds
+from kit.curation.folds import honest_folds, linear_reader
 from kit.curation.material import Material, listed
 from kit.data import Sample
 from kit.finding import Finding
 from kit.language import say
 
-STRENGTHS = (0.001, 0.01)  # C of the logistic regression on about a thousand standardised features: few rows want the smaller one
+STRENGTHS = (0.001, 0.01)  # of the linear reader: few rows want the smaller one
 DOUBTFUL = 0.55  # normalised margin (own label's share minus the best other one's, plus 1, halved): below it a label is contradicted, or hardly believed
 KNOWS = 0.6  # accuracy on rows that it was not fitted on, below which a classifier orders the rows and counts no errors: confident learning counts its own as well
 _MOST_WORDS = 30  # a column of the table with more different values is an id or a text, not a source
@@ -74,7 +71,7 @@ def label_errors(material: Material) -> Finding:
         "probable label errors", float(len(likely)) if accuracy else None, verdict="warn" if likely else "good" if accuracy and min(accuracy.values()) >= KNOWS else "info",
         summary=say(*_told(likely, order, accuracy)),
         evidence={"ids": order, "likely": likely, "suggested": {id: queue[id][1] for id in order}, "quality": {id: round(queue[id][0], 4) for id in order}, "accuracy": accuracy},
-        advice=say("Review them in this order on the labelling bench, and stop when ten in a row are right.", "ラベル付け画面でこの順に見直し、10 件続けて正しければ終えてください。") if order else "",
+        advice=say("Review them in this order, and stop when ten in a row are right.", "この順に見直し、10 件続けて正しければ終えてください。") if order else "",
         cost=say(f"about {-(-len(likely or order[:60]) // 6)} minutes at 10 s each", f"1 件 10 秒として約 {-(-len(likely or order[:60]) // 6)} 分") if order else "",
     )  # fmt: skip
 
@@ -112,7 +109,7 @@ def _by_features(rows: list[Sample], folds: list, features: dict) -> list[Honest
     if not all(sample.id in features for sample in rows):
         return []
     table = np.stack([features[sample.id] for sample in rows])
-    return [_said(rows, folds, table, make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000)), "features") for strength in STRENGTHS]
+    return [_said(rows, folds, table, linear_reader(strength), "features") for strength in STRENGTHS]
 
 
 def _by_columns(rows: list[Sample], folds: list) -> list[Honest]:

@@ -4,14 +4,10 @@ Kapoor and Narayanan, "Leakage and the Reproducibility Crisis in ML-based Scienc
 """
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from kit.curation.folds import honest_folds
-from kit.curation.labels import STRENGTHS
+from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
 from kit.curation.material import Material, listed
 from kit.data import Sample
 from kit.finding import Finding
@@ -20,7 +16,6 @@ from kit.language import say
 _HELD_OUT = {"test", "calibration"}
 _LIKE_GROUPS = 0.5  # of the rows: a column with more different values than this share names rows, not groups
 _MANY = 8  # and one with fewer is a kind (two shifts, three cameras), which every split must hold
-_RESAMPLED = 200
 
 
 def groups_across_splits(material: Material) -> Finding:
@@ -80,22 +75,10 @@ def _both_ways(rows: list[Sample], features: dict) -> dict | None:
     if folds is None:
         return None
     truth, table = np.array([s.answer for s in rows]), np.stack([features[s.id] for s in rows])
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTHS[-1], max_iter=1000))
+    model = linear_reader()
     hits = {
         "honest": cross_val_predict(model, table, truth, cv=folds),
         "random": cross_val_predict(model, table, truth, cv=StratifiedKFold(len(folds), shuffle=True, random_state=0)),
     }
     figures = {way: float(recall_score(truth, hit, average="macro")) for way, hit in hits.items()}
-    return figures | {"drawn": drawn_differences(truth, hits["random"], hits["honest"], [s.group or s.id for s in rows])}
-
-
-def drawn_differences(truth: np.ndarray, one: np.ndarray, other: np.ndarray, groups: list[str]) -> np.ndarray:
-    """Macro recall of one set of answers minus that of another one, both (N,), in resamples of whole groups: (number of resamples,)."""
-    labels, classes = np.unique(truth, return_inverse=True)
-    _, member = np.unique(groups, return_inverse=True)
-    number, gained = (np.zeros((member.max() + 1, len(labels))) for _ in range(2))
-    np.add.at(number, (member, classes), 1)
-    np.add.at(gained, (member, classes), (one == truth).astype(float) - (other == truth))
-    drawn = np.random.default_rng(0).integers(len(number), size=(_RESAMPLED, len(number)))
-    with np.errstate(invalid="ignore"):
-        return np.nanmean(gained[drawn].sum(1) / number[drawn].sum(1), axis=1)
+    return figures | {"drawn": drawn_macro_means(truth, (hits["random"] == truth).astype(float) - (hits["honest"] == truth), [s.group or s.id for s in rows])}

@@ -7,15 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from kit.curation.folds import honest_folds
-from kit.curation.labels import STRENGTHS
-from kit.curation.leaks import drawn_differences
+from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
 from kit.curation.material import Material
 from kit.data import Sample, write_folder
 from kit.data.media import load_image
@@ -77,19 +72,15 @@ def price_of_privacy(before: Material, after: Material) -> Finding:
     if folds is None:
         return Finding("price of privacy", None, verdict="info", summary=say("Not measured: too few labelled rows or groups.", "ラベル付きの行またはグループが少ないため、測っていません。"))
     truth = np.array([sample.answer for sample in rows])
-    said = [_answers(np.stack([material.features[sample.id] for sample in rows]), truth, folds) for material in (before, after)]
+    said = [cross_val_predict(linear_reader(), np.stack([material.features[sample.id] for sample in rows]), truth, cv=folds) for material in (before, after)]
     values = [float(recall_score(truth, answers, average="macro")) for answers in said]
-    low, high = (float(value) for value in np.quantile(drawn_differences(truth, said[1], said[0], [s.group or s.id for s in rows]), [0.025, 0.975]))
+    low, high = (float(value) for value in np.quantile(drawn_macro_means(truth, (said[1] == truth).astype(float) - (said[0] == truth), [s.group or s.id for s in rows]), [0.025, 0.975]))
     return Finding(
         "price of privacy", values[1] - values[0], low, high, "warn" if high < 0 else "good",
         say(f"Masked, a cheap classifier is right in {100 * values[1]:.1f} % instead of {100 * values[0]:.1f} %: {100 * (values[1] - values[0]):+.1f} points [{100 * low:.1f}, {100 * high:.1f}].",
             f"マスクすると、簡単な分類器の再現率は {100 * values[0]:.1f} % から {100 * values[1]:.1f} % になります（{100 * (values[1] - values[0]):+.1f} ポイント [{100 * low:.1f}, {100 * high:.1f}]）。"),
         {"before": values[0], "after": values[1], "rows": len(rows)},
     )  # fmt: skip
-
-
-def _answers(table: np.ndarray, truth: np.ndarray, folds: list) -> np.ndarray:
-    return cross_val_predict(make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTHS[-1], max_iter=1000)), table, truth, cv=folds)
 
 
 def _blurred(material: Material, out: Path) -> dict[Path, Path]:

@@ -10,14 +10,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import cross_val_predict
 
-from kit.curation.folds import honest_folds
+from kit.curation.folds import drawn_macro_means, honest_folds
 from kit.curation.material import Material, listed
 from kit.data import Sample
 from kit.finding import Finding
 from kit.language import say
 
 LIFT = 0.1  # of balanced accuracy over chance (one over the number of answers) before it is called a shortcut
-_MOST_WORDS, _FEWEST, _RESAMPLED = 60, 40, 200
+_MOST_WORDS, _FEWEST = 60, 40
 _OF_FILES = {
     "file size": ("bytes",), "picture size": ("width", "height"), "border": ("border", "border spread"), "corner stamp": ("stamp",), "light": ("brightness", "contrast", "red to blue"),
     "sharpness": ("sharpness",), "length": ("seconds",), "loudness": ("loudness", "peak"),
@@ -91,18 +91,5 @@ def _measure(name: str, table: pd.DataFrame, rows: list[Sample], folds: list) ->
     truth = np.array([sample.answer for sample in rows])
     model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, learning_rate=0.2, early_stopping=False, class_weight="balanced", random_state=0)
     hit = cross_val_predict(model, table.to_numpy(np.float64), truth, cv=folds)
-    low, high = _interval(truth, hit, [sample.group or sample.id for sample in rows])
+    low, high = (float(value) for value in np.quantile(drawn_macro_means(truth, truth == hit, [sample.group or sample.id for sample in rows]), [0.025, 0.975]))
     return Shortcut(name, float(balanced_accuracy_score(truth, hit)), low, high, 1 / len(set(truth)))
-
-
-def _interval(truth: np.ndarray, hit: np.ndarray, groups: list[str]) -> tuple[float, float]:
-    """95 % by resampling whole groups."""
-    labels, classes = np.unique(truth, return_inverse=True)
-    _, member = np.unique(groups, return_inverse=True)
-    right, number = (np.zeros((member.max() + 1, len(labels))) for _ in range(2))
-    np.add.at(number, (member, classes), 1)
-    np.add.at(right, (member, classes), truth == hit)
-    drawn = np.random.default_rng(0).integers(len(number), size=(_RESAMPLED, len(number)))
-    with np.errstate(invalid="ignore"):
-        recalls = right[drawn].sum(1) / number[drawn].sum(1)
-    return tuple(float(value) for value in np.quantile(np.nanmean(recalls, axis=1), [0.025, 0.975]))
