@@ -13,6 +13,8 @@ import typer
 from kit import processes
 from kit.errors import KitError
 from kit.language import say
+from poc.arguments import Directory, RunFolder, stay_offline
+from poc.data_commands import COMMANDS
 
 app = typer.Typer(
     name="poc",
@@ -25,13 +27,6 @@ app = typer.Typer(
         "会社のフォルダー（写真・音声・動画）から、区間つきの判定まで。まずは: poc doctor",
     ),
 )
-
-Directory = Annotated[
-    Path, typer.Argument(metavar="DIR", help=say("the use case's folder (it has a poc.yaml)", "ユースケースのフォルダー（poc.yaml がある場所）"))
-]
-RunFolder = Annotated[
-    Path, typer.Argument(metavar="RUN", help=say("a run's folder, as `poc run` printed it", "`poc run` が表示した実行フォルダー"))
-]
 
 Preset = Annotated[
     Literal["tiny", "laptop", "gpu"] | None, typer.Option(help=say("instead of poc.yaml's preset", "poc.yaml のプリセットの代わり"))
@@ -69,66 +64,8 @@ def doctor() -> None:
         raise typer.Exit(2)
 
 
-@app.command(help=say("Write a commented poc.yaml into DIR. Never overwrites.", "説明つきの poc.yaml を DIR に作ります。上書きはしません。"))
-def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("the folder with your files", "ファイルのあるフォルダー"))],
-    like: Annotated[
-        Literal["inspection", "line", "callcentre", "documents"] | None,
-        typer.Option(help=say("start from this domain's practice", "この分野の作法をひな形にする")),
-    ] = None,
-) -> None:
-    from poc.usecase import write_usecase
-
-    typer.echo(write_usecase(directory, like=like))
-
-
-@app.command(help=say("What is wrong with DIR's rows: faults, copies, leaks, doubtful labels, shortcuts, personal data. Writes nothing.",
-                      "DIR の行を検査：不備、重複、漏れ、疑わしいラベル、近道、個人情報。何も書きません。"))
-def check(
-    directory: Directory,
-    quick: Annotated[bool, typer.Option("--quick", help=say("the faults of the rows only, in seconds", "行の不備だけを数秒で調べる"))] = False,
-) -> None:
-    _stay_offline()
-    from poc.passport import passport_faults
-    from poc.usecase import check_usecase
-
-    lines, faults = check_usecase(directory, verify=quick)
-    unsaid = passport_faults(directory)
-    for line in (*lines, *unsaid):
-        typer.echo(line)
-    if not quick:
-        from poc.audit import audit_usecase, lines_of, recalled, recalled_lines
-
-        findings = audit_usecase(directory, tell=typer.echo)
-        for line in (*lines_of(findings), *recalled_lines(recalled(findings, directory))):
-            typer.echo(line)
-        faults += findings[0].evidence["files"]
-    if faults or unsaid:
-        raise typer.Exit(2)
-
-
-@app.command(help=say("Write DIR's passport: an empty dataset.yaml to fill in, then croissant.json and the dataset cards.",
-                      "DIR のパスポート：まず記入用の dataset.yaml、次に croissant.json とデータセットカードを書きます。"))
-def passport(directory: Directory) -> None:
-    from poc.passport import FILE, write_passport, write_template
-
-    if not (directory / FILE).exists():
-        typer.echo(say(f"{write_template(directory)}: fill it in, then type the same command again.", f"{write_template(directory)}：記入してから、同じコマンドをもう一度実行してください。"))
-        return
-    for path in write_passport(directory):
-        typer.echo(path)
-
-
-@app.command(help=say("Write down who accepts the gates, before training.", "学習の前に、判定基準を承認した人を記録します。"))
-def sign(
-    directory: Directory,
-    name: Annotated[str, typer.Option(prompt=say("Your name", "お名前"), help=say("who signs", "承認者"))],
-) -> None:
-    from poc.gates import sign as sign_gates
-
-    signed = sign_gates(directory, name)
-    typer.echo(say(f"Signed by {signed['name']} at {signed['time']}; a later change of gates, costs or options will show.",
-                   f"{signed['name']} さんが {signed['time']} に承認しました。以後、判定基準・費用・選択肢を変えると分かります。"))
+for _function, _help in COMMANDS.items():
+    app.command(help=_help)(_function)
 
 
 @app.command(help=say("The whole PoC on DIR: data, baselines, fine-tuning, run checks, verdict, report.",
@@ -143,7 +80,7 @@ def run(
     out: Annotated[Path, typer.Option(help=say("where runs are kept", "実行結果の置き場所"))] = Path("runs"),
 ) -> None:
     if not _names_a_hub(directory, preset, model):
-        _stay_offline()
+        stay_offline()
     from poc.closing import closing_lines
     from poc.pipeline import run as run_pipeline
 
@@ -168,7 +105,7 @@ def estimate(
         float | None, typer.Option(min=0.1, help=say("of the card (or machine) that you think of, at most this one's", "想定する GPU（または端末）のメモリ。この端末以下"))
     ] = None,
 ) -> None:
-    _stay_offline()
+    stay_offline()
     from poc.closing import estimated_lines
     from poc.estimate import estimate as measure
 
@@ -196,7 +133,7 @@ def predict(
         float | None, typer.Option(min=0, max=1, help=say("leave rows below this share to a person", "この割合未満の行は人に回す"))
     ] = None,
 ) -> None:
-    _stay_offline()
+    stay_offline()
     from poc.closing import predicted_lines
     from poc.predict import predict_folder
 
@@ -230,7 +167,7 @@ def export(
     folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
     data: Annotated[bool, typer.Option("--data", help=say("the rows as JSONL for other trainers, too", "他の学習ツール向けの JSONL も書く"))] = False,
 ) -> None:
-    _stay_offline()
+    stay_offline()
     from poc.export import export as write_export
     from poc.export import exported_lines
 
@@ -243,7 +180,7 @@ def export(
 
 @app.command(help=say("Open the demo of a run in the browser, on this machine only.", "実行結果のデモをこの端末のブラウザーで開きます。"))
 def demo(run_folder: RunFolder) -> None:
-    _stay_offline()
+    stay_offline()
     from poc.demo import launch
 
     launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
@@ -256,11 +193,6 @@ def _names_a_hub(directory: Path, preset: str | None, model: str | None) -> bool
     wanted = load_usecase(directory).model
     name = model or wanted.name
     return not (name == "tiny_omni" or Path(name).is_dir()) if name else (preset or wanted.preset) != "tiny"
-
-
-def _stay_offline() -> None:
-    """No library asks a hub. Must be set before transformers is imported, which reads it once."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def _quiet() -> None:

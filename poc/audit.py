@@ -1,15 +1,17 @@
 """`poc check`: the audit of a use case's folder as lines, and on the sample company how much of what was planted it found."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.curation import CHECKS, Material, audit, gather, with_features
+from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
 from kit.models import load, resolve
 from poc.pipeline import quiet
-from poc.usecase import load_samples, load_usecase
+from poc.usecase import labelled, load_samples, load_usecase, read_rows
+from poc.words import name_of_finding
 
 TINY = "tiny_omni"  # its features, whatever checkpoint will be trained: the audit must be possible on any machine
 PLANTED = "planted_faults.json"  # beside the sample company's folders, and nowhere else
@@ -52,12 +54,16 @@ def audit_usecase(directory: Path, only: tuple[str, ...] = tuple(CHECKS), second
     return audit(material_of(directory, tell), only, seconds)
 
 
-def material_of(directory: Path, tell=quiet) -> Material:
-    """The folder's rows with what was seen in their files, and features of the shipped tiny model (a proxy), where it is there."""
+def material_of(directory: Path, tell=quiet, faces: bool = True) -> Material:
+    """The folder's rows with what was seen in their files, and features of the shipped tiny model (a proxy), where it is there; without a split, where the rows cannot be split (yet)."""
     use = load_usecase(directory)
-    folder = load_samples(directory, use, verify=False)
+    try:
+        folder = load_samples(directory, use, verify=False)
+    except KitError:
+        folder = read_rows(directory, use, verify=False)
+        folder = replace(folder, samples=labelled(directory, folder, use).samples)
     tell(say("looking at every file", "全ファイルを確認中"))
-    material = gather(folder.samples, folder.faults, use.options or folder.options)
+    material = gather(folder.samples, folder.faults, use.options or folder.options, faces)
     tell(say("features for the checks that need a classifier (the tiny model: a proxy)", "分類器を使う検査のための特徴量（小さなモデルによる代用）"))
     return with_features(material, load(TINY) if Path(resolve(TINY)[1]).is_dir() else None)
 
@@ -66,7 +72,7 @@ def lines_of(findings: list[Finding]) -> list[str]:
     """Two lines per finding: what it is, and where there is something to do, what and at what cost."""
     lines = []
     for finding in findings:
-        lines.append(f"{_MARKS[finding.verdict]} {finding.name}: {finding.summary}")
+        lines.append(f"{_MARKS[finding.verdict]} {name_of_finding(finding.name)}: {finding.summary}")
         if finding.advice:
             cost = f" ({finding.cost})" if finding.cost else ""
             lines.append(f"        -> {finding.advice}{cost}")

@@ -135,6 +135,7 @@ training:
 data:
   fractions: {{train: 0.55, validation: 0.1, calibration: 0.15, test: 0.2}}
   group_rule: blocks # {t("without a group column: blocks | duplicates | none", "グループ列がないとき: blocks | duplicates | none")}
+  annotators: 1      # {t("how many people must agree before a label given with poc label counts", "poc label で付けたラベルを採用するのに必要な一致人数")}
 """
 
 
@@ -154,8 +155,8 @@ def _question_and_options(folder: Folder, practice: Practice, t) -> tuple[str, s
         found = t(f"found in {folder.source}", f"{folder.source} にあったもの")
         return question, f"options: [{', '.join(_yaml(option) for option in options)}]  # {found}"
     return question, "# " + t(
-        "No labels found. Write the possible answers here, label some samples, then: poc check",
-        "ラベルがありません。答えの候補をここに書き、ラベルを付けてから: poc check",
+        "No labels found. Write the possible answers here, then label with: poc label",
+        "ラベルがありません。答えの候補をここに書いてから: poc label でラベルを付けます",
     ) + '\n# options: ["OK", "NG"]'
 
 

@@ -178,6 +178,8 @@ def examine(directory: Path, preset, model, skip_bad: bool, seed, tell) -> Job:
             )
         )
     require_labels(folder.samples, directory)
+    if open_ := sum(not sample.answer for sample in folder.samples):
+        tell(say(f"{open_} rows have no label and are left out (poc label {directory})", f"ラベルのない {open_} 行は使いません（poc label {directory}）"))
     modalities = tuple(sorted({m for s in folder.samples for m in s.modalities}))
     source = model or use.model.name or default_checkpoint(preset, modalities)
     checkpoint, place = resolve(source)
@@ -214,8 +216,8 @@ def require_labels(samples, directory: Path) -> None:
         raise KitError(
             say(
                 f"{directory} has too few labelled rows (train {counts['train']}, validation {counts['validation']}, test {counts['test']}): "
-                "label about 50 rows per answer first, then run again",
-                f"{directory} のラベル付き行が足りません（学習 {counts['train']}、検証 {counts['validation']}、評価 {counts['test']}）。まず答えごとに約 50 行にラベルを付けてください",
+                f"label about 50 rows per answer first (poc label {directory}), then run again",
+                f"{directory} のラベル付き行が足りません（学習 {counts['train']}、検証 {counts['validation']}、評価 {counts['test']}）。まず答えごとに約 50 行にラベルを付けてください（poc label {directory}）",
             )
         )
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from kit.data import Fault, Folder, Sample, propose_groups, read_folder, split_samples
+from kit.data import Fault, Folder, Sample, propose_groups, read_folder, split_samples, unlisted_samples
 from kit.errors import KitError
+from kit.labelling import Decided, entries_in, with_labels
+from kit.labelling.decided import told
 from kit.language import say
 from poc.new_usecase import name_of, write_usecase
 from poc.usecase_faults import explain
@@ -28,12 +30,15 @@ __all__ = [
     "check_usecase",
     "data_hash",
     "gates_hash",
+    "labelled",
     "load_samples",
     "load_usecase",
+    "read_rows",
     "write_usecase",
 ]
 
 FILE = "poc.yaml"
+LOGS = "labelling"  # beside poc.yaml: who said what (`poc label`)
 LABEL_FIRST = 50  # rows per answer: the 95 % interval of a recall near 0.9 is then about 0.17 wide
 GROUP_RULES = {  # what stands in for a group column, by data.group_rule
     "blocks": (
@@ -69,8 +74,31 @@ def load_usecase(directory: Path) -> UseCase:
         raise KitError("\n".join(explain(error, path, lines, UseCase))) from error
 
 
+def read_rows(directory: Path, use: UseCase, verify: bool = True) -> Folder:
+    """The folder's rows as its table has them, grouped as poc.yaml says and not split; files that no row names are rows without a label.
+
+    Raises:
+        KitError: the folder cannot be read.
+    """
+    folder = read_folder(directory, use, verify=verify)
+    samples, rule = (*folder.samples, *unlisted_samples(folder, use)), folder.group_rule
+    if not folder.group_column:
+        rule = say(*GROUP_RULES[use.data.group_rule], use.language)
+        samples = _grouped(samples, use.data.group_rule)
+    return dataclasses.replace(folder, samples=samples, group_rule=rule)
+
+
+def labelled(directory: Path, folder: Folder, use: UseCase) -> Decided:
+    """The rows of `read_rows` with what people said about them at the labelling bench.
+
+    Raises:
+        KitError: a label log was changed by something else.
+    """
+    return with_labels(folder.samples, entries_in(Path(directory) / LOGS), use.data.annotators)
+
+
 def load_samples(directory: Path, use: UseCase, seed: int | None = None, verify: bool = True) -> Folder:
-    """The folder's samples, grouped and split as poc.yaml says, and its faults; `Folder.group_rule` says in words how they were grouped.
+    """The folder's samples, labelled, grouped and split as its table, its label logs and poc.yaml say, and its faults; `Folder.group_rule` says in words how they were grouped.
 
     Args:
         directory: the use case's folder.
@@ -81,20 +109,15 @@ def load_samples(directory: Path, use: UseCase, seed: int | None = None, verify:
     Raises:
         KitError: the folder cannot be read, or its usable rows cannot be split.
     """
-    return _arranged(
-        read_folder(directory, use, verify=verify), use, use.training.seed if seed is None else seed
-    )
+    folder = read_rows(directory, use, verify)
+    return _split(folder, labelled(directory, folder, use).samples, use, seed)
 
 
-def _arranged(folder: Folder, use: UseCase, seed: int) -> Folder:
-    """The folder with groups and a split; one without labels is normal, and has nothing to split."""
-    samples, rule = folder.samples, folder.group_rule
-    if not folder.group_column:
-        rule = say(*GROUP_RULES[use.data.group_rule], use.language)
-        samples = _grouped(samples, use.data.group_rule)
+def _split(folder: Folder, samples: tuple[Sample, ...], use: UseCase, seed: int | None = None) -> Folder:
+    """The folder with a split; one without labels is normal, and has nothing to split."""
     if any(sample.answer for sample in samples):
-        samples = split_samples(samples, use.data.fractions, seed)
-    return dataclasses.replace(folder, samples=samples, group_rule=rule)
+        samples = split_samples(samples, use.data.fractions, use.training.seed if seed is None else seed)
+    return dataclasses.replace(folder, samples=samples)
 
 
 def _grouped(samples: tuple[Sample, ...], rule: str) -> tuple[Sample, ...]:
@@ -112,35 +135,45 @@ def check_usecase(directory: Path, verify: bool = True) -> tuple[list[str], list
         KitError: poc.yaml or the folder cannot be read.
     """
     use = load_usecase(directory)
-    folder = read_folder(directory, use, verify=verify)
-    faults = list(folder.faults)
+    folder = read_rows(directory, use, verify)
+    decided, faults = labelled(directory, folder, use), list(folder.faults)
     try:
-        folder = _arranged(folder, use, use.training.seed)
+        folder = _split(folder, decided.samples, use)
     except KitError as error:  # the rows are fine one by one and cannot be split together
         problem, _, fix = str(error).partition(say(". ", "。"))
         faults.append(Fault(None, "", problem, fix))
-    return [*(str(fault) for fault in faults), *_contents(folder, len(faults))], faults
+    return [*(str(fault) for fault in faults), *_contents(directory, folder, decided, len(faults))], faults
 
 
-def _contents(folder: Folder, faults: int) -> list[str]:
-    labelled = sum(bool(sample.answer) for sample in folder.samples)
+def _contents(directory: Path, folder: Folder, decided: Decided, faults: int) -> list[str]:
+    labels = sum(bool(sample.answer) for sample in decided.samples)
+    open_ = len(decided.samples) - labels
     shares = ", ".join(f"{name} {len(samples)}" for name, samples in folder.by_split.items())
     groups = len({sample.group for sample in folder.samples})
     lines = [
         say(
-            f"{folder.source}: {len(folder.samples)} samples, {labelled} labelled, {len(folder.unlisted)} unlisted files, {faults} faults",
-            f"{folder.source}: {len(folder.samples)}サンプル、ラベルあり{labelled}、表にないファイル{len(folder.unlisted)}、不備{faults}",
+            f"{folder.source}: {len(folder.samples)} samples, {labels} labelled, {len(folder.unlisted)} unlisted files, {faults} faults",
+            f"{folder.source}: {len(folder.samples)}サンプル、ラベルあり{labels}、表にないファイル{len(folder.unlisted)}、不備{faults}",
         ),
         say(
             f"groups: {groups} ({folder.group_rule}); split: {shares}",
             f"グループ: {groups} ({folder.group_rule})、分割: {shares}",
         ),
     ]
-    if not labelled:
+    if said := told(decided):
+        lines.append(say(f"labels from the bench: {said}", f"ラベル付け画面での回答: {said}"))
+    if not labels:
         lines.append(
             say(
-                f"no labels yet: label about {LABEL_FIRST} rows per answer first, in a labels.csv with the columns file_name and label",
-                f"ラベルがまだありません。まず答えごとに約{LABEL_FIRST}行、labels.csv (列 file_name, label) にラベルを付けてください",
+                f"no labels yet: label about {LABEL_FIRST} rows per answer first, with: poc label {directory} (or in a labels.csv with the columns file_name and label)",
+                f"ラベルがまだありません。まず答えごとに約{LABEL_FIRST}行、poc label {directory} で（または labels.csv の列 file_name, label に）ラベルを付けてください",
+            )
+        )
+    elif open_:
+        lines.append(
+            say(
+                f"{open_} rows have no label and are neither learned from nor measured on; to label them: poc label {directory}",
+                f"{open_} 行はラベルがなく、学習にも評価にも使いません。ラベルを付けるには: poc label {directory}",
             )
         )
     return lines

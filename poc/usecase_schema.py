@@ -88,6 +88,7 @@ class Data(_Part):
     group_rule: Literal["blocks", "duplicates", "none"] = (
         "blocks"  # only where the folder has no group column; see GROUP_RULES
     )
+    annotators: Annotated[int, Field(ge=1)] = 1  # how many people must agree before a label of the bench counts
 
 
 class UseCase(_Part):

@@ -1,5 +1,7 @@
 """The names of arms, KPIs, checks and verdicts in both languages, the same wherever a person reads them."""
 
+from kit.language import say
+
 Text = dict[str, str]  # {"en", "ja"}
 
 
@@ -62,3 +64,34 @@ VERDICTS: dict[str, Text] = {
     "grey": both("Not decided", "保留"),
     "none": both("No verdict", "判定なし"),
 }
+
+FINDINGS: dict[str, str] = {  # the names that findings have in code and in files -> in Japanese
+    "unreadable rows and media": "読めない行・ファイル",
+    "exact duplicates": "完全な重複",
+    "near duplicates": "ほぼ同じもの",
+    "duplicates across splits": "分割をまたぐ重複",
+    "groups across splits": "分割をまたぐグループ",
+    "random against honest split": "無作為な分割とグループ単位の分割",
+    "probable label errors": "疑わしいラベル",
+    "contradicting sources": "食い違う情報",
+    "class imbalance": "答えの偏り",
+    "group imbalance": "グループの偏り",
+    "odd light": "照明の違うグループ",
+    "too few samples": "サンプル不足",
+    "shortcut features": "近道になる特徴",
+    "sound and picture out of step": "音と映像のずれ",
+    "personal data in text": "文章中の個人情報",
+    "faces": "顔",
+    "voices": "声",
+    "price of privacy": "マスクの代償",
+    "how many labels": "必要なラベル数",
+    "agreement of annotators": "ラベル付け担当者の一致度",
+    "wrong labels": "誤ったラベル",
+    "seconds per label": "1 件あたりの秒数",
+    "dependence on the note": "メモへの依存",
+}
+
+
+def name_of_finding(name: str, language: str | None = None) -> str:
+    """A finding's name as a person reads it."""
+    return say(name, FINDINGS.get(name, name), language)

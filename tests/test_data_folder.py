@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from kit.data import Fault, Sample, read_folder
+from kit.data import Fault, Sample, read_folder, unlisted_samples
 from kit.errors import KitError
 
 
@@ -77,9 +77,7 @@ def test_all_columns_of_the_record_are_read_and_the_rest_goes_to_meta(company):
         data_layer="task",
         meta={"camera": "B"},
     )
-    assert [str(fault) for fault in folder.faults] == [
-        "row 3 s2: answer is empty -> fill it in, or delete the row: files in no row count as unlabelled"
-    ]
+    assert folder.faults == () and folder.samples[1].answer == "", "a row without an answer is unlabelled, which is normal"
     assert folder.group_rule == "column lot"
 
 
@@ -207,7 +205,6 @@ g.jpg,OK,,eleven
     for line, (start, *words) in zip(told, [
         ("row 3 two:", "'gone.jpg' is missing", "put the file into the folder or delete the row"),
         ("row 4 three:", "broken.png not readable as an image", "Copy it again"),
-        ("row 5 four:", "answer is empty", "fill it in"),
         ("row 6 five:", "unknown option 'rust'", "use one of: OK, NG"),
         ("row 7 one:", "duplicate id, first used in row 2", "id of its own"),
         ("row 8 six:", "unknown split 'tets'", "train, validation, calibration, test"),
@@ -218,7 +215,7 @@ g.jpg,OK,,eleven
     ], strict=True):  # fmt: skip
         assert line.startswith(start) and all(word in line for word in words), line
         assert " -> " in line and "\n" not in line
-    assert [one.id for one in read_folder(root, options=("OK", "NG")).samples] == ["one", "eleven"], (
+    assert [one.id for one in read_folder(root, options=("OK", "NG")).samples] == ["one", "four", "eleven"], (
         "the good rows are all there"
     )
 
@@ -291,8 +288,17 @@ def test_a_folder_that_cannot_be_read_at_all_is_refused(company, tmp_path):
 
 def test_faults_speak_japanese(company, monkeypatch):
     monkeypatch.setenv("POC_LANGUAGE", "ja")
-    root = company(PHOTOS, labels__csv="file_name,label\na.jpg,OK\nb.jpg,OK\ngone.jpg,OK\nc.jpg,\n")
+    root = company(PHOTOS, labels__csv="file_name,label\na.jpg,OK\nb.jpg,OK\ngone.jpg,OK\nc.jpg,NG\n")
     assert [str(fault) for fault in faults_of(root)] == [
         "4行目 gone.jpg: ファイル 'gone.jpg' がありません -> ファイルをフォルダーに置くか、この行を削除してください",
-        "5行目 c.jpg: 正解が空です -> 記入するか、行を削除してください(表にないファイルはラベルなしとして扱います)",
+        "5行目 c.jpg: クラス 'NG' のサンプルはこれだけです -> サンプルを追加するか、他のクラスと統合するか、行を削除してください(自由記述なら poc.yaml に options: [])",
     ]  # fmt: skip
+
+
+def test_files_that_no_row_names_are_rows_without_a_label_where_a_row_is_one_file(company):
+    table = "file_name,label\na/1.jpg,OK\na/2.jpg,NG\na/3.jpg,OK\na/4.jpg,NG\n"
+    folder = read_folder(company([*PHOTOS[2:], *(f"a/{i}.jpg" for i in range(1, 5))], labels__csv=table))
+    extra = unlisted_samples(folder)
+    assert [(sample.id, sample.answer, sample.options) for sample in extra] == [("c.jpg", "", ("NG", "OK")), ("d.jpg", "", ("NG", "OK"))]
+    pairs = read_folder(company(metadata__csv="image,answer\na/1.jpg|a/2.jpg,OK\na/3.jpg|a/4.jpg,OK\n"))
+    assert pairs.unlisted and unlisted_samples(pairs) == (), "a file alone is no row where rows have two"

@@ -52,7 +52,7 @@ def page(served, chromium):
 
 
 @contextmanager
-def opened(url: str, chromium: str):
+def opened(url: str, chromium: str, ready: str = "#ask:enabled"):
     """A new page at the demo; everything but this machine is refused, and nothing else may be asked for."""
     from playwright.sync_api import sync_playwright
 
@@ -73,7 +73,7 @@ def opened(url: str, chromium: str):
         page.on("response", lambda response: errors.append(f"{response.status} {response.url}") if response.status >= 400 else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
-        page.locator("#ask:enabled").wait_for()
+        page.locator(ready).wait_for()
         yield page
         browser.close()
     foreign = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]
@@ -165,3 +165,40 @@ def test_the_page_fits_a_phone(page):
     page.locator("#tuned-answer h3", has_text="微調整後").wait_for()
     page.screenshot(path=SHOTS / "demo-390-ja.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_rows_are_labelled_with_the_keyboard(chromium, tmp_path, monkeypatch):
+    """`poc label`: keys answer, take back and put off; what was pressed is on the disk."""
+    pytest.importorskip("gradio", reason='needs demo: pip install "mllm-poc-kit[demo]"')
+    from kit.data import read_folder
+    from kit.labelling import Bench, entries_in
+    from poc.labelling import launch
+
+    monkeypatch.setenv("POC_LANGUAGE", "ja")
+    folder = make_folder(tmp_path / "parts", rows=40)
+    samples = [sample for sample in read_folder(folder).samples if len(sample.options) > 1]
+    bench = Bench(samples, tmp_path / "log", "佐藤", {sample.id: 1.0 for sample in samples}, overlap=0, controls=0)
+    first, options = bench.current.id, bench.current.options
+    app = launch(bench, wait=False)
+
+    def press(page, key: str, place: str, text: str) -> None:
+        page.wait_for_timeout(1000)  # a key that comes while the last one is being worked on is left out: nobody answers a row unseen
+        page.keyboard.press(key)
+        page.wait_for_function("([place, text]) => document.querySelector(place).innerText.includes(text)", arg=[place, text])
+
+    try:
+        with opened(app.local_url, chromium, "#key-1:visible") as page:
+            page.wait_for_selector("#row .question")
+            assert "回答済み 0" in page.inner_text("#place")
+            page.screenshot(path=SHOTS / "label_ja.png", full_page=True)
+            press(page, "2", "#place", "回答済み 1")
+            assert [(entry.sample, entry.answer) for entry in entries_in(tmp_path / "log")] == [(first, options[1])]
+            press(page, "u", "#place", "回答済み 0")
+            press(page, "s", "#message", "次回")
+            press(page, "0", "#place", "回答済み 1")
+            assert [entry.kind for entry in entries_in(tmp_path / "log")] == ["label", "undo", "label"] and entries_in(tmp_path / "log")[-1].sample != first
+            page.get_by_role("tab").nth(1).click()
+            page.wait_for_function("document.querySelector('#people').innerText.includes('中央値')")
+            page.screenshot(path=SHOTS / "label_people_ja.png", full_page=True)
+    finally:
+        app.close()

@@ -127,7 +127,6 @@ def test_a_killed_run_resumes_to_the_same_adapter(company, finished, tmp_path):
 FAULTS = {
     "missing file": (lambda folder, rows: rows[3].update(image="gone.png"), "row 5.*gone.png"),
     "unreadable image": (lambda folder, rows: (folder / rows[3]["image"]).write_bytes(b"not a picture"), "row 5.*"),
-    "empty answer": (lambda folder, rows: rows[3].update(answer=""), "row 5.*answer"),
     "unknown option": (lambda folder, rows: rows[3].update(answer="purple", options=""), "row 5.*unknown option 'purple'"),
     "duplicate id": (lambda folder, rows: rows[3].update(id=rows[2]["id"]), "row 5.*duplicate id, first used in row 4"),
     "class with one sample": (

@@ -1,7 +1,7 @@
 """Samples: the record, the company folder that holds them, the split, the messages that a model reads."""
 
 from kit.data.duplicates import clusters, near_pairs, propose_groups
-from kit.data.folder import Folder, read_folder
+from kit.data.folder import Folder, read_folder, unlisted_samples
 from kit.data.media import MediaError, load_audio, load_image, load_video
 from kit.data.messages import answer_message, answer_text, prompt_messages
 from kit.data.rows import Fault
@@ -32,5 +32,6 @@ __all__ = [
     "read_folder",
     "split_samples",
     "stream_folder",
+    "unlisted_samples",
     "write_folder",
 ]

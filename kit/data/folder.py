@@ -123,6 +123,25 @@ def read_folder(
     )
 
 
+def unlisted_samples(folder: Folder, use=None) -> tuple[Sample, ...]:
+    """The files that no row names, as samples without a label; () where rows have several files each, and a file alone is no row.
+
+    Args:
+        folder: of `read_folder`.
+        use: as there; without options of its own, the folder's are taken.
+    """
+    if any(sum(len(getattr(sample, name)) for name in MEDIA) != 1 for sample in folder.samples):
+        return ()
+    asked = _defaults(use, None, None, None)
+    names = {path: path.relative_to(folder.root).as_posix() for path in folder.unlisted}
+    taken = {sample.id for sample in folder.samples}
+    return tuple(
+        Sample(name, asked.question, folder.options if asked.options is None else asked.options, **{modality_of(path): path}, decided_by=asked.decided_by or (modality_of(path),))
+        for path, name in names.items()
+        if name not in taken
+    )
+
+
 def table_of(root: Path) -> Path | None:
     """The folder's table; None where there is none.
 
@@ -158,10 +177,9 @@ def _from_table(
     faults += [Fault(1, "", problem, fix) for problem, fix in _missing_columns(table, named, group_by)]
     if not {"file_name", "text", *MEDIA} & set(named):
         return [], faults, ""  # every row would repeat the fault of the header
-    answered = any(cells.get(named.get("answer", ""), "").strip() for _, cells in table.rows)
     samples = []
     for number, cells in table.rows:
-        sample, wrong = parse_row(number, cells, named, files, defaults, answered)
+        sample, wrong = parse_row(number, cells, named, files, defaults)
         faults += wrong
         samples += [(number, sample)] if sample else []
     return samples, faults, named["group"] if any(sample.group for _, sample in samples) else ""

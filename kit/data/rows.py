@@ -84,9 +84,8 @@ def parse_row(
     named: dict[str, str],
     files: MediaFiles,
     defaults: Defaults,
-    answered: bool,
 ) -> tuple[Sample | None, list[Fault]]:
-    """The row's sample, None when it has faults. `answered`: the table has answers, so an empty one is a fault."""
+    """The row's sample, None when it has faults. A row without an answer is an unlabelled sample."""
     raw = {field: cells.get(column, "") for field, column in named.items()}
     label = {field: normal(text) for field, text in raw.items()}
     media, problems = find_media(raw, files)
@@ -108,7 +107,7 @@ def parse_row(
         "data_layer": label.get("data_layer", "").lower() or "domain",
         "decided_by": _listed(label.get("decided_by", "").lower()) or defaults.decided_by or _present(media),
     }
-    problems += _wrong_values(fields, options, answered)
+    problems += _wrong_values(fields, options)
     if not problems and not first and not fields["text"]:
         problems.append(
             (
@@ -159,20 +158,10 @@ def find_media(
     return {name: tuple(paths) for name, paths in media.items()}, problems
 
 
-def _wrong_values(fields: dict, options: tuple[str, ...] | None, answered: bool) -> list[tuple[str, str]]:
+def _wrong_values(fields: dict, options: tuple[str, ...] | None) -> list[tuple[str, str]]:
     """(problem, fix) of every cell whose value is not allowed."""
     problems = []
     answer, split, layer = fields["answer"], fields["split"], fields["data_layer"]
-    if answered and not answer:
-        problems.append(
-            (
-                say("answer is empty", "正解が空です"),
-                say(
-                    "fill it in, or delete the row: files in no row count as unlabelled",
-                    "記入するか、行を削除してください(表にないファイルはラベルなしとして扱います)",
-                ),
-            )
-        )
     if answer and options and answer not in options:
         problems.append(
             (

@@ -53,7 +53,7 @@ def _from_table(table: Path, root: Path, defaults: Defaults, group_by: str | Non
         if not isinstance(cells, dict):
             yield Fault(number, "", *cells)
             continue
-        sample, faults = parse_row(number, cells, named_by(tuple(cells)), files, defaults, answered=False)
+        sample, faults = parse_row(number, cells, named_by(tuple(cells)), files, defaults)
         yield sample or Fault(number, faults[0].id, say("; ", "、").join(fault.problem for fault in faults), faults[0].fix)
 
 

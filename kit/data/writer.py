@@ -1,6 +1,6 @@
 """Samples -> a company folder that `read_folder` reads back.
 
-Not covered: unlabelled samples beside labelled ones (an empty answer is a fault when it is read back), meta values that are no text (they come back as JSON).
+Not covered: meta values that are no text (they come back as JSON).
 """
 
 import csv

@@ -13,8 +13,9 @@ from kit.show.figures import (
     sample_grid,
     yen_over_thresholds,
 )
+from kit.show.labelling import label_bench
 from kit.show.thresholds import at_threshold, cheapest, cost_curve
 from kit.show.widgets import browse_samples, sample_card, threshold_and_yen, yen_card
 
-__all__ = ["arms_with_intervals", "at_threshold", "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "cost_curve", "in_notebook",
+__all__ = ["arms_with_intervals", "at_threshold", "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "cost_curve", "in_notebook", "label_bench",
            "learning_curve", "png", "progress", "sample_card", "sample_grid", "threshold_and_yen", "yen_card", "yen_over_thresholds"]

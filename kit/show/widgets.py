@@ -18,12 +18,13 @@ _MOST_BYTES = 4_000_000  # a longer recording is named, not embedded: the notebo
 _BOX = "font:14px/1.6 system-ui,sans-serif;color:#1b2026;max-width:640px"
 
 
-def sample_card(sample) -> str:
-    """One sample as HTML: its evidence to see and hear, the note, the question and the answer."""
-    parts = [f'<img alt="" style="max-height:260px;border-radius:8px;margin-right:8px" src="{_picture(path)}">' for path in sample.image]
+def sample_card(sample, blind: bool = False) -> str:
+    """One sample as HTML: its evidence to see and hear, the note, the question and the answer; `blind` without what it is labelled, and larger."""
+    parts = [f'<img alt="" style="max-height:{460 if blind else 260}px;border-radius:8px;margin-right:8px" src="{_picture(path)}">' for path in sample.image]
     parts += [_player("audio", path) for path in sample.audio] + [_player("video", path) for path in sample.video]
     facts = [(say("note", "メモ"), sample.text), (say("question", "質問"), sample.question), (say("answer", "正解"), sample.answer or say("none yet", "未入力")),
              (say("group", "グループ"), sample.group), (say("split", "分割"), sample.split)]  # fmt: skip
+    facts = [fact for fact in facts if not blind or fact[0] in (say("note", "メモ"), say("question", "質問"))]
     lines = "".join(f'<div><span style="color:#5a636e">{name}</span> {escape(text)}</div>' for name, text in facts if text)
     return f'<div style="{_BOX}"><div><b>{escape(sample.id)}</b></div>{"".join(parts)}{lines}</div>'
 

@@ -7,10 +7,7 @@
 Only 127.0.0.1, no share link, no telemetry, no font or script from anywhere else.
 """
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,15 +26,14 @@ except ImportError as missing:
 from poc.demo.answer import Answer, ModelPair, Recordings, answer, load_pair, open_source  # noqa: E402
 from poc.demo.exhibit import Exhibit, open_exhibit  # noqa: E402
 from poc.demo.interface import add_interface  # noqa: E402
-from poc.demo.look import CSS, theme  # noqa: E402
 from poc.demo.page import Page  # noqa: E402
+from poc.demo.serving import serve, stay_here  # noqa: E402
 from poc.demo.visit import Desk  # noqa: E402
 
 __all__ = ["Answer", "Exhibit", "ModelPair", "Recordings", "answer", "build_demo", "launch", "load_pair", "open_exhibit", "open_source"]
 
 VISITORS = 16  # handlers at once; the models answer one question at a time whatever this is
 IN_LINE = 64
-TRIES = 4  # of serving the page on a busy machine
 KEPT = 3600  # seconds that a visitor's files stay on the disk
 
 
@@ -82,34 +78,10 @@ def launch(
     Raises:
         KitError: the folder is no finished run, or the page cannot be served.
     """
-    # Gradio asks its own server over HTTP whether it is up; a company's proxy must not get that question (pains.md 13)
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, [os.environ.get(name, ""), "127.0.0.1,localhost"]))
-    if "GRADIO_TEMP_DIR" not in os.environ:
-        os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="poc-demo-")
-        atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+    stay_here()
     demo = build_demo(run, source, media)
-    _serve(demo, port, open_browser)
+    serve(demo, port, open_browser)
     if wait:
         tell(say(f"Demo: {demo.local_url} (on this machine only; Ctrl-C ends it)", f"デモ: {demo.local_url}（この端末のみ。Ctrl-C で終了）"))
         demo.block_thread()
     return demo
-
-
-def _serve(demo: gr.Blocks, port: int | None, open_browser: bool) -> None:
-    for left in reversed(range(TRIES)):
-        try:
-            demo.launch(
-                server_name="127.0.0.1", server_port=port, share=False, inbrowser=open_browser, prevent_thread_lock=True, quiet=True,
-                theme=theme(), css=CSS, footer_links=[], ssr_mode=False, enable_monitoring=False, max_file_size="200mb",
-            )  # fmt: skip
-            return
-        except OSError as error:
-            raise KitError(say(f"no free port for the demo ({error}); close another one or name a port", f"デモ用の空きポートがありません（{error}）。他を終了するかポートを指定してください")) from error
-        except ValueError as error:  # Gradio's own server did not answer Gradio within 15 s: a very busy machine, or a proxy in between
-            demo.close()
-            if not left:
-                raise KitError(
-                    say("the demo's page does not answer on 127.0.0.1: try again when the machine is less busy, and exempt 127.0.0.1 from the proxy (NO_PROXY)",
-                        "デモの画面が 127.0.0.1 で応答しません。負荷が下がってから再度お試しください。プロキシの対象から 127.0.0.1 を外してください（NO_PROXY）")
-                ) from error  # fmt: skip

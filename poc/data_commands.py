@@ -1,0 +1,100 @@
+"""The commands about a company's rows: describe, check, label, document, sign. `poc/__main__.py` adds them to the command line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from kit.language import say
+from poc.arguments import Directory, stay_offline
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help=say("the folder with your files", "ファイルのあるフォルダー"))],
+    like: Annotated[
+        Literal["inspection", "line", "callcentre", "documents"] | None,
+        typer.Option(help=say("start from this domain's practice", "この分野の作法をひな形にする")),
+    ] = None,
+) -> None:
+    from poc.usecase import write_usecase
+
+    typer.echo(write_usecase(directory, like=like))
+
+
+def check(
+    directory: Directory,
+    quick: Annotated[bool, typer.Option("--quick", help=say("the faults of the rows only, in seconds", "行の不備だけを数秒で調べる"))] = False,
+) -> None:
+    stay_offline()
+    from poc.passport import passport_faults
+    from poc.usecase import check_usecase
+
+    lines, faults = check_usecase(directory, verify=quick)
+    unsaid = passport_faults(directory)
+    for line in (*lines, *unsaid):
+        typer.echo(line)
+    if not quick:
+        from poc.audit import audit_usecase, lines_of, recalled, recalled_lines
+
+        findings = audit_usecase(directory, tell=typer.echo)
+        for line in (*lines_of(findings), *recalled_lines(recalled(findings, directory))):
+            typer.echo(line)
+        faults += findings[0].evidence["files"]
+    if faults or unsaid:
+        raise typer.Exit(2)
+
+
+def passport(directory: Directory) -> None:
+    from poc.passport import FILE, write_passport, write_template
+
+    if not (directory / FILE).exists():
+        typer.echo(say(f"{write_template(directory)}: fill it in, then type the same command again.", f"{write_template(directory)}：記入してから、同じコマンドをもう一度実行してください。"))
+        return
+    for path in write_passport(directory):
+        typer.echo(path)
+
+
+def label(
+    directory: Directory,
+    name: Annotated[str, typer.Option(prompt=say("Your name", "お名前"), help=say("who labels", "ラベルを付ける人"))],
+    order: Annotated[str | None, typer.Option(help=say("label errors, disagreement, uncertainty, coverage or in turn", "label errors、disagreement、uncertainty、coverage、in turn のいずれか"))] = None,
+    settle: Annotated[bool, typer.Option("--settle", help=say("decide the rows on which people differ", "意見が分かれた行を裁定する"))] = False,
+) -> None:
+    stay_offline()
+    from poc.labelling import launch, open_bench
+
+    launch(open_bench(directory, name, order, settle, tell=typer.echo), open_browser=sys.stdout.isatty(), tell=typer.echo)
+
+
+def agreement(directory: Directory) -> None:
+    from poc.audit import lines_of
+    from poc.labelling import people
+
+    for line in lines_of(people(directory)):
+        typer.echo(line)
+
+
+def sign(
+    directory: Directory,
+    name: Annotated[str, typer.Option(prompt=say("Your name", "お名前"), help=say("who signs", "承認者"))],
+) -> None:
+    from poc.gates import sign as sign_gates
+
+    signed = sign_gates(directory, name)
+    typer.echo(say(f"Signed by {signed['name']} at {signed['time']}; a later change of gates, costs or options will show.",
+                   f"{signed['name']} さんが {signed['time']} に承認しました。以後、判定基準・費用・選択肢を変えると分かります。"))
+
+
+COMMANDS = {  # in the order of use
+    init: say("Write a commented poc.yaml into DIR. Never overwrites.", "説明つきの poc.yaml を DIR に作ります。上書きはしません。"),
+    check: say("What is wrong with DIR's rows: faults, copies, leaks, doubtful labels, shortcuts, personal data. Writes nothing.",
+        "DIR の行を検査：不備、重複、漏れ、疑わしいラベル、近道、個人情報。何も書きません。"),
+    passport: say("Write DIR's passport: an empty dataset.yaml to fill in, then croissant.json and the dataset cards.",
+        "DIR のパスポート：まず記入用の dataset.yaml、次に croissant.json とデータセットカードを書きます。"),
+    label: say("Label or review DIR's rows in the browser, the most valuable ones first; its table stays as it is.",
+        "DIR の行に、価値の高い順にブラウザーでラベルを付ける・見直す。元の表は変更しません。"),
+    agreement: say("How far the people who labelled DIR agree, how many labels of its table are wrong, and seconds per label.",
+        "DIR にラベルを付けた人どうしの一致度、元の表の誤りの割合、1 件あたりの秒数。"),
+    sign: say("Write down who accepts the gates, before training.", "学習の前に、判定基準を承認した人を記録します。"),
+}  # fmt: skip
