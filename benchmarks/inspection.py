@@ -54,7 +54,7 @@ def measure(seed: int, condition: str, bits: int) -> dict:
     loaded = load("tiny_omni", four_bit=bits == 4)
     guard = arms.guard_samples(GUARD, loaded)
     found = {"base": hits(loaded, split["test"]), "guard_base": hits(loaded, guard)}
-    tuned = finetune(loaded, arms.with_replay(split["train"], GUARD, use.training.replay, seed), split["validation"], settings, folder, resume=True)
+    tuned = finetune(loaded, arms.mixed_rows(split["train"], GUARD, use.training, seed), split["validation"], settings, folder, resume=True)
     found |= {"tuned": hits(tuned.loaded, split["test"]), "guard_tuned": hits(tuned.loaded, guard)}
     found["checks"] = {c.number: c.status for c in run_checks(tuned, "tiny_omni", settings, split["train"], split["test"], company.faults, 0, folder)}
     found["seconds"] = round(time.perf_counter() - began)

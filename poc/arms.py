@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 
 from kit import processes
-from kit.data import Sample, read_folder
+from kit.curation.generated import worth_of_generated
+from kit.data import Sample, mixed, read_folder
 from kit.errors import KitError
 from kit.evaluation import cheap_model, compare, copy_note, evaluate, majority, predict
 from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded
+from kit.models.features import frozen_features
 
 Tables = dict[tuple[str, str], pd.DataFrame]  # (arm, condition) -> predictions
 CHEAP = ("majority", "copy_note", "cheap_model")
@@ -88,17 +90,34 @@ def guard_samples(folder: Path, loaded: Loaded) -> list[Sample]:
     return [s for s in read_folder(folder, verify=False).samples if s.split != "train" and set(s.modalities) <= takes | {"text"}]
 
 
-def with_replay(train: list[Sample], folder: Path, share: float, seed: int) -> list[Sample]:
-    """The training rows with general samples mixed in until they make up `share` of all: what is not rehearsed is forgotten.
+def mixed_rows(train: list[Sample], general: Path, training, seed: int) -> list[Sample]:
+    """The training rows with those of the other data layers mixed in by the shares of poc.yaml (`training.replay`, `training.task_share`).
 
     Only the general folder's train split is replayed; its other samples are the guard set, which nothing may train on.
     """
-    if not share or not folder.is_dir():
-        return train
-    known = [s for s in read_folder(folder, verify=False).samples if s.split == "train"]
-    wanted = round(len(train) * share / (1 - share))
-    order = np.random.default_rng(seed).permutation(len(known))
-    return [*train, *(known[order[i % len(known)]] for i in range(wanted if known else 0))]
+    known = [s for s in read_folder(general, verify=False).samples if s.split == "train"] if training.replay and general.is_dir() else []
+    shares = {"general": training.replay if known else 0.0, "task": training.task_share}
+    return mixed(train, known, shares, seed)
+
+
+def without_generated(train: list[Sample], validation: list[Sample], choice: str, loaded: Loaded, work: Path) -> tuple[list[Sample], list[Finding]]:
+    """The training rows, without those that a program made unless they help on real rows (or poc.yaml takes them always), and the finding that decided."""
+    real = [sample for sample in train if not sample.generated]
+    if len(real) == len(train) or choice != "measured":
+        return (real if choice == "never" else train), []
+    if not real:
+        raise KitError(say("all training rows are generated: nothing real to learn from. Label real rows first (poc label), or set training.generated: always",
+                           "学習行がすべて生成されたものです。まず実データにラベルを付けるか（poc label）、training.generated: always にしてください"))  # fmt: skip
+    kept = work / "generated.json"
+    if processes.told(kept.is_file()):
+        found = Finding(**json.loads(kept.read_text(encoding="utf-8")))
+    else:
+        features = frozen_features(loaded, [*train, *validation], desc=say("are generated rows worth it?", "生成した行の価値"))
+        found = worth_of_generated(features[: len(train)], train, features[len(train) :], validation)
+        if processes.first():
+            work.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(found.as_dict(), ensure_ascii=False), encoding="utf-8")
+    return (train if found.verdict == "good" else real), [found]
 
 
 def rows(tables: Tables, use) -> list[dict]:

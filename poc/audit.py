@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.curation import CHECKS, Material, audit, gather, with_features
+from kit.data import Folder
 from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
 from kit.models import load, resolve
-from poc.pipeline import quiet
-from poc.usecase import labelled, load_samples, load_usecase, read_rows
+from poc.runs import quiet
+from poc.usecase import UseCase, labelled, load_samples, load_usecase, read_rows
 from poc.words import name_of_finding
 
 TINY = "tiny_omni"  # its features, whatever checkpoint will be trained: the audit must be possible on any machine
@@ -21,6 +22,7 @@ FOUND_BY = {
     "wrong_note": "contradicting sources", "words_contradict_voice": "contradicting sources", "evidence_contradicts": "contradicting sources",
 }  # fmt: skip
 ALSO_BY = {"near_duplicate_across_splits": "near duplicates"}  # such a copy is listed twice, once as what it is
+BY_FEATURES = ("random against honest split", "probable label errors")  # of CHECKS
 _MARKS = {"good": "[OK]  ", "info": "[INFO]", "warn": "[WARN]", "bad": "[BAD] "}
 
 
@@ -52,6 +54,12 @@ def audit_usecase(directory: Path, only: tuple[str, ...] = tuple(CHECKS), second
         KitError: poc.yaml or the folder cannot be read.
     """
     return audit(material_of(directory, tell), only, seconds)
+
+
+def audit_rows(folder: Folder, use: UseCase) -> list[Finding]:
+    """What the audit finds without asking a classifier of features, in a run: the other checks are `poc check`'s."""
+    samples = tuple(sample for sample in folder.samples if sample.answer)
+    return audit(gather(samples, folder.faults, use.options or folder.options), tuple(name for name in CHECKS if name not in BY_FEATURES))
 
 
 def material_of(directory: Path, tell=quiet, faces: bool = True) -> Material:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -32,11 +32,13 @@ from kit.models.forward import is_out_of_memory
 from kit.training import checks
 from kit.training.trial import Trial, try_updates
 from poc import arms
+from poc.audit import audit_rows
 from poc.pipeline import GUARD, Job, examine, quiet
 from poc.record import peak_memory_mb
 
 LOOK = 16  # rows of each kind of evidence that are scored: one batch
 _BASELINE_ROWS = 80, 240
+_AUDITED = 200  # rows that are looked at
 _RESAMPLED = 30  # about how many rows and differences of a results table are resampled
 
 
@@ -106,13 +108,14 @@ def estimate(
         return _from_catalogue(job, room)
     require_checkpoint(job.source)
     seconds = {"reading the company's folder": time.perf_counter() - began}
-    tell(say("[2/4] timing the baselines", "[2/4] 比較対象の所要時間を計測"))
+    tell(say("[2/4] timing the audit and the baselines", "[2/4] 検査と比較対象の所要時間を計測"))
+    seconds["audit of the rows"] = _audit(job)
     seconds["baselines without an MLLM"] = _baselines(job)
     tell(say("[3/4] answering a few rows with the base model", "[3/4] ベースモデルで数行に回答"))
     began = time.perf_counter()
     loaded = load(job.source, four_bit=job.four_bit)
     loading = time.perf_counter() - began
-    train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
+    train = arms.mixed_rows(job.split("train"), GUARD, job.use.training, job.settings.seed)
     held_out = [sample for split in ("validation", "calibration", "test") for sample in job.split(split)]
     counting, tokens = _tokens(loaded, [*train, *held_out], job.settings.max_tokens)
     if tokens["cut"] or tokens["over_budget"]:  # `run` would refuse them: nothing else matters before they are mended
@@ -183,6 +186,12 @@ def _spread(samples: list[Sample], count: int) -> list[Sample]:
     """`count` of the samples, short and long ones."""
     ordered = sorted(samples, key=lambda s: len(s.text))
     return [ordered[round(place * (len(ordered) - 1) / max(count - 1, 1))] for place in range(count)] if len(ordered) > count else ordered
+
+
+def _audit(job: Job) -> float:
+    """Seconds of the audit: nearly all of it is a look at each file."""
+    some = _spread(list(job.folder.samples), _AUDITED)
+    return _timed(lambda: audit_rows(replace(job.folder, samples=tuple(some)), job.use)) * len(job.folder.samples) / len(some)
 
 
 def _baselines(job: Job) -> float:

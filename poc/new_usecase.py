@@ -130,6 +130,8 @@ training:
   drop_irrelevant: 0.0  # {t("share of rows shown without the evidence that should not decide; 0.5 against copying a note", "判断に使わない情報を外して見せる行の割合。メモの丸写しには 0.5")}
   orientations: false   # {t("true: every training photo also turned and mirrored; not where left, right or upright means something", "true: 学習写真を回転・反転した形でも見せる。左右や上下に意味がある場合は使わない")}
   replay: 0.0        # {t("share of general rows mixed into training, against forgetting what the model knew", "学習に混ぜる一般的な行の割合。元の能力の忘却を抑えます")}
+  task_share: 0.0    # {t("share of rows with data_layer = task; 0: as many as the folder has", "data_layer = task の行の割合。0 ならフォルダーにある数のまま")}
+  generated: measured # {t("rows marked generated: measured (only if they help on real rows) | always | never", "generated の付いた行: measured（実データで役立つ場合のみ）| always | never")}
   micro_batch: null  # {t("samples at once, when memory is short", "メモリが足りないとき、一度に処理する件数")}
 
 data:

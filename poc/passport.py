@@ -164,7 +164,7 @@ def _card(title: str, passport: Passport, folder: Folder, digest: str, language:
     index = 0 if language == "en" else 1
     counts = [(split, len(rows), sum(bool(s.answer) for s in rows), len({s.group for s in rows})) for split, rows in folder.by_split.items() if rows]
     layers = {layer: sum(s.data_layer == layer for s in folder.samples) for layer in ("general", "task", "domain")}
-    generated = sum(str(s.meta.get("generated", "")).lower() in ("true", "yes", "1") for s in folder.samples)
+    generated = sum(s.generated for s in folder.samples)
     answers: dict[str, int] = {}
     for sample in folder.samples:
         answers[sample.answer or say("no label", "ラベルなし", language)] = answers.get(sample.answer or say("no label", "ラベルなし", language), 0) + 1

@@ -15,22 +15,20 @@ import torch
 from kit import processes
 from kit.data import Folder, Sample
 from kit.errors import KitError
+from kit.finding import Finding
 from kit.language import say
 from kit.models import load, require_checkpoint, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
 from poc import arms, runs
+from poc.audit import audit_rows
 from poc.gates import decide, signature
-from poc.record import describe, weights_hash
-from poc.runs import COMPANY
+from poc.record import describe, mix_of, weights_hash
+from poc.runs import COMPANY, quiet
 from poc.usecase import UseCase, data_hash, gates_hash, load_samples, load_usecase
 
 GUARD = Path(__file__).parents[1] / "sample_data" / "general"
-STAGES = 7
-
-
-def quiet(line: str) -> None:
-    """Tells nobody."""
+STAGES = 8
 
 
 @dataclass
@@ -118,29 +116,35 @@ def run(
 
 def make(job: Job, resume: bool) -> None:
     """The stages of a run, in order; what a stage finished is kept, so that resuming does not repeat it."""
-    with job.stage(2, "baselines without an MLLM", "MLLM を使わない比較対象"):
-        tables = arms.baselines(job.split("train"), job.split("test"), job.run / "work")
-    with job.stage(3, "base model on held-out rows", "ベースモデルの評価"):
+    with job.stage(2, "audit of the rows", "データの検査"):
+        audited = audit_rows(job.folder, job.use) if processes.first() else []
+    with job.stage(3, "baselines without an MLLM", "MLLM を使わない比較対象"):
+        real = [sample for sample in job.split("train") if not sample.generated or job.use.training.generated == "always"]
+        tables = arms.baselines(real, job.split("test"), job.run / "work")
+    with job.stage(4, "base model on held-out rows", "ベースモデルの評価"):
         loaded = load(job.source, four_bit=job.four_bit)
         guard = arms.guard_samples(GUARD, loaded)
-        tables |= arms.base(loaded, job.split("train"), job.split("test"), guard, job.use.training.examples_in_context, job.settings.seed, job.run / "work")
-    with job.stage(4, "fine-tuning", "微調整"):
-        train = arms.with_replay(job.split("train"), GUARD, job.use.training.replay, job.settings.seed)
+        tables |= arms.base(loaded, real, job.split("test"), guard, job.use.training.examples_in_context, job.settings.seed, job.run / "work")
+    with job.stage(5, "fine-tuning", "微調整"):
+        used, worth = arms.without_generated(job.split("train"), job.split("validation"), job.use.training.generated, loaded, job.run / "work")
+        train = arms.mixed_rows(used, GUARD, job.use.training, job.settings.seed)
         tuned = finetune(loaded, train, job.split("validation"), job.settings, job.run / "work", resume=resume)
         if tuned.micro_batch < (job.settings.micro_batch or job.settings.batch):
             job.tell(say(f"memory ran out; went on with {tuned.micro_batch} sample(s) at once", f"メモリ不足のため、一度に {tuned.micro_batch} 件に減らして続けました"))
-    with job.stage(5, "tuned model on held-out rows", "微調整後の評価"):
+    with job.stage(6, "tuned model on held-out rows", "微調整後の評価"):
         tables |= arms.tuned(tuned.loaded, job.split("test"), guard, job.run / "work")
     if not processes.first():  # what is left is one process's work
         return
-    with job.stage(6, "run checks", "実行チェック"):
+    with job.stage(7, "run checks", "実行チェック"):
         checks = run_checks(tuned, job.source, job.settings, train, job.split("test"), job.folder.faults, job.skipped, job.run / "work")
-    with job.stage(7, "results and report", "結果とレポート"):
-        record = write_results(job, tuned, tables, checks, guard)
+    with job.stage(8, "results and report", "結果とレポート"):
+        runs.write_json(job.run / runs.AUDIT, [finding.as_dict() for finding in audited])
+        record = write_results(job, tuned, tables, checks, guard, worth)
         asked = sum(len(frame) for (arm, _), frame in tables.items() if arm == "tuned")
         # a resumed run may have read its answers instead of asking
         record["seconds_per_answer"] = None if resume else round(job.timing["tuned model on held-out rows"] / asked, 4)
-        record["data"]["layers"]["general"] += len(train) - len(job.split("train"))  # the replayed rows
+        record["data"]["mix"] = mix_of(job.directory, job.folder.samples, train)
+        record["data"]["layers"]["general"] += len(train) - len(used)  # the replayed rows
         runs.write_json(job.run / "run.json", record)
         from poc.report import write
 
@@ -242,13 +246,13 @@ def settings_of(use: UseCase, seed: int | None) -> Settings:
     )
 
 
-def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample]) -> dict:
+def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample], worth: list[Finding]) -> dict:
     """Writes checks, predictions, findings and the adapter; returns the content of run.json."""
     results, comparisons = arms.rows(tables, job.use), arms.comparisons(tables, job.use)
     guarded = arms.guard_row(tables)
     runs.write_json(job.run / "checks.json", [check.as_dict() for check in checks])
     arms.write_predictions(job.run / "predictions.csv", tables, job.split("test"), guard, job.directory)
-    runs.write_json(job.run / "findings.json", [finding.as_dict() for finding in arms.findings(tables, job.use)])
+    runs.write_json(job.run / "findings.json", [finding.as_dict() for finding in (*arms.findings(tables, job.use), *worth)])
     shutil.copytree(tuned.adapter, job.run / "adapter", dirs_exist_ok=True)
     verdict = decide(
         job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=job.signed, rehearsal=job.rehearsal

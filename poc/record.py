@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,14 @@ import psutil
 import torch
 
 from kit import processes
+from kit.data import LAYERS, Sample
+from kit.errors import KitError
+from kit.labelling import agreement, entries_in
 from kit.models import resolve
 from kit.training import Tuned
 from kit.training.checks import installed_versions
+from poc.passport import load_passport
+from poc.usecase import LOGS, labelled, read_rows
 
 
 def describe(job, tuned: Tuned, signed: dict) -> dict:
@@ -51,6 +57,7 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
             "skipped_rows": job.skipped,
             "layers": {layer: sum(s.data_layer == layer for s in job.folder.samples) for layer in ("general", "task", "domain")},
         },
+        "labels": labels_of(job.directory, use),
         "gates": use.gates.model_dump() | signed | {"hash": job.plan["gates"]},
         "costs": use.costs.model_dump() if use.costs else None,
         "currency": use.currency,
@@ -63,6 +70,32 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
         "timing": job.timing,
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def mix_of(directory: Path, samples: Sequence[Sample], train: Sequence[Sample]) -> dict[str, dict]:
+    """Of each data layer: rows that the folder has and that the training went through, generated ones among them, and where they come from as dataset.yaml says ("" where it says nothing)."""
+    try:
+        said = load_passport(directory)
+        source = {"general": said.general_layer, "task": said.task_layer, "domain": said.licence}
+    except KitError:  # a folder without a passport can be run; `poc check` asks for one
+        source = dict.fromkeys(LAYERS, "")
+    return {
+        layer: {
+            "rows": sum(s.data_layer == layer for s in samples), "generated": sum(s.data_layer == layer and s.generated for s in samples),
+            "trained": sum(s.data_layer == layer for s in train), "trained_generated": sum(s.data_layer == layer and s.generated for s in train), "source": source[layer],
+        }
+        for layer in LAYERS
+    }  # fmt: skip
+
+
+def labels_of(directory: Path, use) -> dict | None:
+    """What the labelling bench added to the rows: counts, people, kappa of the pair that agrees least; None where nobody used it."""
+    entries = entries_in(directory / LOGS)
+    if not entries:
+        return None
+    kappas = agreement(entries)["kappa"].dropna()
+    return {"people": len({entry.annotator for entry in entries}), "must_agree": use.data.annotators, **labelled(directory, read_rows(directory, use, verify=False), use).counts,
+            "kappa": round(float(kappas.min()), 3) if len(kappas) else None}  # fmt: skip
 
 
 def weights_hash(source: str) -> str | None:

@@ -14,7 +14,12 @@ from kit.language import say
 
 EXAMPLE = Path(__file__).parents[1] / "sample_data" / "example_run"
 COMPANY = EXAMPLE.parent / "company"
+AUDIT = "audit.json"  # what the audit of the rows found when the run was made
 _NEEDED_MB = 500  # adapters, checkpoints with optimizer state, predictions and the report of a small run
+
+
+def quiet(line: str) -> None:
+    """Tells nobody."""
 
 
 def start(out: Path, plan: dict) -> Path:

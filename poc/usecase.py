@@ -114,9 +114,18 @@ def load_samples(directory: Path, use: UseCase, seed: int | None = None, verify:
 
 
 def _split(folder: Folder, samples: tuple[Sample, ...], use: UseCase, seed: int | None = None) -> Folder:
-    """The folder with a split; one without labels is normal, and has nothing to split."""
-    if any(sample.answer for sample in samples):
-        samples = split_samples(samples, use.data.fractions, use.training.seed if seed is None else seed)
+    """The folder with a split; one without labels is normal, and has nothing to split.
+
+    Measured are real rows of the domain layer, or of whatever layers there are where it has none. All others may be learned from, unless their group is held out: a row that was generated
+    from a held-out one, say.
+    """
+    layers = {sample.data_layer for sample in samples if sample.answer}
+    own = [s for s in samples if not s.generated and ("domain" not in layers or s.data_layer == "domain")]
+    if any(sample.answer for sample in own):
+        split = {s.id: s for s in split_samples(tuple(own), use.data.fractions, use.training.seed if seed is None else seed)}
+        held = {s.group for s in split.values() if s.group and s.split not in ("", "train")}
+        others = {s.id: s.replace(split="train" if s.answer and s.group not in held else "") for s in samples if s.id not in split}
+        samples = tuple((split | others)[sample.id] for sample in samples)
     return dataclasses.replace(folder, samples=samples)
 
 

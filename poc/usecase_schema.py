@@ -77,6 +77,8 @@ class Training(_Part):
     micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples at once; None = the whole batch
     max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer samples are named, never cut
     replay: Share = 0.0  # share of general rows mixed into training, against forgetting
+    task_share: Share = 0.0  # share of rows of the task layer in training; 0 = as many as the folder has
+    generated: Literal["measured", "always", "never"] = "measured"  # whether rows that a program made are learned from
 
 
 class Data(_Part):
@@ -193,6 +195,12 @@ def _misfits(use: UseCase):
                 f"合計が {sum(use.prevalence.values()):g} です(1にしてください)",
             ),
             say("correct the shares", "割合を直してください"),
+        )
+    if use.training.replay + use.training.task_share >= 1:
+        yield (
+            ("training", "task_share"),
+            say("leaves no room for the company's rows: replay and task_share add up to 1 or more", "replay と task_share の合計が 1 以上で、自社の行が入りません"),
+            say("lower one of the two", "どちらかを下げてください"),
         )
     if abs(sum(use.data.fractions.values()) - 1) > 0.001:
         total = sum(use.data.fractions.values())

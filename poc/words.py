@@ -20,6 +20,7 @@ ARMS: dict[str, Text] = {
 }
 STAGES: dict[str, Text] = {  # as run.json's timing names them
     "reading the company's folder": both("reading", "読み込み"),
+    "audit of the rows": both("audit", "検査"),
     "baselines without an MLLM": both("baselines", "比較対象"),
     "base model on held-out rows": both("base model", "ベースモデル"),
     "fine-tuning": both("fine-tuning", "微調整"),
@@ -89,6 +90,7 @@ FINDINGS: dict[str, str] = {  # the names that findings have in code and in file
     "wrong labels": "誤ったラベル",
     "seconds per label": "1 件あたりの秒数",
     "dependence on the note": "メモへの依存",
+    "worth of generated rows": "生成した行の価値",
 }
 
 

@@ -19,7 +19,7 @@ from kit.evaluation import evaluate, predict  # noqa: E402
 from kit.models import load  # noqa: E402
 from kit.show import progress  # noqa: E402
 from kit.training import finetune  # noqa: E402
-from poc.arms import with_replay  # noqa: E402
+from poc.arms import mixed_rows  # noqa: E402
 from poc.pipeline import GUARD, settings_of  # noqa: E402
 from poc.runs import read  # noqa: E402
 from poc.usecase import load_samples, load_usecase  # noqa: E402
@@ -37,7 +37,7 @@ def point(directory: Path, share: float) -> dict:
     held = [sample.without("text") for sample in split["test"] if sample.answer]
     with tempfile.TemporaryDirectory() as work:
         settings = settings_of(use, None)
-        shown = with_replay(train, GUARD, use.training.replay, settings.seed)
+        shown = mixed_rows(train, GUARD, use.training, settings.seed)
         tuned = finetune(load("tiny_omni"), shown, [s for s in split["validation"] if s.answer], settings, Path(work))
         found = evaluate(predict(tuned.loaded, held), list(use.options))["macro_recall"]
     return {"labels": len(train), "lots": len(lots)} | {name: round(value, 4) for name, value in found.items()} | {"updates": tuned.applied_updates}

@@ -110,7 +110,10 @@ def _described(use: UseCase, folder: Path, rows: pd.DataFrame, signed: dict, reh
         "versions": {"python": "3.11", "torch": "2.15.0", "transformers": "5.23.0", "peft": "0.21.0", "bitsandbytes": "0.50.0"},
         "machine": {"cpu": "x86_64", "cores": 2, "memory_gb": 15.6, "device": "cpu", "platform": "Linux"},
         "data": {"folder": folder.name, "hash": "3f" * 32, "n": {"train": 1400, "validation": 210, "calibration": 320, "test": len(rows), "guard": 600},
-                 "groups": 120, "group_rule": "column lot", "skipped_rows": 0, "layers": {"general": 0, "task": 0, "domain": 1930 + len(rows)}},
+                 "groups": 120, "group_rule": "column lot", "skipped_rows": 0, "layers": {"general": 0, "task": 0, "domain": 1930 + len(rows)},
+                 "mix": {layer: {"rows": n, "generated": made, "trained": trained, "trained_generated": made, "source": source} for layer, n, made, trained, source in (
+                     ("general", 0, 0, 420, "made by the project <b>"), ("task", 200, 120, 200, ""), ("domain", 1930 + len(rows), 0, 1400, "company internal"))}},
+        "labels": {"people": 2, "must_agree": 1, "new": 120, "corrected": 9, "confirmed": 31, "withdrawn": 1, "untold": 2, "disputed": 3, "waiting": 0, "stale": 0, "kappa": 0.71},
         "gates": use.gates.model_dump() | signed | {"hash": gates_hash(use)},
         "costs": use.costs.model_dump() if use.costs else None, "currency": use.currency, "costs_are_examples": use.costs_are_examples,
         "prevalence": use.prevalence, "volume_per_month": use.volume_per_month, "seed": 0,

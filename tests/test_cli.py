@@ -99,7 +99,9 @@ def test_check_lists_each_fault_with_its_fix_and_exits_with_2(monkeypatch, capsy
     (tmp_path / "ok" / "broken.jpg").write_bytes(b"not a photo")
     in_process(monkeypatch, capsys, "init", tmp_path)
     code, out, _ = in_process(monkeypatch, capsys, "check", tmp_path)
-    assert code == 2 and "broken.jpg" in out and "1 faults" in out
+    assert code == 2 and "1 rows or files cannot be used. broken.jpg: " in out
+    code, out, _ = in_process(monkeypatch, capsys, "check", tmp_path, "--quick")
+    assert code == 2 and "ok/broken.jpg: broken.jpg not readable as an image" in out and "1 faults" in out
 
 
 def test_a_folder_without_labels_says_how_many_to_label_first(monkeypatch, capsys, tmp_path):

@@ -74,10 +74,10 @@ def command(*arguments, **more):
 def test_a_run_leaves_every_file_that_the_readers_need(finished):
     folder, told = finished
     assert {path.name for path in folder.iterdir()} >= {
-        "run.json", "checks.json", "predictions.csv", "findings.json", "adapter", "report.html", "plan.json",
+        "run.json", "checks.json", "predictions.csv", "findings.json", "adapter", "report.html", "plan.json", "audit.json",
     }  # fmt: skip
     assert not (folder / "work").exists()
-    assert [line[:5] for line in told if re.match(r"\[\d/7\]", line)] == [f"[{i}/7]" for i in range(1, 8)]
+    assert [line[:5] for line in told if re.match(r"\[\d/8\]", line)] == [f"[{i}/8]" for i in range(1, 9)]
     record = runs.read(folder)
     arms = {(row["arm"], row["condition"]) for row in record["results"]}
     assert {("majority", "as_is"), ("copy_note", "as_is"), ("cheap_model", "without_text"), ("base_examples", "as_is"), ("tuned", "without_text")} <= arms

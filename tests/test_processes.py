@@ -64,7 +64,7 @@ def test_two_processes_make_the_updates_of_one(company, tmp_path):
     assert [row["id"] for row in answers[0]] == [row["id"] for row in answers[1]]
     shares = [[max(json.loads(row["probabilities"]).values()) for row in rows] for rows in answers]
     assert shares[1] == pytest.approx(shares[0], abs=0.01)
-    assert said.count("[4/7]") == 1, "only the first process talks"
+    assert said.count("[5/8]") == 1, "only the first process talks"
 
 
 def test_shares_put_together_are_the_rows_in_their_order(monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from kit.curation.looks import Look
-from kit.curation.material import Material
+from kit.curation.material import Material, listed
 from kit.data.duplicates import ROWS_AT_ONCE, close_rows
 from kit.finding import Finding
 from kit.language import say
@@ -21,12 +21,12 @@ Pair = tuple[Look, Look]
 def unreadable(material: Material) -> Finding:
     """Files that cannot be opened or end before their end, and rows that cannot be used for other reasons."""
     broken = [look.path.name for look in material.looks.values() if look.fault]
-    rows = [str(fault) for fault in material.faults] + [str(look.fault) for look in material.looks.values() if look.fault]
+    rows = [str(fault) for fault in material.faults] + [str(look.fault).replace(str(look.path), look.path.name) for look in material.looks.values() if look.fault]
     return Finding(
         "unreadable rows and media", float(len(rows)), verdict="bad" if rows else "good",
-        summary=say(f"{len(rows)} rows or files cannot be used.", f"使えない行・ファイルが {len(rows)} 件あります。"),
+        summary=say(f"{len(rows)} rows or files cannot be used.", f"使えない行・ファイルが {len(rows)} 件あります。") + (f" {listed(rows, 3)}" if rows else ""),
         evidence={"files": broken, "faults": rows},
-        advice=say("Mend them as each line says, or leave the rows out with --skip-bad.", "各行の指示どおりに直すか、--skip-bad で除外してください。") if rows else "",
+        advice=say("Mend them (poc check --quick lists each with its row and what to do), or leave the rows out with --skip-bad.", "直すか（poc check --quick が行番号と対処を一覧にします）、--skip-bad で除外してください。") if rows else "",
         cost=say(f"about {len(rows)} minutes", f"約 {len(rows)} 分") if rows else "",
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from kit.data.duplicates import clusters, near_pairs, propose_groups
 from kit.data.folder import Folder, read_folder, unlisted_samples
 from kit.data.media import MediaError, load_audio, load_image, load_video
 from kit.data.messages import answer_message, answer_text, prompt_messages
+from kit.data.mixing import mixed
 from kit.data.rows import Fault
 from kit.data.sample import LAYERS, MEDIA, MODALITIES, SPLITS, Sample
 from kit.data.split import FRACTIONS, split_samples
@@ -26,6 +27,7 @@ __all__ = [
     "load_audio",
     "load_image",
     "load_video",
+    "mixed",
     "near_pairs",
     "prompt_messages",
     "propose_groups",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kit.data.media import load_image
+from kit.data.media import MediaError, load_image
 from kit.data.sample import Sample
 from kit.language import say
 from kit.show import progress
@@ -20,19 +20,15 @@ ROWS_AT_ONCE = 128  # rows of the distance matrix held at once: 128 x 20,000 x 8
 
 
 def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str, str, int]]:
-    """(id, id, distance in bits) of every near-duplicate pair; 0 also for equal bytes. All pairs are compared, in numpy.
-
-    Raises:
-        MediaError: an image cannot be read.
-    """
+    """(id, id, distance in bits) of every near-duplicate pair; 0 also for equal bytes. All pairs are compared, in numpy. An image that cannot be read is like no other."""
     images = dict.fromkeys(path for sample in samples for path in sample.image)
     hashes = {path: _dhash(path) for path in progress(images, say("comparing photos", "画像を比較中"))}
     pairs = {}
     for count in sorted({len(sample.image) for sample in samples} - {0}):
-        alike = [sample for sample in samples if len(sample.image) == count]
+        alike = [sample for sample in samples if len(sample.image) == count and None not in [hashes[path] for path in sample.image]]
         bits = np.array(
             [[hashes[path] for path in sample.image] for sample in alike], dtype=np.uint64
-        )  # (N, images)
+        ).reshape(-1, count)  # (N, images)
         for i, j, bits_apart in close_rows(bits, distance):
             pairs[alike[i].id, alike[j].id] = bits_apart
     for a, b in _equal(samples):
@@ -67,11 +63,14 @@ def propose_groups(samples: tuple[Sample, ...], block: int = 20, distance: int =
     return _components([sample.id for sample in samples], links)
 
 
-def _dhash(path: Path) -> int:
-    """64 bits: is each pixel of the 9 x 8 thumbnail brighter than its left neighbour?"""
+def _dhash(path: Path) -> int | None:
+    """64 bits: is each pixel of the 9 x 8 thumbnail brighter than its left neighbour? None: it cannot be read."""
     import imagehash
 
-    bits = imagehash.dhash(load_image(path), hash_size=8).hash.ravel()
+    try:
+        bits = imagehash.dhash(load_image(path), hash_size=8).hash.ravel()
+    except MediaError:
+        return None
     return int.from_bytes(np.packbits(bits).tobytes())
 
 

@@ -124,13 +124,13 @@ def read_folder(
 
 
 def unlisted_samples(folder: Folder, use=None) -> tuple[Sample, ...]:
-    """The files that no row names, as samples without a label; () where rows have several files each, and a file alone is no row.
+    """The files that no row names, as samples without a label; () where there are no rows, or rows of several files, and a file alone is none.
 
     Args:
         folder: of `read_folder`.
         use: as there; without options of its own, the folder's are taken.
     """
-    if any(sum(len(getattr(sample, name)) for name in MEDIA) != 1 for sample in folder.samples):
+    if not folder.samples or any(sum(len(getattr(sample, name)) for name in MEDIA) != 1 for sample in folder.samples):
         return ()
     asked = _defaults(use, None, None, None)
     names = {path: path.relative_to(folder.root).as_posix() for path in folder.unlisted}

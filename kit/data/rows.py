@@ -27,6 +27,7 @@ COLUMNS = {
     "split": ("split", "分割"),
     "decided_by": ("decided_by", "判断に使う情報"),
     "data_layer": ("data_layer", "データ層"),
+    "generated": ("generated", "synthetic", "生成", "合成"),
 }
 SPLIT_NAMES = {
     "train": "train",
@@ -121,7 +122,21 @@ def parse_row(
         return None, [Fault(number, sample_id, problem, fix) for problem, fix in problems]
     used = set(named.values())
     meta = {column: cell for column, cell in cells.items() if column not in used and cell.strip()}
-    return Sample(**{**fields, "split": SPLIT_NAMES.get(fields["split"], "")}, meta=meta), []
+    meta |= {"generated": raw["generated"].strip()} if raw.get("generated", "").strip() else {}
+    sample = Sample(**{**fields, "split": SPLIT_NAMES.get(fields["split"], "")}, meta=meta)
+    if sample.generated and sample.split not in ("", "train"):
+        return None, [
+            Fault(
+                number,
+                sample_id,
+                say(f"is generated and in split {sample.split}", f"生成した行が {sample.split} にあります"),
+                say(
+                    "put it into train or leave its split empty: nothing is measured on generated rows",
+                    "train に移すか分割を空にしてください（生成した行では評価しません）",
+                ),
+            )
+        ]
+    return sample, []
 
 
 def find_media(

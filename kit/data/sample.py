@@ -30,7 +30,7 @@ class Sample:
         group: what may never be split (lot, device, speaker, day); "" when unknown.
         split: one of SPLITS, or "" before a split is made.
         data_layer: one of LAYERS.
-        meta: everything else that the folder says about the sample.
+        meta: everything else that the folder says about the sample; "generated" marks a row that a program made.
     """
 
     id: str
@@ -80,6 +80,11 @@ class Sample:
     def modalities(self) -> tuple[str, ...]:
         """The modalities of the evidence that is present, in the order of MODALITIES."""
         return tuple(name for name in MODALITIES if getattr(self, name))
+
+    @property
+    def generated(self) -> bool:
+        """A program made this row, or its label (`meta["generated"]`): it may be learned from, and nothing is measured on it."""
+        return str(self.meta.get("generated", "")).strip().lower() not in ("", "false", "no", "0", "none")
 
     def without(self, modality: str) -> "Sample":
         """The same question with one kind of evidence taken away.

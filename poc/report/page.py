@@ -13,7 +13,7 @@ from poc import runs
 from poc.report import charts, money, pictures
 from poc.report.limits import limits
 from poc.report.wording import about, duration, percent, points, t, yen
-from poc.words import ARMS, CHECKS, CONDITIONS, KPI_MEANING, KPIS, VERDICTS, Text, both
+from poc.words import ARMS, CHECKS, CONDITIONS, KPI_MEANING, KPIS, VERDICTS, Text, both, name_of_finding
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -61,6 +61,9 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "cost": charts.cost(chosen, record),
         "money": money.yen_range(record, frame),
         "findings": _json(run / "findings.json"),
+        "mix": record["data"].get("mix"), "labels": record.get("labels"),  # older runs have none
+        "audit": sorted(_json(run / runs.AUDIT), key=lambda finding: VERDICT_ORDER.index(finding["verdict"])),
+        "name_of_finding": name_of_finding,
         "learning": charts.learning(record["training"]["history"]),
         "signature": signature_state(record),
         "groups_tested": int(chosen["group"].nunique()),
@@ -153,11 +156,14 @@ def signature_state(record: dict) -> dict:
     return {"state": "unsigned", "text": both("Gates not signed: not a decision run.", "判定基準が未署名のため、決定用の実行ではありません。")}
 
 
+VERDICT_ORDER = ("bad", "warn", "info", "good")
+
+
 def _json(path: Path) -> list:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
 STAGES: dict[str, str] = {
-    "baselines without an MLLM": "MLLM を使わない比較対象", "base model on held-out rows": "ベースモデルの評価", "fine-tuning": "微調整",
+    "audit of the rows": "データの検査", "baselines without an MLLM": "MLLM を使わない比較対象", "base model on held-out rows": "ベースモデルの評価", "fine-tuning": "微調整",
     "tuned model on held-out rows": "微調整後の評価", "run checks": "実行チェック", "results and report": "結果とレポート",
 }  # fmt: skip
