@@ -106,7 +106,7 @@ def wrong_labels(entries: Iterable[Entry], samples: Iterable[Sample]) -> Finding
     low, high = _wilson(len(wrong), len(looked))
     share = len(wrong) / len(looked)
     return Finding(
-        name, share, low, high, "good" if high < 0.05 else "warn" if low < 0.1 else "bad",
+        name, share, low, high, "good" if high < 0.05 else "bad" if low >= 0.1 else "warn" if low >= 0.02 else "info",
         summary=say(f"{len(wrong)} of {len(looked)} labels drawn at random were contradicted by a person who had not seen them: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] of the folder's labels.",
                     f"無作為に選んだ {len(looked)} 件のうち、元のラベルを見ずに答えた人が異なる答えをしたのは {len(wrong)} 件：全ラベルの {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] と推定。"),
         evidence={"ids": wrong, "reviewed": len(looked)},

@@ -6,6 +6,7 @@
 # minutes: {cpu: 1, gpu: 1}
 # ---
 # %%
+import random
 import tempfile
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from IPython.display import HTML
 from kit import show
 from kit.curation import audit, gather, with_features
 from kit.curation.personal import masked_text
-from kit.data import LAYERS, MODALITIES, read_folder
+from kit.data import MODALITIES, read_folder
 from kit.evaluation import copy_note, evaluate
+from kit.labelling import Bench, entries_in, pressed, reply, values, what_people_say
 from kit.models import load
+from poc.arms import mixed_rows
 from poc.audit import TINY, lines_of
 from poc.lesson import COMPANY, GUARD, open_lesson
 from poc.passport import passport_faults
+from poc.record import mix_of
 from poc.usecase import data_hash, load_usecase
 
 # %% tags=["parameters"]
@@ -49,8 +53,6 @@ lesson
 folder = lesson.folder
 print(f"{folder.source}: {len(folder.samples)} samples, {len(folder.faults)} faults, {len(folder.unlisted)} files that no row names")
 print("groups:", folder.group_rule)
-
-# %%
 sample = lesson.split("train")[2]
 pd.Series({name: value for name, value in vars(sample).items() if value} | {"image": [path.name for path in sample.image]}).to_frame("")
 
@@ -88,16 +90,20 @@ HTML("".join(show.sample_card(s) for s in lent if s))
 # %% [markdown] lang="en"
 # ## Three layers of data
 #
-# **General** data keeps what every model should know (the guard set). **Task** data teaches a kind of task, not your company. **Domain** data is yours. A fine-tuning on domain data alone may quietly lose general ability, which is why the
-# guard set is measured before and after. A folder of your own is usually all domain data, and that is fine.
+# **General** data keeps what every model should know. **Task** data teaches a kind of task, not your company. **Domain** data is yours, and only it is measured on. A fine-tuning on domain data alone may quietly lose general ability, which is why
+# some general rows are replayed (`training.replay`), the guard set is measured before and after, and `training.task_share` says how much of the training is task data. Rows that a program made carry `generated`; they are never measured on, and learned
+# from only where they help on real rows. A folder of your own is usually all domain data, and that is fine.
 # %% [markdown] lang="ja"
 # ## 3 つのデータ層
 #
-# **general** はどのモデルも知っているべき一般的なデータで、一般能力の見張りに使います。**task** は会社に依存しない作業の型、**domain** は皆さんの会社のデータです。domain だけで微調整すると、一般能力が静かに失われることがあります。
-# そのため、見張りを学習の前後で測ります。自社のフォルダーがすべて domain でも問題ありません。
+# **general** はどのモデルも知っているべき一般的なデータ、**task** は会社に依存しない作業の型、**domain** は皆さんの会社のデータで、評価は domain の行だけで行います。domain だけで微調整すると、一般能力が静かに失われることがあります。
+# そのため、general の行を少し混ぜ（`training.replay`）、見張りを学習の前後で測ります。task の割合は `training.task_share` で決めます。プログラムで作った行には `generated` を付けます。評価には決して使わず、実データで役立つと示せたときだけ学習に使います。
+# 自社のフォルダーがすべて domain でも問題ありません。
 # %%
-guard = read_folder(GUARD, verify=False).samples
-pd.DataFrame({name: pd.Series([s.data_layer for s in them]).value_counts() for name, them in (("use case", folder.samples), ("guard set", guard))}).reindex(LAYERS).fillna(0).astype(int)
+guard, training = read_folder(GUARD, verify=False).samples, lesson.use.training
+trained = mixed_rows(lesson.split("train"), GUARD, training, training.seed)
+print(f"training mixes: replay {training.replay:.0%}, task_share {training.task_share:.0%}; guard set: {sum(s.split != 'train' for s in guard)} general rows that are never trained on")
+pd.DataFrame(mix_of(lesson.directory, folder.samples, trained)).T
 
 # %% [markdown] lang="en"
 # ## Faults
@@ -112,13 +118,11 @@ pd.DataFrame({name: pd.Series([s.data_layer for s in them]).value_counts() for n
 # %%
 broken = Path(tempfile.mkdtemp())
 good = [f"a{i},,note {i},Which defect?,ok|scratch,{answer}" for i, answer in enumerate(("ok", "ok", "scratch", "scratch"))]
-bad = ["a3,,twice,Which defect?,ok|scratch,ok", "a4,,typo,Which defect?,ok|scratch,scrach", "a5,,nobody knows,Which defect?,ok|scratch,",
+bad = ["a3,,twice,Which defect?,ok|scratch,ok", "a4,,typo,Which defect?,ok|scratch,scrach", "a5,,drawn by a program,Which defect?,ok|scratch,ok,test,yes",
        "a6,IMG_0006.jpg,,Which defect?,ok|scratch,ok"]  # fmt: skip
-(broken / "metadata.csv").write_text("\n".join(["id,image,text,question,options,answer", *good, *bad]), encoding="cp932")
+(broken / "metadata.csv").write_text("\n".join(["id,image,text,question,options,answer,split,generated", *good, *bad]), encoding="cp932")
 print(*read_folder(broken).faults, sep="\n")
-
-# %%
-print(f"{use_case}: {len(folder.faults)} faults", *folder.faults[:10], sep="\n")
+print(f"\n{use_case}: {len(folder.faults)} faults", *folder.faults[:10], sep="\n")
 
 # %% [markdown] lang="en"
 # ## The audit
@@ -158,9 +162,44 @@ show.sample_grid(shown) if shown and shown[0].image else print(f"{len(pairs)} pa
 doubtful = findings["probable label errors"].evidence
 pd.DataFrame([(id, by_id[id].answer, doubtful["suggested"][id], doubtful["quality"][id]) for id in doubtful.get("ids", [])[:8]], columns=["id", "label", "classifier says", "believed"])
 
+# %% [markdown] lang="en"
+# ## The labelling bench
+#
+# Doubtful rows go to a person. The bench shows one row at a time, the least believable first, **without** the label that it has; a few rows are drawn at random instead, so that the share of wrong labels can be told for the whole folder, and a fifth
+# are ones that somebody else has answered, so that agreement can be measured. Every answer is added to a log with who, when and how many seconds; it can be taken back, and your table is never modified. In the browser: `poc label DIR`. A folder without
+# labels starts there. Here the log lies in a temporary folder.
+# %% [markdown] lang="ja"
+# ## ラベル付けの作業台
+#
+# 疑わしい行は人が見ます。作業台は、最も疑わしい行から 1 件ずつ、付いているラベルを**見せずに**表示します。一部は無作為に選んだ行で、フォルダー全体の誤りの割合を推定するためです。2 割はほかの人も答えた行で、一致度を測るためです。
+# 回答は、誰が・いつ・何秒で答えたかとともに記録に追記されます。取り消しもでき、元の表は決して変更しません。ブラウザーでは `poc label DIR` です。ラベルのないフォルダーはここから始めます。下の記録は一時フォルダーに置きます。
 # %%
-first = [by_id[id] for id in doubtful.get("ids", [])[:8]]
-show.sample_grid(first) if first and first[0].image else print(f"{len(first)} rows to listen to")
+log = Path(tempfile.mkdtemp())
+order, worth = values(material)
+bench = Bench(part, log, "you", worth)
+desk = show.label_bench(bench, pressed, reply)
+print(f"order: {order}, {len(worth)} rows")
+desk
+
+# %%
+for key in ("1", "2", "u", "0"):  # as fingers would: two answers, one taken back, and a row that cannot be told
+    desk.key.value = key
+print(*(f"{entry.n} {entry.kind} {entry.sample} {entry.answer!r} after {entry.seconds:.1f} s" for entry in bench.log.entries()), sep="\n")
+
+# %% [markdown] lang="en"
+# How far do people agree? Two **invented** people answer below, one of whom slips in every eighth row; with your own labels, `poc agreement DIR` prints the same lines. Kappa is agreement beyond chance. An answer on which people differ will be learned badly
+# by any model: write the rule down before you buy more labels.
+# %% [markdown] lang="ja"
+# 人どうしはどれだけ一致するでしょうか。下では**架空の** 2 人が答え、1 人は 8 行に 1 行の割合で間違えます。自社のラベルでは `poc agreement DIR` が同じ内容を表示します。κ（カッパ係数）は偶然を超えた一致の度合いです。人の意見が割れる答えは、どのモデルも学べません。
+# ラベルを増やす前に、基準を文書にしてください。
+# %%
+slips, people = random.Random(0), tempfile.mkdtemp()
+for name, often in (("A", 0.0), ("B", 1 / 8)):
+    invented = Bench(part, people, name, worth, overlap=0.5)
+    while invented.current and invented.done < 60:
+        here = invented.current
+        invented.answer(slips.choice(here.options) if slips.random() < often else here.answer)
+print(*lines_of(what_people_say(entries_in(Path(people)), part)), sep="\n")
 
 # %% [markdown] lang="en"
 # ## A split that does not leak
@@ -220,16 +259,13 @@ print(*(passport_faults(lesson.directory) or ["the passport is complete"]), sep=
 # %% [markdown] lang="en"
 # ## Look at it yourself
 #
-# Half an hour with your own data prevents more failures than any setting. One sample, plainly; below it the same with a slider.
+# Half an hour with your own data prevents more failures than any setting. One sample at a time, with a slider.
 # %% [markdown] lang="ja"
 # ## 自分の目で見る
 #
-# 自社のデータを 30 分眺めることは、どんな設定よりも失敗を防ぎます。まず 1 件、その下にスライダーつきで。
+# 自社のデータを 30 分眺めることは、どんな設定よりも失敗を防ぎます。スライダーで 1 件ずつ見られます。
 # %%
 looked_at = lesson.few("test", 24)
-HTML(show.sample_card(looked_at[0]))
-
-# %%
 browser = show.browse_samples(looked_at)
 browser
 

@@ -24,6 +24,7 @@ from kit.language import say
 from kit.models import load
 from kit.show.curves import labels_and_kpi
 from poc.gates import sign, signature
+from poc.labelling import people
 from poc.lesson import open_lesson, results_table, written
 from poc.usecase import load_usecase
 from poc.words import ARMS
@@ -197,7 +198,9 @@ gains
 one_question = [i for i, s in enumerate(known) if s.question == known[0].question]
 try:
     points = learning_points(seen[one_question], [known[i] for i in one_question])
-    forecast = extrapolate(points, lesson.use.gates.threshold, seconds_per_label=10)
+    timed = people(lesson.directory)[-1].value  # as the labelling bench measured it
+    forecast = extrapolate(points, lesson.use.gates.threshold, seconds_per_label=timed or 10)
+    print(f"{timed or 10:.1f} s per label" + ("" if timed else " (assumed: nobody has labelled with poc label yet)"))
     print(labels_needed(forecast).summary, labels_needed(forecast).advice, sep="\n")
 except KitError as error:  # too few rows or groups to foretell anything
     print(error)

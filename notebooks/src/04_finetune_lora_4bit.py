@@ -180,6 +180,10 @@ real = pd.read_csv(table) if table.is_file() else pd.DataFrame([{"labels": recor
 print(f"{len(real)} points" if table.is_file() else "only the point of this run: the table was not made yet")
 labels_and_kpi(real=real, kpi="macro recall")
 
+# %%
+enough = real[real["low"] >= lesson.use.gates.threshold]["labels"]
+print(f"lower bound above the gate's {lesson.use.gates.threshold:.0%}: " + (f"from {enough.min()} labels on" if len(enough) else f"not with {real['labels'].max()} labels"))
+
 # %% [markdown] lang="en"
 # ## Before the long run, and after it
 #
