@@ -75,6 +75,17 @@ def agreement(directory: Directory) -> None:
         typer.echo(line)
 
 
+def mask(
+    directory: Directory,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=say("a new folder for the copy", "写しを置く新しいフォルダー"))],
+) -> None:
+    stay_offline()
+    from poc.masking import mask_usecase, masked_lines
+
+    for line in masked_lines(mask_usecase(directory, out, tell=typer.echo)):
+        typer.echo(line)
+
+
 def sign(
     directory: Directory,
     name: Annotated[str, typer.Option(prompt=say("Your name", "お名前"), help=say("who signs", "承認者"))],
@@ -96,5 +107,7 @@ COMMANDS = {  # in the order of use
         "DIR の行に、価値の高い順にブラウザーでラベルを付ける・見直す。元の表は変更しません。"),
     agreement: say("How far the people who labelled DIR agree, how many labels of its table are wrong, and seconds per label.",
         "DIR にラベルを付けた人どうしの一致度、元の表の誤りの割合、1 件あたりの秒数。"),
+    mask: say("Copy DIR with blurred faces and masked words, and measure what the masks cost. DIR stays as it is.",
+        "顔をぼかし文中の個人情報をマスクした DIR の写しを作り、精度への影響を測ります。DIR は変更しません。"),
     sign: say("Write down who accepts the gates, before training.", "学習の前に、判定基準を承認した人を記録します。"),
 }  # fmt: skip

@@ -34,7 +34,7 @@ def in_process(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
 
 def test_help_names_every_command_in_both_languages():
     english, japanese = poc("--help"), poc("--help", POC_LANGUAGE="ja")
-    for command in ("doctor", "init", "check", "passport", "sign", "estimate", "run", "report", "predict", "compare", "export", "demo"):
+    for command in ("doctor", "init", "check", "label", "agreement", "passport", "mask", "sign", "estimate", "run", "report", "predict", "compare", "export", "demo"):
         assert f"  {command}" in english.stdout and f"  {command}" in japanese.stdout
     assert "フォルダー" in japanese.stdout and "フォルダー" not in english.stdout
     assert english.returncode == japanese.returncode == 0 and english.stderr == ""
@@ -50,9 +50,9 @@ def test_wrong_usage_exits_with_2_and_says_what_is_allowed(monkeypatch, capsys, 
     assert code == 2 and "Error: " in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("command", ["check", "run", "sign"])
+@pytest.mark.parametrize("command", ["check", "run", "sign", "label", "agreement", "mask"])
 def test_a_folder_without_poc_yaml_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, command):
-    extra = ["--name", "Sato"] if command == "sign" else []
+    extra = {"sign": ["--name", "Sato"], "label": ["--name", "Sato"], "mask": [tmp_path / "copy"]}.get(command, [])
     code, out, err = in_process(monkeypatch, capsys, command, tmp_path, *extra)
     assert code == 2 and err.count("\n") == 1 and f"poc init {tmp_path}" in err
     assert list(tmp_path.iterdir()) == [], "nothing half-written"

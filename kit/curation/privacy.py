@@ -33,7 +33,7 @@ def personal_text(material: Material) -> Finding:
         summary=say(f"{len(rows)} rows hold personal data in their words: {told_en}." if rows else "No names, numbers or addresses were found in the words.",
                     f"{len(rows)} 行の文に個人情報があります：{told_ja}。" if rows else "文中に氏名・番号・住所は見つかりませんでした。"),
         evidence={"ids": list(rows), "where": rows, "kinds": dict(kinds)},
-        advice=say("Mask the text (kit.curation.mask_folder writes a copy) or say in the passport why it must stay.", "文をマスクするか（kit.curation.mask_folder が写しを作ります）、残す理由をパスポートに書いてください。") if rows else "",
+        advice=say("Mask the text (poc mask writes a copy) or say in the passport why it must stay.", "文をマスクするか（poc mask が写しを作ります）、残す理由をパスポートに書いてください。") if rows else "",
         cost=_minutes(len(rows), "text"),
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ def faces(material: Material) -> Finding:
         summary=say(f"{len(with_face)} of {len(looks)} pictures may show a face (some will not; small ones and profiles are missed)." if looks else "There are no pictures.",
                     f"{len(looks)} 枚中 {len(with_face)} 枚に顔らしいものがあります（誤検出を含み、小さい顔や横顔は見落とします）。" if looks else "画像はありません。"),
         evidence={"ids": ids, "boxes": {look.path.name: [list(box) for box in look.faces] for look in with_face}},
-        advice=say("Look at them; blur real faces (kit.curation.mask_folder writes a copy) and measure what that costs.", "確認し、本物の顔はぼかしてください（kit.curation.mask_folder が写しを作ります）。精度への影響も測れます。") if with_face else "",
+        advice=say("Look at them; blur real faces (poc mask writes a copy and measures what that costs).", "確認し、本物の顔はぼかしてください（poc mask が写しを作り、精度への影響も測ります）。") if with_face else "",
         cost=_minutes(len(with_face), "face"),
     )  # fmt: skip
 

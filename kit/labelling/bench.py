@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kit.data import Sample
 from kit.errors import KitError
-from kit.labelling.log import Entry, LabelLog, entries_in, in_random_order, standing
+from kit.labelling.log import Entry, LabelLog, Logs, in_random_order, standing
 from kit.language import say
 
 CANNOT_TELL = ""  # an answer, too: better than a guess
@@ -41,7 +41,7 @@ class Bench:
         self, samples: Sequence[Sample], log: Path, annotator: str, values: dict[str, float], settle: bool = False, again: bool = False, overlap: float = 0.2, controls: float = 0.1, seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ):  # fmt: skip
-        self.folder, self.log, self.settle, self.again = Path(log), LabelLog(log, annotator), settle, again
+        self.logs, self.log, self.settle, self.again = Logs(log), LabelLog(log, annotator), settle, again
         self.samples = {sample.id: sample for sample in samples}
         self.order = sorted((id for id in values if id in self.samples), key=lambda id: -values[id])
         self.overlap, self.controls, self.seed, self.clock = overlap, controls, seed, clock
@@ -61,13 +61,13 @@ class Bench:
     @property
     def left(self) -> int:
         """Rows of the order that wait for an answer."""
-        return len(self._open(standing(entries_in(self.folder))))
+        return len(self._open(standing(self.logs.entries())))
 
     def others_said(self) -> dict[str, str]:
         """annotator -> answer for the row at hand; only to a person who settles it."""
         if not (self.settle and self.current):
             return {}
-        return {name: entry.answer for name, entry in standing(entries_in(self.folder))[self.current.id].items()}
+        return {name: entry.answer for name, entry in standing(self.logs.entries())[self.current.id].items()}
 
     def answer(self, answer: str, sample: str | None = None) -> Entry:
         """Writes the person's answer to the row at hand and goes on to the next.
@@ -109,7 +109,7 @@ class Bench:
         return self.current
 
     def _advance(self) -> None:
-        said = standing(entries_in(self.folder))
+        said = standing(self.logs.entries())
         if self.settle:
             disputed = [id for id, voices in said.items() if len({e.answer for e in voices.values()}) > 1 and not any(e.kind == "settle" for e in voices.values())]
             found = next((id for id in disputed if id in self.samples and id not in self.skipped), None)

@@ -71,13 +71,14 @@ class LabelLog:
         if not self.annotator:
             raise KitError(say("a label needs somebody who gave it: name the annotator", "ラベルには付けた人の名前が必要です。名前を入れてください"))
         self.path = Path(folder) / f"{self.annotator.translate(_ILLEGAL).rstrip('.')}.jsonl"
-        others = {entry.annotator for entry in read(self.path)} - {self.annotator}
+        self._tail = _Tail(self.path)
+        others = {entry.annotator for entry in self.entries()} - {self.annotator}
         if others:
             raise KitError(say(f"{self.path} is the log of {sorted(others)[0]!r}, not of {self.annotator!r}: use another name", f"{self.path} は {sorted(others)[0]!r} さんの記録です。別の名前を使ってください"))
 
     def entries(self) -> list[Entry]:
         """All of them, undone ones too."""
-        return read(self.path)
+        return self._tail.entries()
 
     def write(self, sample: Sample, answer: str, seconds: float, why: str = "value", kind: str = "label") -> Entry:
         """Appends an answer and returns it once it is on the disk.
@@ -102,12 +103,10 @@ class LabelLog:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock"):  # two windows of one person
-                text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
-                entries, last = _parsed(text, self.path)
-                now = datetime.now(UTC).isoformat(timespec="seconds")
-                entry = Entry(len(entries) + 1, now, self.annotator, kind, sample, answer, given, round(seconds, 2), why, evidence, undoes, last)
+                number, now = len(self.entries()) + 1, datetime.now(UTC).isoformat(timespec="seconds")
+                entry = Entry(number, now, self.annotator, kind, sample, answer, given, round(seconds, 2), why, evidence, undoes, self._tail.last)
                 with self.path.open("a", encoding="utf-8", newline="\n") as file:
-                    file.write(("" if text.endswith("\n") or not text else "\n") + json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+                    file.write(("\n" if self._tail.cut else "") + json.dumps(asdict(entry), ensure_ascii=False) + "\n")
                     file.flush()
                     os.fsync(file.fileno())
         except OSError as error:
@@ -116,22 +115,26 @@ class LabelLog:
         return entry
 
 
-def read(path: Path) -> list[Entry]:
-    """The entries of one file; [] where there is none.
+class Logs:
+    """The files of all annotators in a folder, each read once and then only what was added."""
 
-    Raises:
-        KitError: a line was changed, taken out or put in by something else.
-    """
-    try:
-        return _parsed(Path(path).read_text(encoding="utf-8", errors="replace"), path)[0] if Path(path).is_file() else []  # a line may be cut inside a letter
-    except OSError as error:
-        raise KitError(say(f"{path}: cannot be read ({error.strerror}). Check its permissions.", f"{path}：読めません（{error.strerror}）。権限を確認してください。")) from error
+    def __init__(self, folder: Path):
+        self.folder, self._tails = Path(folder), {}
+
+    def entries(self) -> list[Entry]:
+        """The entries of all annotators, in the order of time.
+
+        Raises:
+            KitError: a line was changed, taken out or put in by something else.
+        """
+        files = sorted(self.folder.glob("*.jsonl")) if self.folder.is_dir() else []
+        found = [entry for file in files for entry in self._tails.setdefault(file, _Tail(file)).entries()]
+        return sorted(found, key=lambda entry: (entry.time, entry.annotator, entry.n))
 
 
 def entries_in(folder: Path) -> list[Entry]:
-    """The entries of all annotators, in the order of time."""
-    files = sorted(Path(folder).glob("*.jsonl")) if Path(folder).is_dir() else []
-    return sorted((entry for file in files for entry in read(file)), key=lambda entry: (entry.time, entry.annotator, entry.n))
+    """`Logs.entries` of a folder, read from its beginning."""
+    return Logs(folder).entries()
 
 
 def standing(entries: Iterable[Entry]) -> dict[str, dict[str, Entry]]:
@@ -165,27 +168,59 @@ def _not_undone(entries: list[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.kind != "undo" and entry.n not in gone]
 
 
-def _parsed(text: str, path: Path) -> tuple[list[Entry], str]:
-    """(entries, digest of the last one's line)."""
-    entries, last = [], ""
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line:
-            continue
+class _Tail:
+    """One file that only grows.
+
+    Attributes:
+        last: digest of the last entry's line; "" before the first.
+        cut: the file ends without the end of a line.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._entries, self._size, self._lines, self.last, self.cut = [], 0, 0, "", False
+
+    def entries(self) -> list[Entry]:
+        """All entries of the file; [] where there is none."""
+        try:
+            size = self.path.stat().st_size if self.path.is_file() else 0
+            if size < self._size:
+                self._forget()
+            if size == self._size:
+                return list(self._entries)
+            with self.path.open("rb") as file:
+                file.seek(self._size)
+                added = file.read()
+        except OSError as error:
+            raise KitError(say(f"{self.path}: cannot be read ({error.strerror}). Check its permissions.", f"{self.path}：読めません（{error.strerror}）。権限を確認してください。")) from error
+        *lines, rest = added.split(b"\n")
+        if rest and _entry(rest) is not None:  # whole, and only its end of line is missing
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            self._take(line)
+        self.cut = not added.endswith(b"\n")
+        self._size += len(added) - len(rest)
+        return list(self._entries)
+
+    def _take(self, line: bytes) -> None:
+        self._lines += 1
         entry = _entry(line)
-        if entry is None and line[:1] == "{" and not line.endswith("}"):  # cut short while it was written; the next line goes on from the one before it
-            continue
-        if entry is None or entry.previous != last or entry.n != len(entries) + 1:
-            raise KitError(say(f"{path} line {number}: was changed by something else than the kit, or a line before it is missing. Restore the file from a backup; labels are only ever added.",
-                               f"{path} {number} 行目：キット以外によって変更されたか、前の行が欠けています。バックアップから戻してください（ラベルの記録は追記のみです）。"))  # fmt: skip
-        entries.append(entry)
-        last = hashlib.sha256(line.encode()).hexdigest()[:16]
-    return entries, last
+        if not line or (entry is None and line[:1] == b"{" and not line.endswith(b"}")):  # cut short while it was written; the next line goes on from the one before it
+            return
+        if entry is None or entry.previous != self.last or entry.n != len(self._entries) + 1:
+            raise KitError(say(f"{self.path} line {self._lines}: was changed by something else than the kit, or a line before it is missing. Restore the file from a backup; labels are only ever added.",
+                               f"{self.path} {self._lines} 行目：キット以外によって変更されたか、前の行が欠けています。バックアップから戻してください（ラベルの記録は追記のみです）。"))  # fmt: skip
+        self._entries.append(entry)
+        self.last = hashlib.sha256(line).hexdigest()[:16]
 
 
-def _entry(line: str) -> Entry | None:
+def _entry(line: bytes) -> Entry | None:
     try:
         said = json.loads(line)
-    except ValueError:
+    except ValueError:  # of a line that was cut inside a letter, too
         return None
     whole = isinstance(said, dict) and set(said) == {field.name for field in fields(Entry)} and said["kind"] in KINDS
     return Entry(**said) if whole else None

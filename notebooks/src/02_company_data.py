@@ -239,11 +239,11 @@ else:
 # %% [markdown] lang="en"
 # ## Personal data, and the passport
 #
-# Names, telephone numbers, addresses, My Number, faces and voices are found and told, never changed unasked. `mask_folder` writes a masked copy, and `price_of_privacy` measures what the masks cost. Below, one sentence before and after.
+# Names, telephone numbers, addresses, My Number, faces and voices are found and told, never changed unasked. `poc mask DIR OUT` writes a masked copy and measures what the masks cost. Below, one sentence before and after.
 # %% [markdown] lang="ja"
 # ## 個人情報とパスポート
 #
-# 氏名、電話番号、住所、マイナンバー、顔、声を見つけて知らせます。頼まれない限り変更はしません。`mask_folder` はマスクした写しを作り、`price_of_privacy` はそのために精度がどれだけ下がるかを測ります。下は 1 文の前と後です。
+# 氏名、電話番号、住所、マイナンバー、顔、声を見つけて知らせます。頼まれない限り変更はしません。`poc mask DIR OUT` はマスクした写しを作り、そのために精度がどれだけ下がるかを測ります。下は 1 文の前と後です。
 # %%
 sentence = "欠けあり。佐藤太郎さんに連絡済み 080-0000-9012, mail yamada.ken@example.co.jp"
 print(sentence, masked_text(sentence), sep="\n")

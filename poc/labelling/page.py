@@ -3,7 +3,7 @@
 import gradio as gr
 
 from kit.errors import KitError
-from kit.labelling import Bench, disagreement_by_class, entries_in, pressed, reply, what_people_say
+from kit.labelling import Bench, disagreement_by_class, pressed, reply, what_people_say
 from kit.language import say
 from poc.audit import lines_of
 from poc.demo.evidence import panel
@@ -101,7 +101,7 @@ def people_tab(bench: Bench, language: str, tab: gr.Tab) -> None:
     again = gr.Button(REFRESH[language])
 
     def found():
-        entries = entries_in(bench.folder)
+        entries = bench.logs.entries()
         told = "".join(f"<p>{safe(line)}</p>" for line in lines_of(what_people_say(entries, bench.samples.values())))
         by_class = disagreement_by_class(entries).round(3).rename(columns={name: text[language] for name, text in COLUMNS.items()})
         return told, gr.update(value=by_class, visible=not by_class.empty)
