@@ -128,6 +128,8 @@ training:
   patience: 3        # {t("stop after so many evaluations without progress", "改善がない評価がこの回数続いたら停止")}
   examples_in_context: 4
   drop_irrelevant: 0.0  # {t("share of rows shown without the evidence that should not decide; 0.5 against copying a note", "判断に使わない情報を外して見せる行の割合。メモの丸写しには 0.5")}
+  drop_evidence: 0.0    # {t("share of rows shown without one of the deciding kinds of evidence, where another is left", "判断に使う情報の一つを外して見せる行の割合（ほかの情報が残る場合）")}
+  augment: []           # {t("small changes of training rows that your labels survive: light, frame, sharpness, sound, writing (kit/data/augmentation.py says what each may break)", "ラベルが変わらない範囲で学習行を少し変える: light、frame、sharpness、sound、writing（壊れ得るラベルは kit/data/augmentation.py に記載）")}
   orientations: false   # {t("true: every training photo also turned and mirrored; not where left, right or upright means something", "true: 学習写真を回転・反転した形でも見せる。左右や上下に意味がある場合は使わない")}
   replay: 0.0        # {t("share of general rows mixed into training, against forgetting what the model knew", "学習に混ぜる一般的な行の割合。元の能力の忘却を抑えます")}
   task_share: 0.0    # {t("share of rows with data_layer = task; 0: as many as the folder has", "data_layer = task の行の割合。0 ならフォルダーにある数のまま")}

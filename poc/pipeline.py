@@ -240,6 +240,8 @@ def settings_of(use: UseCase, seed: int | None) -> Settings:
         patience=training.patience,
         kpi=use.gates.kpi,
         drop_irrelevant=training.drop_irrelevant,
+        drop_evidence=training.drop_evidence,
+        augment=tuple(training.augment),
         orientations=training.orientations,
         micro_batch=training.micro_batch,
         max_tokens=training.max_tokens,

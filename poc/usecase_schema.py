@@ -73,6 +73,8 @@ class Training(_Part):
     patience: Annotated[int, Field(ge=1)] = 3  # evaluations without progress before it stops
     examples_in_context: Annotated[int, Field(ge=0, le=32)] = 4
     drop_irrelevant: Share = 0.0  # share of rows shown without the evidence that should not decide them
+    drop_evidence: Share = 0.0  # share of rows shown without one of their deciding modalities, where another is left
+    augment: tuple[Literal["light", "frame", "sharpness", "sound", "writing"], ...] = ()  # small changes that the labels survive
     orientations: bool = False  # every training photo also turned and mirrored; not where left, right or upright means something
     micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples at once; None = the whole batch
     max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer samples are named, never cut

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from kit.data.augmentation import changed_image, changed_sound, changed_video
 from kit.data.media import ORIENTATIONS, load_audio, load_image, load_video
 from kit.data.messages import answer_text, prompt_messages
 from kit.data.sample import MEDIA, Sample
@@ -94,10 +95,11 @@ class Collator:
             images.append([])
             for shown in (*self.examples, sample):
                 way = ORIENTATIONS[shown.meta.get("orientation", 0)]
-                loaded = [load_image(path) for path in shown.image]
+                mark = shown.meta.get("augmented")
+                loaded = [changed_image(load_image(path), mark, number) for number, path in enumerate(shown.image)]
                 images[-1] += loaded if way is None else [image.transpose(way) for image in loaded]
-                clips += [load_video(path) for path in shown.video]
-                audio += [load_audio(path) for path in shown.audio]
+                clips += [(changed_video(frames, mark, number), rate) for number, (frames, rate) in enumerate(map(load_video, shown.video))]
+                audio += [changed_sound(load_audio(path), mark, number=number) for number, path in enumerate(shown.audio)]
         # one list of pictures per prompt: from a flat list, SmolVLM and Gemma 4 take all of them for the first prompt's
         given = {"images": images if any(images) else None, "videos": [frames for frames, _ in clips] or None, "audio": audio or None}
         given = {name: media for name, media in given.items() if media is not None}

@@ -42,6 +42,35 @@ def frozen_features(loaded: Loaded, samples: list[Sample], batch_size: int = 16,
     return table if keep_empty or not len(table) else table[:, np.abs(table).max(0) > 0]
 
 
+class _Reached(Exception):
+    """The language model's input is there; what comes after it is not needed."""
+
+
+def pooled_tokens(model, batch: dict, modality: str) -> torch.Tensor:
+    """The mean (B, C) of a modality's tokens as they enter the language model, with gradients where the model has any; the language model itself is not run.
+
+    Args:
+        model: may carry an adapter.
+        batch: of a `Collator`; every row has the modality.
+        modality: image, video or audio.
+    """
+    inner, seen = base_of(model), {}
+    batch = to_device(batch, model)
+
+    def stop(_, args, given):
+        seen["tokens"] = given["inputs_embeds"]
+        raise _Reached
+
+    entry = inner.get_decoder().register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        model(**batch, position_ids=positions(model, batch), use_cache=False)
+    except _Reached:
+        pass
+    finally:
+        entry.remove()
+    return _mean(seen["tokens"].float(), _places(inner.config, batch["input_ids"], modality))
+
+
 def _features(loaded: Loaded, batch: dict) -> np.ndarray:
     """(B, D) of one batch."""
     model, seen = base_of(loaded.model), {}

@@ -113,7 +113,9 @@ def _save_adapter(tuned: Tuned) -> None:
 
 
 def with_dropped_evidence(train: list[Sample], settings: Settings) -> list[Sample]:
-    """The training rows, a share of them without the modalities that should not decide; seeded by the sample's place in the list."""
+    """The training rows, a share of them without the modalities that should not decide, and a share without one of those that should, where another is left; seeded by the sample's place in the list."""
+    if settings.drop_evidence:
+        train = _without_one(train, settings.drop_evidence, settings.seed)
     if not settings.drop_irrelevant:
         return train
     chance = torch.rand(len(train), generator=torch.Generator().manual_seed(settings.seed)).tolist()
@@ -123,6 +125,15 @@ def with_dropped_evidence(train: list[Sample], settings: Settings) -> list[Sampl
             for modality in set(sample.modalities) - set(sample.decided_by):
                 sample = sample.without(modality)
         rows.append(sample)
+    return rows
+
+
+def _without_one(train: list[Sample], share: float, seed: int) -> list[Sample]:
+    draws, rows = torch.rand((len(train), 2), generator=torch.Generator().manual_seed(seed + 1)).tolist(), []  # a generator of its own: what is dropped otherwise stays as it was
+    for sample, (whether, which) in zip(train, draws, strict=True):
+        deciding = [modality for modality in sample.modalities if modality in sample.decided_by]
+        drop = whether < share and sample.data_layer != "general" and deciding and len(sample.modalities) > 1
+        rows.append(sample.without(deciding[int(which * len(deciding))]) if drop else sample)
     return rows
 
 

@@ -18,6 +18,8 @@ class Settings:
         patience: stop after this many looks without a better KPI.
         kpi: accuracy, macro_recall or macro_f1.
         drop_irrelevant: share of rows that are shown without the modalities that should not decide them.
+        drop_evidence: share of rows that are shown without one of the modalities that should decide them, drawn by chance, where another is left: can the others stand in?
+        augment: changes of CHANGES (kit.data.augmentation) that training rows are shown with; each names the labels that it may break.
         orientations: show every photograph in all eight orientations (turned, mirrored). For parts that may lie any way, never where left,
             right or upright means something.
         max_tokens: longest prompt + answer; over-budget samples are named, never cut.
@@ -35,6 +37,8 @@ class Settings:
     patience: int = 3
     kpi: str = "macro_recall"
     drop_irrelevant: float = 0.0
+    drop_evidence: float = 0.0
+    augment: tuple[str, ...] = ()
     orientations: bool = False
     max_tokens: int | None = None
     micro_batch: int | None = None

@@ -10,6 +10,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, Traine
 
 from kit import processes
 from kit.data import Sample
+from kit.data.augmentation import augmented
 from kit.data.collator import Collator
 from kit.errors import KitError
 from kit.evaluation import evaluate, predict
@@ -129,10 +130,11 @@ def _mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_b
 
 
 def order_of(train: list[Sample], settings: Settings) -> list[Sample]:
-    """The samples of all updates, one after the other: permutations of `train`, as many as it takes."""
-    wanted, generator, rows = settings.steps * settings.batch, torch.Generator().manual_seed(settings.seed), []
+    """The samples of all updates, one after the other: permutations of `train`, as many as it takes; augmented anew in each, where the settings say so."""
+    wanted, generator, rows, passes = settings.steps * settings.batch, torch.Generator().manual_seed(settings.seed), [], 0
     while len(rows) < wanted:
-        rows += [train[place] for place in torch.randperm(len(train), generator=generator)]
+        rows += [augmented(train[place], settings.augment, settings.seed, passes) for place in torch.randperm(len(train), generator=generator)]
+        passes += 1
     return rows[:wanted]
 
 

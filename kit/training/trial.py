@@ -9,6 +9,7 @@ from statistics import mean
 from transformers import TrainerCallback
 
 from kit.data import Sample
+from kit.data.augmentation import VARIANTS
 from kit.models import Loaded, add_lora
 from kit.models.encoders import ROOM, remembered
 from kit.training.finetune import in_all_orientations, with_dropped_evidence
@@ -71,7 +72,7 @@ def try_updates(loaded: Loaded, train: list[Sample], settings: Settings) -> Tria
     spent = [after - before for before, after in zip(clock.ends, clock.ends[1:], strict=False)]
     seen = len({id(row) for row in trainer.train_dataset})
     kept = (ROOM - memory.room) / seen * len(rows)
-    return Trial(mean(spent[:_BATCHES]), mean(spent[_BATCHES:]), trainer.parts.most, len(rows), min(1.0, ROOM / max(kept, 1)))
+    return Trial(mean(spent[:_BATCHES]), mean(spent[_BATCHES:]), trainer.parts.most, len(rows) * (VARIANTS if settings.augment else 1), min(1.0, ROOM / max(kept, 1)))
 
 
 class _Unseen(AnswerTrainer):
