@@ -86,6 +86,23 @@ def mask(
         typer.echo(line)
 
 
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help=say("a use case's folder, or a file or folder of a format", "ユースケースのフォルダー、または形式のファイル・フォルダー"))],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=say("a new folder", "新しいフォルダー"))],
+    to: Annotated[str, typer.Option("--to", help=say("llama-factory, ms-swift, trl, llava, hugging-face, lmms-eval (the test split as a task) or company", "llama-factory、ms-swift、trl、llava、hugging-face、lmms-eval（評価用をタスクに）、company"))],
+    written_as: Annotated[str, typer.Option("--from", help=say("the format of SOURCE", "SOURCE の形式"))] = "company",
+) -> None:
+    stay_offline()
+    from poc.convert import convert as write_converted
+    from poc.convert import converted_lines
+
+    done = write_converted(source, out, to, written_as)
+    for line in converted_lines(done):
+        typer.echo(line)
+    if done.unread or done.refused:
+        raise typer.Exit(2)
+
+
 def sign(
     directory: Directory,
     name: Annotated[str, typer.Option(prompt=say("Your name", "お名前"), help=say("who signs", "承認者"))],
@@ -109,5 +126,7 @@ COMMANDS = {  # in the order of use
         "DIR にラベルを付けた人どうしの一致度、元の表の誤りの割合、1 件あたりの秒数。"),
     mask: say("Copy DIR with blurred faces and masked words, and measure what the masks cost. DIR stays as it is.",
         "顔をぼかし文中の個人情報をマスクした DIR の写しを作り、精度への影響を測ります。DIR は変更しません。"),
+    convert: say("Write rows in another trainer's format, or read them from it; what a format cannot hold is refused by row.",
+        "ほかの学習ツールの形式で行を書き出す、または読み込みます。形式で扱えない行は理由つきで除きます。"),
     sign: say("Write down who accepts the gates, before training.", "学習の前に、判定基準を承認した人を記録します。"),
 }  # fmt: skip

@@ -5,13 +5,12 @@ import os
 import shlex
 from pathlib import Path
 
-from kit.data import MEDIA, Sample, answer_text, prompt_messages
+from kit.data import MEDIA, Sample, prompt_messages
 from kit.errors import KitError
+from kit.interchange import ms_swift
 from kit.language import say
 from kit.models import component_of
 from poc.usecase import data_hash, load_samples, load_usecase
-
-_TAG = {"image": "<image>", "video": "<video>", "audio": "<audio>"}
 
 
 def refuse_other_rows(directory: Path, record: dict) -> None:
@@ -30,8 +29,7 @@ def refuse_other_rows(directory: Path, record: dict) -> None:
 def write_rows(directory: Path, record: dict, out: Path) -> dict[str, int]:
     """Writes <split>.jsonl for each split of a use case and returns the number of rows in each; the media are named relative to the use case's folder.
 
-    One line is {"messages": [user, assistant], "images"/"videos"/"audios": [paths], "id", "group"}: what ms-swift's and LLaMA-Factory's dataset documentation ask for, with the
-    kit's own wording of the prompt. The other trainers' chat templates then render it as the kit's collator does.
+    The lines are `kit.interchange.ms_swift`'s, which LLaMA-Factory reads, too; the media stay where they are (`poc convert` copies them beside the rows).
     """
     use, counts = load_usecase(directory), {}
     out.mkdir(parents=True)
@@ -44,13 +42,8 @@ def write_rows(directory: Path, record: dict, out: Path) -> dict[str, int]:
 
 
 def _line(sample: Sample, directory: Path) -> dict:
-    (asked,) = prompt_messages(sample)
-    text = "".join(_TAG[part["type"]] if part["type"] in MEDIA else part["text"] for part in asked["content"])
-    row = {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": answer_text(sample)}]}
-    for modality in MEDIA:
-        if paths := getattr(sample, modality):
-            row[f"{modality}s"] = [Path(os.path.relpath(path, directory.resolve())).as_posix() for path in paths]
-    return row | {"id": sample.id, "group": sample.group}
+    names = {modality: [Path(os.path.relpath(path, directory.resolve())).as_posix() for path in getattr(sample, modality)] for modality in MEDIA if getattr(sample, modality)}
+    return ms_swift.row(sample, names) | {"id": sample.id, "group": sample.group}
 
 
 def readme(record: dict, run: Path, measured) -> str:

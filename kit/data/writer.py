@@ -48,18 +48,18 @@ def write_folder(samples: tuple[Sample, ...], root: Path) -> Path:
 
 def _row(sample: Sample, root: Path) -> dict[str, str]:
     meta = {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in sample.meta.items()}
-    media = {name: "|".join(_inside(path, root, name) for path in getattr(sample, name)) for name in MEDIA}
+    media = {name: "|".join(bring_in(path, root, name) for path in getattr(sample, name)) for name in MEDIA}
     lists = {name: "|".join(getattr(sample, name)) for name in LISTS}
     return {**meta, "id": sample.id, **{name: getattr(sample, name) for name in PLAIN}, **media, **lists}
 
 
-def _inside(path: Path, root: Path, modality: str) -> str:
-    """The path relative to `root`, after copying the file in when it lies elsewhere."""
+def bring_in(path: Path, root: Path, place: str) -> str:
+    """The path relative to `root`, after copying the file into the folder `place` there when it lies elsewhere; two files of one name get two names."""
     path = path.resolve()
     if path.is_relative_to(root):
         return path.relative_to(root).as_posix()
     content = path.read_bytes()
-    target = root / modality / path.name
+    target = root / place / path.name
     if target.exists() and target.read_bytes() != content:  # two folders, one name
         target = target.with_stem(f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}")
     target.parent.mkdir(parents=True, exist_ok=True)
