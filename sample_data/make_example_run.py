@@ -19,7 +19,7 @@ sys.path.insert(0, str(HERE.parent))
 from poc.gates import sign  # noqa: E402
 from poc.pipeline import run  # noqa: E402
 
-KEPT = {"adapter", "report.html", "run.json", "checks.json", "findings.json", "predictions.csv"}
+KEPT = {"adapter", "report.html", "run.json", "checks.json", "findings.json", "audit.json", "predictions.csv"}
 READ_AGAIN = {("base", "as_is"), ("tuned", "as_is"), ("tuned", "without_text"), ("cheap_model", "as_is")}
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from kit.data import MEDIA, Sample, read_folder
 from kit.errors import KitError
-from kit.interchange import FORMATS, hugging_face, llama_factory, llava, lmms_eval, ms_swift, trl
+from kit.interchange import FORMATS, hugging_face, llamafactory, llava, lmms_eval, ms_swift, trl
 from kit.interchange.rows import KEY, words
 from poc.convert import convert, converted_lines
 
@@ -81,8 +81,8 @@ def round_trip(format, rows, root: Path, out: Path, **options) -> None:
 
 @QUICK
 @given(rows=samples())
-def test_llama_factory_round_trips(rows, media, tmp_path_factory):
-    round_trip(llama_factory, rows, media, tmp_path_factory.mktemp("out"))
+def test_llamafactory_round_trips(rows, media, tmp_path_factory):
+    round_trip(llamafactory, rows, media, tmp_path_factory.mktemp("out"))
 
 
 @QUICK
@@ -133,7 +133,7 @@ def test_what_a_format_cannot_hold_is_refused_by_row(media, tmp_path):
 
 def test_the_other_trainers_find_what_they_look_for(media, tmp_path):
     rows = [photo(media, "two", image=(media / "a" / "写真 1.png", media / "b" / "写真 1.png"), text="old note"), photo(media, "heard", image=(), audio=media / "b" / "memo.wav")]
-    llama_factory.write(rows, tmp_path / "lf")
+    llamafactory.write(rows, tmp_path / "lf")
     info, lines = (json.loads((tmp_path / "lf" / name).read_text(encoding="utf-8")) for name in ("dataset_info.json", "train.json"))
     columns = info["train"]["columns"]
     assert columns == {"messages": "messages", "images": "images", "audios": "audios"} and all(set(columns) <= set(line) for line in lines), "a mapped column must be in every row"
@@ -181,7 +181,7 @@ def test_rows_of_others_are_read_as_what_they_show(media, tmp_path):
     (tmp_path / "lf").mkdir()
     (tmp_path / "lf" / "x.json").write_text(json.dumps([{"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}]))
     (tmp_path / "lf" / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": "x.json", "formatting": "sharegpt"}}))
-    assert [(s.question, s.answer, s.decided_by) for s in llama_factory.read(tmp_path / "lf").samples] == [("Hi", "Hello", ("text",))]
+    assert [(s.question, s.answer, s.decided_by) for s in llamafactory.read(tmp_path / "lf").samples] == [("Hi", "Hello", ("text",))]
 
 
 def test_words_that_were_changed_after_writing_are_noticed(media, tmp_path):
