@@ -31,7 +31,7 @@ from poc.usecase import load_samples, load_usecase
 
 ROOT = Path(__file__).parents[1]
 WORK, TABLE = ROOT / "build" / "benchmarks" / "few_labels", ROOT / "benchmarks" / "few_labels.csv"
-LABELS, UPDATES, TARGET = 80, 160, 0.9
+LABELS, UPDATES, TARGET = 80, 160, 0.8  # with 0.9, no threshold could be vouched for on 150 validation rows (seed 0: 86 % [68, 96] of the 29 surest)
 ARMS = ("plain", "orientations", "augmentation", "pseudo-labels", "adaptation")
 
 
@@ -54,7 +54,7 @@ def inspection(arm: str, seed: int) -> dict:
         loaded, losses = adapt(loaded, split["train"], "image", steps=UPDATES, seed=seed)
         told = f"VICReg loss {np.mean(losses[:10]):.1f} -> {np.mean(losses[-10:]):.1f}"
     if arm == "pseudo-labels":
-        teacher = finetune(load("tiny_omni"), labelled, split["validation"], settings, WORK / f"teacher-{seed}").loaded
+        teacher = load("tiny_omni", adapter=WORK / f"plain-{seed}" / "adapter")  # the plain arm of this seed, which comes first
         extra, found = pseudo_labels(teacher, [s.replace(answer="") for s in rest], [s for part in ("validation", "calibration", "test") for s in split[part]], TARGET)
         truth = {s.id: s.answer for s in rest}
         right = sum(truth[s.id] == s.answer for s in extra)

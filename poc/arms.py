@@ -105,9 +105,6 @@ def without_generated(train: list[Sample], validation: list[Sample], choice: str
     real = [sample for sample in train if not sample.generated]
     if len(real) == len(train) or choice != "measured":
         return (real if choice == "never" else train), []
-    if not real:
-        raise KitError(say("all training rows are generated: nothing real to learn from. Label real rows first (poc label), or set training.generated: always",
-                           "学習行がすべて生成されたものです。まず実データにラベルを付けるか（poc label）、training.generated: always にしてください"))  # fmt: skip
     kept = work / "generated.json"
     if processes.told(kept.is_file()):
         found = Finding(**json.loads(kept.read_text(encoding="utf-8")))

@@ -182,6 +182,9 @@ def examine(directory: Path, preset, model, skip_bad: bool, seed, tell) -> Job:
             )
         )
     require_labels(folder.samples, directory)
+    if use.training.generated != "always" and not any(s.answer and s.split == "train" and not s.generated for s in folder.samples):
+        raise KitError(say("all training rows are generated: nothing real to learn from. Label real rows first (poc label), or set training.generated: always",
+                           "学習行がすべて生成されたものです。まず実データにラベルを付けるか（poc label）、training.generated: always にしてください"))  # fmt: skip
     if open_ := sum(not sample.answer for sample in folder.samples):
         tell(say(f"{open_} rows have no label and are left out (poc label {directory})", f"ラベルのない {open_} 行は使いません（poc label {directory}）"))
     modalities = tuple(sorted({m for s in folder.samples for m in s.modalities}))

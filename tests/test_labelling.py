@@ -262,6 +262,17 @@ def test_a_second_person_meets_rows_that_the_first_has_answered_and_new_ones(tmp
     assert not both & {entry.sample for entry in first.log.entries()}, "all other rows are ones that nobody has seen"
 
 
+def test_a_second_person_who_comes_when_all_is_answered_still_gets_the_rows_that_kappa_needs(tmp_path):
+    table, worth = rows(40), {f"r{i:02}": 40 - i for i in range(40)}
+    first = Bench(table, tmp_path, "A", worth)
+    while first.current:
+        first.answer("OK")
+    second = Bench(table, tmp_path, "B", worth)
+    while second.current:
+        second.answer("OK")
+    assert 8 <= second.done <= 16 and all(entry.why == "overlap" for entry in second.log.entries())
+
+
 def blobs(number: int, labelled) -> Material:
     """Two well-parted classes on two axes, in six groups."""
     rng = np.random.default_rng(0)

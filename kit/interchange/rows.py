@@ -173,6 +173,9 @@ class Reading:
 
     def _restored(self, text: str, prompt: str, answer: str, found: dict) -> Sample:
         said = json.loads(text)
+        kinds = {**dict.fromkeys(_KEPT, str), **dict.fromkeys(_LISTS, list), "meta": dict}
+        if not isinstance(said, dict) or any(not isinstance(said.get(name), kind) for name, kind in kinds.items()) or not all(isinstance(one, str) for name in _LISTS for one in said[name]):
+            raise TypeError(f"{KEY} does not hold a sample")
         sample = Sample(**{name: tuple(value) if name in _LISTS else value for name, value in said.items() if name in _KEPT}, **found)
         if words(sample) != prompt or answer_text(sample) != answer:
             raise Wrong(say(f"its words were changed after it was written, and no longer are what {KEY} says", f"書き出し後に文が変更され、{KEY} の内容と一致しません"),

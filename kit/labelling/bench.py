@@ -120,7 +120,9 @@ class Bench:
         shared = [id for id in said if id in self.samples and not mine(id) and len(said[id]) == 1 and id not in self.skipped]
         control = [id for id in self.drawn if self.samples[id].answer and id not in said and id not in self.skipped]
         draw = random.Random(f"{self.seed} {self.annotator} {sum(map(mine, said))}").random()
-        if shared and draw < self.overlap:
+        both = sum(self.annotator in voices and len(voices) > 1 for voices in said.values())
+        missing = not open_ and both < self.overlap * sum(not mine(id) or len(said[id]) > 1 for id in said)  # others were quicker: agreement is measured all the same
+        if shared and (draw < self.overlap or missing):
             return self._show(self.samples[min(shared, key=self.drawn.get)], "overlap")
         if control and self.overlap <= draw < self.overlap + self.controls:
             return self._show(self.samples[control[0]], "control")
