@@ -18,9 +18,16 @@ sys.path.insert(0, str(HERE.parent))
 
 from poc.gates import sign  # noqa: E402
 from poc.pipeline import run  # noqa: E402
+from poc.runs import write_json  # noqa: E402
 
 KEPT = {"adapter", "report.html", "run.json", "checks.json", "findings.json", "audit.json", "predictions.csv"}
 READ_AGAIN = {("base", "as_is"), ("tuned", "as_is"), ("tuned", "without_text"), ("cheap_model", "as_is")}
+
+
+def write_audit(run: Path) -> None:
+    """The audit without its long evidence, which nobody reads again: the ids stay."""
+    findings = json.loads((run / "audit.json").read_text(encoding="utf-8"))
+    write_json(run / "audit.json", [finding | {"evidence": {"ids": finding["evidence"].get("ids", [])}} for finding in findings])
 
 
 def main() -> None:
@@ -38,6 +45,7 @@ def main() -> None:
     frame = frame[kept].assign(probabilities=frame["probabilities"][kept].map(shorter))
     frame.to_csv(target / "predictions.csv", index=False, lineterminator="\n")
     (target / "adapter" / "README.md").unlink(missing_ok=True)
+    write_audit(target)
 
 
 def shorter(probabilities: str) -> str:
