@@ -3,14 +3,30 @@
 `say("English", "日本語")` returns the one that the reader uses: the environment variable POC_LANGUAGE (en or ja) when set, else the locale.
 """
 
+import contextlib
 import locale
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 LANGUAGES = ("en", "ja")
+_SPOKEN: ContextVar[str] = ContextVar("spoken", default="")
+
+
+@contextlib.contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Whatever the reader's language is, `say` says this one meanwhile: for what is written now and read later by readers of either."""
+    before = _SPOKEN.set(language)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(before)
 
 
 def current() -> str:
     """The reader's language: "en" or "ja"."""
+    if _SPOKEN.get():
+        return _SPOKEN.get()
     asked = os.environ.get("POC_LANGUAGE", "").lower()[:2]
     if asked in LANGUAGES:
         return asked

@@ -22,6 +22,7 @@ from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded
 from kit.models.features import frozen_features
+from poc.runs import in_both_languages
 
 Tables = dict[tuple[str, str], pd.DataFrame]  # (arm, condition) -> predictions
 CHEAP = ("majority", "copy_note", "cheap_model")
@@ -100,21 +101,21 @@ def mixed_rows(train: list[Sample], general: Path, training, seed: int) -> list[
     return mixed(train, known, shares, seed)
 
 
-def without_generated(train: list[Sample], validation: list[Sample], choice: str, loaded: Loaded, work: Path) -> tuple[list[Sample], list[Finding]]:
-    """The training rows, without those that a program made unless they help on real rows (or poc.yaml takes them always), and the finding that decided."""
+def without_generated(train: list[Sample], validation: list[Sample], choice: str, loaded: Loaded, work: Path) -> tuple[list[Sample], list[dict]]:
+    """The training rows, without those that a program made unless they help on real rows (or poc.yaml takes them always), and the finding that decided, in both languages."""
     real = [sample for sample in train if not sample.generated]
     if len(real) == len(train) or choice != "measured":
         return (real if choice == "never" else train), []
     kept = work / "generated.json"
     if processes.told(kept.is_file()):
-        found = Finding(**json.loads(kept.read_text(encoding="utf-8")))
+        (found,) = json.loads(kept.read_text(encoding="utf-8"))
     else:
         features = frozen_features(loaded, [*train, *validation], desc=say("are generated rows worth it?", "生成した行の価値"))
-        found = worth_of_generated(features[: len(train)], train, features[len(train) :], validation)
+        (found,) = in_both_languages(lambda: [worth_of_generated(features[: len(train)], train, features[len(train) :], validation)])
         if processes.first():
             work.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(found.as_dict(), ensure_ascii=False), encoding="utf-8")
-    return (train if found.verdict == "good" else real), [found]
+            kept.write_text(json.dumps([found], ensure_ascii=False), encoding="utf-8")
+    return (train if found["verdict"] == "good" else real), [found]
 
 
 def rows(tables: Tables, use) -> list[dict]:

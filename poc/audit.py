@@ -10,7 +10,7 @@ from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
 from kit.models import load, resolve
-from poc.runs import quiet
+from poc.runs import in_both_languages, quiet
 from poc.usecase import UseCase, labelled, load_samples, load_usecase, read_rows
 from poc.words import name_of_finding
 
@@ -56,10 +56,11 @@ def audit_usecase(directory: Path, only: tuple[str, ...] = tuple(CHECKS), second
     return audit(material_of(directory, tell), only, seconds)
 
 
-def audit_rows(folder: Folder, use: UseCase) -> list[Finding]:
-    """What the audit finds without asking a classifier of features, in a run: the other checks are `poc check`'s."""
+def audit_rows(folder: Folder, use: UseCase) -> list[dict]:
+    """What the audit finds without asking a classifier of features, in both languages, as a run keeps it: the other checks are `poc check`'s."""
     samples = tuple(sample for sample in folder.samples if sample.answer)
-    return audit(gather(samples, folder.faults, use.options or folder.options), tuple(name for name in CHECKS if name not in BY_FEATURES))
+    material = gather(samples, folder.faults, use.options or folder.options)
+    return in_both_languages(lambda: audit(material, tuple(name for name in CHECKS if name not in BY_FEATURES)))
 
 
 def material_of(directory: Path, tell=quiet, faces: bool = True) -> Material:

@@ -15,7 +15,6 @@ import torch
 from kit import processes
 from kit.data import Folder, Sample
 from kit.errors import KitError
-from kit.finding import Finding
 from kit.language import say
 from kit.models import load, require_checkpoint, resolve
 from kit.models.catalogue import default_checkpoint
@@ -138,7 +137,7 @@ def make(job: Job, resume: bool) -> None:
     with job.stage(7, "run checks", "実行チェック"):
         checks = run_checks(tuned, job.source, job.settings, train, job.split("test"), job.folder.faults, job.skipped, job.run / "work")
     with job.stage(8, "results and report", "結果とレポート"):
-        runs.write_json(job.run / runs.AUDIT, [finding.as_dict() for finding in audited])
+        runs.write_json(job.run / runs.AUDIT, audited)
         record = write_results(job, tuned, tables, checks, guard, worth)
         asked = sum(len(frame) for (arm, _), frame in tables.items() if arm == "tuned")
         # a resumed run may have read its answers instead of asking
@@ -251,13 +250,13 @@ def settings_of(use: UseCase, seed: int | None) -> Settings:
     )
 
 
-def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample], worth: list[Finding]) -> dict:
+def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample], worth: list[dict]) -> dict:
     """Writes checks, predictions, findings and the adapter; returns the content of run.json."""
     results, comparisons = arms.rows(tables, job.use), arms.comparisons(tables, job.use)
     guarded = arms.guard_row(tables)
     runs.write_json(job.run / "checks.json", [check.as_dict() for check in checks])
     arms.write_predictions(job.run / "predictions.csv", tables, job.split("test"), guard, job.directory)
-    runs.write_json(job.run / "findings.json", [finding.as_dict() for finding in (*arms.findings(tables, job.use), *worth)])
+    runs.write_json(job.run / "findings.json", runs.in_both_languages(lambda: arms.findings(tables, job.use)) + worth)
     shutil.copytree(tuned.adapter, job.run / "adapter", dirs_exist_ok=True)
     verdict = decide(
         job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=job.signed, rehearsal=job.rehearsal

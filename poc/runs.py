@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -10,7 +11,8 @@ import pandas as pd
 
 from kit.data import MEDIA
 from kit.errors import KitError
-from kit.language import say
+from kit.finding import Finding
+from kit.language import LANGUAGES, say, speaking
 
 EXAMPLE = Path(__file__).parents[1] / "sample_data" / "example_run"
 COMPANY = EXAMPLE.parent / "company"
@@ -20,6 +22,16 @@ _NEEDED_MB = 500  # adapters, checkpoints with optimizer state, predictions and 
 
 def quiet(line: str) -> None:
     """Tells nobody."""
+
+
+def in_both_languages(make: Callable[[], list[Finding]]) -> list[dict]:
+    """Findings as a run keeps them: `make` is asked once per language, and what it says in words becomes {"en", "ja"}."""
+    told = {}
+    for language in LANGUAGES:
+        with speaking(language):
+            told[language] = [finding.as_dict() for finding in make()]
+    words = ("summary", "advice", "cost")
+    return [one | {name: {language: told[language][place][name] for language in LANGUAGES} if one[name] else "" for name in words} for place, one in enumerate(told["en"])]
 
 
 def start(out: Path, plan: dict) -> Path:

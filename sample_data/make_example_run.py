@@ -50,7 +50,7 @@ def main() -> None:
 
 def shorter(probabilities: str) -> str:
     """Three decimals are enough to look at, and keep the shipped run small."""
-    return json.dumps({option: round(share, 3) for option, share in json.loads(probabilities).items()}, ensure_ascii=False)
+    return json.dumps({option: round(share, 3) for option, share in json.loads(probabilities).items()}, ensure_ascii=False, separators=(",", ":"))
 
 
 if __name__ == "__main__":

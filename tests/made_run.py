@@ -69,6 +69,7 @@ def make_run(run: Path, folder: Path, skill: dict | None = None, red: tuple[int,
     record = _described(use, folder, rows, signed, rehearsal) | measured | changes
     write_json(run / "checks.json", checks)
     write_json(run / "findings.json", [FINDING])
+    write_json(run / "audit.json", [AUDITED, AUDITED | {"name": "faces", "verdict": "good", "advice": "", "cost": ""}])
     _write_predictions(run / "predictions.csv", tables, rows, use)
     write_json(run / "run.json", record)
     return run
@@ -174,8 +175,12 @@ DETAILS = (
 )  # fmt: skip
 FINDING = {
     "name": "dependence on the note", "value": 0.02, "low": 0.005, "high": 0.036, "verdict": "warn",
-    "summary": "Taking the note away changes 7% of the tuned model's answers, though the note should not decide them.", "evidence": {},
-    "advice": "Diagnose it in notebook 05 before anybody relies on it.", "cost": "about 5 minutes",
+    "summary": {"en": "Taking the note away changes 7% of the tuned model's answers, though the note should not decide them.", "ja": "メモを取り除くと、微調整後の答えの 7% が変わります。"}, "evidence": {},
+    "advice": {"en": "Diagnose it in notebook 05 before anybody relies on it.", "ja": "頼る前にノートブック 05 で診断してください。"}, "cost": {"en": "about 5 minutes", "ja": "約 5 分"},
+}  # fmt: skip
+AUDITED = {
+    "name": "odd light", "value": 1.0, "low": None, "high": None, "verdict": "warn", "summary": {"en": "One lot looks unlike all others.", "ja": "1 つのロットだけ見た目が違います。"}, "evidence": {},
+    "advice": {"en": "Ask what changed that day.", "ja": "その日に何が変わったか確認してください。"}, "cost": "",
 }  # fmt: skip
 POC_YAML = """schema: 1
 name: made
