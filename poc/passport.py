@@ -136,7 +136,7 @@ def write_passport(directory: Path) -> list[Path]:
         raise KitError("\n".join(str(fault) for fault in faults))
     use, passport = load_usecase(directory), load_passport(directory)
     folder = load_samples(directory, use, verify=False)
-    digest = data_hash(folder.samples)
+    digest = data_hash(folder.samples, unlabelled=True)
     described = croissant(
         folder, name=use.name, version=passport.version, description=passport.description or use.titles()["en"], licence=passport.licence,
         rai=_rai(passport), language=use.language, digest=digest,

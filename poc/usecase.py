@@ -194,10 +194,10 @@ def gates_hash(use: UseCase) -> str:
     return hashlib.sha256(json.dumps(signed, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def data_hash(samples: tuple[Sample, ...]) -> str:
-    """sha256 over ids, questions, answers, texts, splits and the bytes of all files; the order of the samples does not matter."""
+def data_hash(samples: tuple[Sample, ...], unlabelled: bool = False) -> str:
+    """sha256 over ids, questions, answers, texts, splits and the bytes of all files; the order of the samples does not matter. Rows without an answer take no part in a run, and count only where `unlabelled`."""
     digest = hashlib.sha256()
-    for sample in sorted(samples, key=lambda sample: sample.id):
+    for sample in sorted((s for s in samples if s.answer or unlabelled), key=lambda sample: sample.id):
         paths = (*sample.image, *sample.video, *sample.audio)
         files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
         digest.update(

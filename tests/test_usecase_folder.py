@@ -258,6 +258,8 @@ def test_the_data_hash_sees_answers_splits_and_bytes_but_not_the_order(company):
     samples = read_folder(company).samples
     first = data_hash(samples)
     assert first == data_hash(samples[::-1]) == data_hash(read_folder(company).samples)
+    assert first == data_hash((*samples, samples[0].replace(id="open", answer=""))), "rows without an answer take no part in a run"
+    assert first != data_hash((*samples, samples[0].replace(id="open", answer="")), unlabelled=True)
     assert first != data_hash((samples[0].replace(answer="dent"), *samples[1:]))
     assert first != data_hash((samples[0].replace(split="test"), *samples[1:]))
     Image.new("RGB", (16, 16)).save(company / "p000.png")

@@ -100,6 +100,8 @@ def wrong_labels(entries: Iterable[Entry], samples: Iterable[Sample]) -> Finding
     name, said = "wrong labels", standing(entry for entry in entries if entry.kind != "settle")
     labelled = in_random_order(sample.id for sample in samples if sample.answer)
     looked = [min(said[id].values(), key=lambda entry: entry.time) for id in takewhile(said.__contains__, labelled)]
+    if not labelled:
+        return Finding(name, None, summary=say("Not measured: the folder's table has no labels that could be wrong.", "未測定：フォルダーの表にラベルがありません。"))
     if not looked:
         return Finding(name, None, summary=say("Not measured: no row drawn at random has been reviewed.", "未測定：無作為に選んだ行の見直しがまだありません。"))
     wrong = [entry.sample for entry in looked if entry.answer != entry.given]

@@ -78,6 +78,12 @@ def in_turn(material: Material, entries: Iterable[Entry] = ()) -> dict[str, floa
 ORDERS = {"label errors": label_errors, "disagreement": disagreement, "uncertainty": uncertainty, "coverage": coverage, "in turn": in_turn}
 
 
+def require_order(order: str | None) -> None:
+    """Raises a KitError for an order that is none of ORDERS."""
+    if order is not None and order not in ORDERS:
+        raise KitError(say(f"unknown order {order!r}; allowed: {', '.join(ORDERS)}", f"未知の順番 {order!r} です。使えるもの：{', '.join(ORDERS)}"))
+
+
 def values(material: Material, entries: Iterable[Entry] = (), order: str | None = None) -> tuple[str, dict[str, float]]:
     """(order, id -> value).
 
@@ -89,8 +95,7 @@ def values(material: Material, entries: Iterable[Entry] = (), order: str | None 
     Raises:
         KitError: an unknown order, or one that finds no row.
     """
-    if order is not None and order not in ORDERS:
-        raise KitError(say(f"unknown order {order!r}; allowed: {', '.join(ORDERS)}", f"未知の順番 {order!r} です。使えるもの：{', '.join(ORDERS)}"))
+    require_order(order)
     labelled = len(material.labelled)
     wanted = [order] if order else ["label errors"] if labelled == len(material.samples) else ["uncertainty", "coverage", "in turn"] if labelled else ["coverage", "in turn"]
     for name in wanted:

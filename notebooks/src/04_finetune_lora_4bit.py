@@ -185,6 +185,22 @@ enough = real[real["low"] >= lesson.use.gates.threshold]["labels"]
 print(f"lower bound above the gate's {lesson.use.gates.threshold:.0%}: " + (f"from {enough.min()} labels on" if len(enough) else f"not with {real['labels'].max()} labels"))
 
 # %% [markdown] lang="en"
+# ## Few labels: what helped, and what did not (recorded)
+#
+# With few labels the same labels can be made to teach more. `training.orientations` and `training.augment` show each row in other ways (only where the label survives it: `kit/data/augmentation.py` says which labels each change may break);
+# `kit.training.pseudo_labels` lets the model label rows itself, from a sureness on that held-out rows vouch for; `kit.training.adaptation` makes the eyes used to the company's media without any label; `training.drop_evidence` leaves one kind of evidence
+# out, so that another can stand in. Below, each against the plain training at equal labels and updates (`python -m benchmarks.few_labels`; the sample company is generated, so try them on yours). "Cannot be told" is an answer.
+# %% [markdown] lang="ja"
+# ## ラベルが少ないとき：役立ったもの、役立たなかったもの（記録）
+#
+# ラベルが少なくても、同じラベルからより多くを学ばせることはできます。`training.orientations` と `training.augment` は、各行を別の見え方で見せます（ラベルが変わらない変化だけ。壊れ得るラベルは `kit/data/augmentation.py` に記載）。
+# `kit.training.pseudo_labels` は、評価用の行が裏づける確信度以上の行に、モデル自身がラベルを付けます。`kit.training.adaptation` は、ラベルなしで目を自社の画像に慣れさせます。`training.drop_evidence` は情報を一つ外し、ほかの情報で補えるようにします。
+# 下の表は、同じラベル数・同じ更新回数で、通常の学習と比べた結果です（`python -m benchmarks.few_labels`。サンプル会社は生成データなので、自社のデータでも試してください）。「判断できない（cannot be told）」も答えの一つです。
+# %%
+few = ROOT / "benchmarks" / "few_labels.csv"
+pd.read_csv(few)[["use_case", "labels", "arm", "asked", "macro_recall", "gain", "low", "high", "verdict"]] if few.is_file() else print("benchmarks/few_labels.csv is not here")
+
+# %% [markdown] lang="en"
 # ## Before the long run, and after it
 #
 # On the command line, `poc estimate DIR --preset gpu` measures memory, batch and minutes on your own rows before anything is trained, and names rows that are too long. Afterwards `poc predict RUN DIR` answers new files, `poc compare RUN RUN` says whether one run is better than another, and `poc export RUN` hands the model over. What lies beyond one card is in `docs/scale.md`.

@@ -11,6 +11,7 @@ from kit.curation import Material
 from kit.errors import KitError
 from kit.finding import Finding
 from kit.labelling import ORDERS, Bench, entries_in, values, what_people_say
+from kit.labelling.values import require_order
 from kit.language import current, say
 from poc.audit import material_of
 from poc.pipeline import quiet
@@ -34,6 +35,7 @@ def open_bench(directory: Path, annotator: str, order: str | None = None, settle
         KitError: the folder or poc.yaml cannot be read, there are no answers to choose from, or the order finds no row.
     """
     use, log = load_usecase(directory), Path(log or Path(directory) / LOGS)
+    require_order(order)
     rows = read_rows(directory, use)
     if not rows.samples:
         raise KitError(say(f"{directory} has no row to label: put photos, sounds or videos there", f"{directory} にラベルを付ける行がありません。写真・音声・動画を置いてください"))
