@@ -4,7 +4,7 @@
 
 The sample company, generated: nothing here is about real photographs. Inspection without its note: LABELS training rows drawn at random are labelled, the rest of the training lots is
 unlabelled, and every arm makes the same number of updates from the same start. Callcentre, where the voice or the words decide: all training rows, asked as they are, without the voice and without the words.
-The KPI is macro recall on the held-out rows. A gain is an arm minus the plain one, mean over seeds; its 95 % interval resamples held-out groups, the same ones for all seeds, so it holds for these
+The KPI is macro recall on the held-out rows. A gain is an arm minus the one named in "against", mean over seeds; its 95 % interval resamples held-out groups, the same ones for all seeds, so it holds for these
 trainings and says little about other seeds (their range is in the table). Work is kept under build/benchmarks/few_labels: an interrupted run goes on. The table is benchmarks/few_labels.csv.
 """
 
@@ -88,8 +88,8 @@ def kept(name: str, measure) -> dict:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def rows_for(case: str, arm: str, condition: str, plain: list[dict], found: list[dict], labels: int) -> dict:
-    """One line of the table: KPI over seeds, gain against the plain arm with its interval, verdict."""
+def rows_for(case: str, arm: str, condition: str, plain: list[dict], found: list[dict], labels: int, against: str = "plain") -> dict:
+    """One line of the table: KPI over seeds, gain against another arm's answers (`plain`) with its interval, verdict."""
     truth = np.array(plain[0]["answer"])
     macro = lambda hits: float(np.mean([np.array(hits)[truth == label].mean() for label in np.unique(truth)]))  # noqa: E731
     values = [macro(one["hit"]) for one in found]
@@ -97,7 +97,7 @@ def rows_for(case: str, arm: str, condition: str, plain: list[dict], found: list
     low, high = np.quantile(drawn_macro_means(truth, gained, plain[0]["group"]), [0.025, 0.975])
     verdict = "" if arm == "plain" else "helps" if low > 0 else "hurts" if high < 0 else "cannot be told"
     return {
-        "date": date.today().isoformat(), "use_case": case, "labels": labels, "updates": UPDATES, "arm": arm, "asked": condition, "seeds": len(found), "held_out": len(truth),
+        "date": date.today().isoformat(), "use_case": case, "labels": labels, "updates": UPDATES, "arm": arm, "against": "" if arm == against else against, "asked": condition, "seeds": len(found), "held_out": len(truth),
         "macro_recall": round(100 * np.mean(values), 1), "lowest_seed": round(100 * min(values), 1), "highest_seed": round(100 * max(values), 1),
         "gain": round(100 * macro(gained), 1), "low": round(100 * low, 1), "high": round(100 * high, 1), "verdict": verdict, "note": " | ".join(one["note"] for one in found if one.get("note")),
     }  # fmt: skip
@@ -116,6 +116,8 @@ def main() -> None:
         found[case, arm, seed] = kept(f"{case}-{arm.replace(' ', '-')}-{seed}", lambda case=case, arm=arm, seed=seed: measure[case](arm, seed))
     of = lambda case, arm: [found[case, arm, seed] for seed in asked.seeds]  # noqa: E731
     table = [rows_for("inspection", arm, "as it is", of("inspection", "plain"), of("inspection", arm), LABELS) for arm in ARMS]
+    both = "orientations and pseudo-labels"  # what the second adds to the first
+    table.append(rows_for("inspection", both, "as it is", of("inspection", "orientations"), of("inspection", both), LABELS, "orientations"))
     number = len(rows_of("callcentre")[1]["train"])
     for arm in ("plain", "dropped evidence"):
         for condition in ("as it is", "without audio", "without text"):
