@@ -103,6 +103,8 @@ def test_an_old_window_and_a_wrong_answer_write_nothing(tmp_path):
         bench.answer("rust")
     with pytest.raises(KitError, match="name the annotator"):
         Bench(rows(), tmp_path, "  ", {})
+    with pytest.raises(KitError, match="name the annotator"):
+        Bench(rows(), tmp_path, "..", {})
     assert entries_in(tmp_path) == [] and bench.current.id == "r00"
 
 

@@ -68,7 +68,7 @@ class LabelLog:
 
     def __init__(self, folder: Path, annotator: str):
         self.annotator = " ".join(annotator.split())
-        if not self.annotator:
+        if not self.annotator.strip(". "):
             raise KitError(say("a label needs somebody who gave it: name the annotator", "ラベルには付けた人の名前が必要です。名前を入れてください"))
         self.path = Path(folder) / f"{self.annotator.translate(_ILLEGAL).rstrip('.')}.jsonl"
         self._tail = _Tail(self.path)
