@@ -1,6 +1,6 @@
 """Few labels: does augmentation, pseudo-labelling, self-supervised adaptation or dropped evidence help, at equal labels and equal updates?
 
-    python -m benchmarks.few_labels [--seeds 0 1 2] [--threads 1]
+    python -m benchmarks.few_labels --seeds 0 1 [--threads 1]      # as the committed table was made, about an hour on one slow core
 
 The sample company, generated: nothing here is about real photographs. Inspection without its note: LABELS training rows drawn at random are labelled, the rest of the training lots is
 unlabelled, and every arm makes the same number of updates from the same start. Callcentre, where the voice or the words decide: all training rows, asked as they are, without the voice and without the words.

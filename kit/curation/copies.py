@@ -21,7 +21,7 @@ Pair = tuple[Look, Look]
 def unreadable(material: Material) -> Finding:
     """Files that cannot be opened or end before their end, and rows that cannot be used for other reasons."""
     broken = [look.path.name for look in material.looks.values() if look.fault]
-    rows = [str(fault) for fault in material.faults] + [str(look.fault).replace(str(look.path), look.path.name) for look in material.looks.values() if look.fault]
+    rows = [str(fault) for fault in material.faults] + [f"{look.path.name}: {look.fault.problem}. {look.fault.fix}" for look in material.looks.values() if look.fault]
     return Finding(
         "unreadable rows and media", float(len(rows)), verdict="bad" if rows else "good",
         summary=say(f"{len(rows)} rows or files cannot be used.", f"使えない行・ファイルが {len(rows)} 件あります。") + (f" {listed(rows, 3)}" if rows else ""),

@@ -26,7 +26,7 @@ from kit.errors import KitError
 from kit.language import say
 
 CHANGES = ("light", "frame", "sharpness", "sound", "writing")
-VARIANTS = 8  # of each row, the unchanged one among them; more would be forgotten before they come again
+VARIANTS = 8  # of each row, the unchanged one among them; with a bound, frozen encoders can be remembered (kit.models.encoders)
 _SHIFT, _GRAIN, _BLUR, _LATE = 0.06, 4.0, 0.8, 0.1
 _WIDE = str.maketrans({chr(c): chr(c + 0xFEE0) for c in range(0x21, 0x7F)})
 

@@ -9,19 +9,8 @@ from pathlib import Path
 
 from kit.data import MEDIA, Fault, Folder, Sample, answer_text, read_folder
 from kit.data.media import modality_of
-from kit.interchange.ms_swift import split_of
-from kit.interchange.rows import (
-    KEY,
-    Reading,
-    Written,
-    hidden,
-    lines_of,
-    media,
-    only,
-    words,
-    write_lines,
-    written,
-)
+from kit.interchange.reading import Reading, Taken, lines_of, split_of
+from kit.interchange.rows import KEY, Written, hidden, media, only, words, write_lines, written
 from kit.language import say
 
 TABLE = "metadata.jsonl"
@@ -65,16 +54,16 @@ def read(path: Path) -> Folder:
         return read_folder(path)
     samples, faults, number = [], [], 0
     for table in tables:
-        reading = Reading(table.parent)
+        reading = Reading(table.parent, number)
         for line in lines_of(table):
-            number += 1
-            reading.add(number, line, lambda row, reading=reading: _taken(row), split_of(table.parent))
+            reading.add(line, _taken, split_of(table.parent))
+        number = reading.number
         samples += reading.samples
         faults += reading.faults
     return _together(Path(path), samples, faults)
 
 
-def _taken(row: dict) -> tuple[str, str, dict[str, list[str]]]:
+def _taken(row: dict) -> Taken:
     modality = modality_of(Path(row["file_name"]))
     if not modality:
         raise ValueError(f"{row['file_name']!r} is no image, sound or video")

@@ -10,7 +10,8 @@ from pathlib import Path
 from kit.data import MEDIA, Folder, Sample
 from kit.errors import KitError
 from kit.interchange import ms_swift
-from kit.interchange.rows import Reading, Written, list_in, media, of_two_turns, text_of, untagged, written
+from kit.interchange.reading import Reading, Taken, list_in, of_two_turns, split_of, text_of, untagged
+from kit.interchange.rows import Written, media, write_list, written
 from kit.language import say
 
 INFO = "dataset_info.json"
@@ -28,8 +29,7 @@ def _write(split: str, rows: list[Sample], out: Path) -> list[Path]:
     columns = [f"{modality}s" for modality in MEDIA if any(f"{modality}s" in line for line in lines)]
     for line in lines:
         line.update({column: line.get(column, []) for column in columns})
-    file, info = out / f"{split}.json", out / INFO
-    file.write_text(json.dumps(lines, ensure_ascii=False, indent=1), encoding="utf-8", newline="\n")
+    file, info = write_list(lines, out / f"{split}.json"), out / INFO
     described = json.loads(info.read_text(encoding="utf-8")) if info.exists() else {}
     described[split] = {"file_name": file.name, "formatting": "sharegpt", "columns": {"messages": "messages", **{column: column for column in columns}}, "tags": _TAGS}
     info.write_text(json.dumps(described, ensure_ascii=False, indent=1), encoding="utf-8", newline="\n")
@@ -50,7 +50,7 @@ def read(path: Path) -> Folder:
         datasets = {name: (one["file_name"], one.get("formatting", "alpaca"), one.get("columns") or {}, {**_FIRST, **(one.get("tags") or {})}) for name, one in described.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KitError(say(f"{info}: is no dataset_info.json that the kit understands ({type(error).__name__}: {error})", f"{info}：理解できない dataset_info.json です（{type(error).__name__}: {error}）")) from error
-    reading, number = Reading(info.parent), 0
+    reading = Reading(info.parent)
     for name, (file, formatting, columns, tags) in datasets.items():
         if formatting != "sharegpt":
             raise KitError(say(f"{info}: dataset {name!r} is of formatting {formatting!r}; the kit reads sharegpt", f"{info}：データセット {name!r} は {formatting!r} 形式です。読めるのは sharegpt です"))
@@ -58,12 +58,11 @@ def read(path: Path) -> Folder:
         if not place.is_relative_to(info.parent.resolve()):
             raise KitError(say(f"{info}: file {file!r} leaves the folder; copy it in", f"{info}：{file!r} はフォルダーの外です。中にコピーしてください"))
         for row in list_in(place):
-            number += 1
-            reading.add(number, row, lambda row, columns=columns, tags=tags: _taken(row, columns, tags), ms_swift.split_of(Path(name)))
+            reading.add(row, lambda row, columns=columns, tags=tags: _taken(row, columns, tags), split_of(Path(name)))
     return reading.folder(info.parent.name)
 
 
-def _taken(row: dict, columns: dict, tags: dict) -> tuple[str, str, dict[str, list[str]]]:
+def _taken(row: dict, columns: dict, tags: dict) -> Taken:
     names = {modality: [cell] if isinstance(cell := row.get(columns.get(f"{modality}s", "")) or [], str) else cell for modality in MEDIA}
     prompt, answer = of_two_turns(row[columns.get("messages", "conversations")], tags["role_tag"], tags["content_tag"], tags["user_tag"], tags["assistant_tag"])
     return untagged(prompt, names), answer, names

@@ -3,38 +3,17 @@
 Format: LLaVA's docs/Finetune_Custom_Data.md (id, image, conversations; "<image>" and a line break before the words). Rows without a picture are allowed there.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from kit.data import Folder, Sample, answer_text
-from kit.interchange.ms_swift import split_of
-from kit.interchange.rows import (
-    KEY,
-    TAGS,
-    Reading,
-    Written,
-    files_in,
-    hidden,
-    list_in,
-    media,
-    of_two_turns,
-    only,
-    untagged,
-    words,
-    written,
-)
+from kit.interchange.reading import Taken, list_in, of_two_turns, read_files, untagged
+from kit.interchange.rows import KEY, TAGS, Written, hidden, media, only, words, write_list, written
 
 
 def write(samples: Sequence[Sample], out: Path) -> Written:
     """<split>.json; a second picture (a golden sample), video and sound are refused. `--image_folder`: this folder."""
-    return written(samples, out, lambda sample: only(sample, {"image": 1}, "llava"), _write)
-
-
-def _write(split: str, rows: list[Sample], out: Path) -> list[Path]:
-    file = out / f"{split}.json"
-    file.write_text(json.dumps([_row(sample, out) for sample in rows], ensure_ascii=False, indent=1), encoding="utf-8", newline="\n")
-    return [file]
+    return written(samples, out, lambda sample: only(sample, {"image": 1}, "llava"), lambda split, rows, out: [write_list((_row(s, out) for s in rows), out / f"{split}.json")])
 
 
 def _row(sample: Sample, out: Path) -> dict:
@@ -50,16 +29,10 @@ def read(path: Path) -> Folder:
     Raises:
         KitError: no such file, or it cannot be read.
     """
-    files = files_in(path, ".json")
-    reading, number = Reading(files[0].parent), 0
-    for file in files:
-        for row in list_in(file):
-            number += 1
-            reading.add(number, row, _taken, split_of(file))
-    return reading.folder(Path(path).name)
+    return read_files(path, ".json", list_in, _taken)
 
 
-def _taken(row: dict) -> tuple[str, str, dict[str, list[str]]]:
+def _taken(row: dict) -> Taken:
     picture = row.get("image")
     names = {"image": picture if isinstance(picture, list) else [picture] if picture else []}
     prompt, answer = of_two_turns(row["conversations"], "from", "value", "human", "gpt")

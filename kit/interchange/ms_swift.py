@@ -7,21 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.data import MEDIA, Folder, Sample
-from kit.interchange.rows import (
-    KEY,
-    Reading,
-    Written,
-    files_in,
-    hidden,
-    lines_of,
-    media,
-    of_two_turns,
-    tagged,
-    turns,
-    untagged,
-    write_lines,
-    written,
-)
+from kit.interchange.reading import Taken, lines_of, of_two_turns, paths_in, read_files, untagged
+from kit.interchange.rows import KEY, Written, hidden, media, tagged, turns, write_lines, written
 
 
 def write(samples: Sequence[Sample], out: Path) -> Written:
@@ -40,30 +27,10 @@ def read(path: Path) -> Folder:
     Raises:
         KitError: no such file, or it cannot be read.
     """
-    files = files_in(path, ".jsonl")
-    reading, number = Reading(files[0].parent), 0
-    for file in files:
-        for line in lines_of(file):
-            number += 1
-            reading.add(number, line, taken, split_of(file))
-    return reading.folder(Path(path).name)
+    return read_files(path, ".jsonl", lines_of, _taken)
 
 
-def taken(line: dict) -> tuple[str, str, dict[str, list[str]]]:
-    """(prompt, answer, media) of a row with messages and columns of paths."""
-    names = {modality: _listed(line.get(f"{modality}s") or line.get(modality)) for modality in MEDIA}
+def _taken(line: dict) -> Taken:
+    names = {modality: paths_in(line.get(f"{modality}s") or line.get(modality)) for modality in MEDIA}
     prompt, answer = of_two_turns(line["messages"])
     return untagged(prompt, names), answer, names
-
-
-def _listed(cell) -> list:
-    """Paths as a list, however they come: nothing, one, or objects with a path (datasets' pictures)."""
-    cells = cell if isinstance(cell, list) else [] if cell is None else [cell]
-    return [one["path"] if isinstance(one, dict) else one for one in cells]
-
-
-def split_of(file: Path) -> str:
-    """The split that a file's or folder's name tells, "" where it tells none."""
-    from kit.data.rows import SPLIT_NAMES
-
-    return SPLIT_NAMES.get(file.stem.lower(), "")

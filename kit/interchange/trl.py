@@ -8,22 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.data import Folder, Sample
-from kit.interchange.ms_swift import _listed, split_of
-from kit.interchange.rows import (
-    KEY,
-    Reading,
-    Written,
-    files_in,
-    hidden,
-    lines_of,
-    media,
-    of_two_turns,
-    only,
-    turns,
-    words,
-    write_lines,
-    written,
-)
+from kit.interchange.reading import Taken, lines_of, of_two_turns, paths_in, read_files
+from kit.interchange.rows import KEY, Written, hidden, media, only, turns, words, write_lines, written
 
 _ANY = 10**6
 
@@ -45,15 +31,9 @@ def read(path: Path) -> Folder:
     Raises:
         KitError: no such file, or it cannot be read.
     """
-    files = files_in(path, ".jsonl")
-    reading, number = Reading(files[0].parent), 0
-    for file in files:
-        for line in lines_of(file):
-            number += 1
-            reading.add(number, line, _taken, split_of(file))
-    return reading.folder(Path(path).name)
+    return read_files(path, ".jsonl", lines_of, _taken)
 
 
-def _taken(line: dict) -> tuple[str, str, dict[str, list[str]]]:
+def _taken(line: dict) -> Taken:
     messages = line["messages"] if "messages" in line else [*line["prompt"], *line["completion"]]
-    return *of_two_turns(messages), {"image": _listed(line.get("images") or line.get("image"))}
+    return *of_two_turns(messages), {"image": paths_in(line.get("images") or line.get("image"))}

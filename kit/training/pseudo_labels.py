@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 from kit.data import Sample
 from kit.errors import KitError
@@ -68,10 +68,9 @@ def chosen_threshold(known: pd.DataFrame, target: float, confidence: float = 0.9
     for threshold in tried:
         sure = shares >= threshold
         n, hits = int(sure.sum()), int(right[sure].sum())
-        at_least = beta.ppf(1 - confidence, hits, n - hits + 1) if hits else 0.0
-        low, high = (beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0), (beta.ppf(0.975, hits + 1, n - hits) if hits < n else 1.0)
-        here = {"value": hits / n, "low": float(low), "high": float(high), "n": n}
-        if at_least < target:
+        both = binomtest(hits, n).proportion_ci(0.95, "exact")
+        here = {"value": hits / n, "low": float(both.low), "high": float(both.high), "n": n}
+        if binomtest(hits, n, alternative="greater").proportion_ci(confidence, "exact").low < target:
             return found, told or here
         found, told = float(threshold), here
     return found, told
