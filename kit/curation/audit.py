@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from kit.curation.balance import class_imbalance, group_imbalance, odd_light, too_few
 from kit.curation.copies import duplicates_across_splits, exact_duplicates, near_duplicates, unreadable
@@ -42,6 +43,7 @@ CHECKS = {
 }
 
 
+@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
 def audit(material: Material, only: tuple[str, ...] = tuple(CHECKS), seconds: dict[str, float] | None = None) -> list[Finding]:
     """The findings, in the order of CHECKS.
 

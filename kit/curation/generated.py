@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from kit.curation.folds import drawn_macro_means
 from kit.data import Sample
@@ -12,6 +13,7 @@ from kit.finding import Finding
 from kit.language import say
 
 
+@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
 def worth_of_generated(features: np.ndarray, train: Sequence[Sample], real_features: np.ndarray, real: Sequence[Sample]) -> Finding:
     """Macro recall on real rows with the generated training rows minus without them, with its 95 % interval over the real rows' groups; "good" only where the lower bound is above 0.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import recall_score
 from sklearn.model_selection import cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
 from kit.curation.material import Material
@@ -59,6 +60,7 @@ def mask_folder(material: Material, out: Path, faces: bool = True, text: bool = 
     return Masked(write_folder(samples, out), samples, tuple(path.name for path in blurred), changed)
 
 
+@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
 def price_of_privacy(before: Material, after: Material) -> Finding:
     """Macro recall of one cheap honest classifier on the same rows, masked and not: the difference with its 95 % interval over groups (a proxy for the model to come).
 

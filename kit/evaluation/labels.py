@@ -8,6 +8,7 @@ linear reader of these features. Fine-tuning can do better or worse; notebook 04
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from kit.data import Sample
 from kit.errors import KitError
@@ -75,6 +76,7 @@ class Reader:
         return out
 
 
+@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
 def points(
     features: np.ndarray, samples: list[Sample], pool: np.ndarray, held: np.ndarray, sizes: list[int], metric: str = "macro_recall", seed: int = 0, select: str = "random",
 ) -> list[tuple[int, float]]:  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from kit.curation import Material
 from kit.curation.folds import linear_reader
@@ -84,6 +85,7 @@ def require_order(order: str | None) -> None:
         raise KitError(say(f"unknown order {order!r}; allowed: {', '.join(ORDERS)}", f"未知の順番 {order!r} です。使えるもの：{', '.join(ORDERS)}"))
 
 
+@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
 def values(material: Material, entries: Iterable[Entry] = (), order: str | None = None) -> tuple[str, dict[str, float]]:
     """(order, id -> value).
 
