@@ -16,11 +16,12 @@ from families import FAMILIES, READMES, ROOT, build, with_table
 from PIL import Image
 from transformers.models.smolvlm import processing_smolvlm
 
-from kit.data import Sample, collator
+from kit.data import Sample, collator, only_deciding, text_perturbations
 from kit.data.collator import Collator
 from kit.data.media import load_video
 from kit.errors import KitError
 from kit.evaluation import option_scores, scoring
+from kit.evaluation.shared_prefix import shared_scores
 from kit.models import add_lora, component_table, load, lora_targets, require_checkpoint
 from kit.models.encoders import remembered
 from kit.models.features import frozen_features
@@ -131,6 +132,20 @@ def test_scores_by_a_shared_prompt_are_those_of_a_full_forward_per_option(name, 
     loaded = families(name)
     sample = samples[modality][1]
     assert np.abs(option_scores(loaded, [sample])[0] - scores_without_cache(loaded, sample)).max() < 1e-4
+
+
+@EACH_MEDIUM
+def test_many_texts_on_one_medium_are_scored_as_they_would_be_alone(name, modality, families, samples):
+    """The probes' way: what the prompts have in common is read once, whatever the family's layers, positions and blocks."""
+    loaded, told = families(name), {}
+    perturbations = text_perturbations()
+    decided = [sample.replace(decided_by=(modality,)) for sample in samples[modality][:2]]
+    asked = [made for sample in decided for made in (only_deciding(sample), *(p(sample) for p in perturbations))]
+    shared = shared_scores(loaded, asked, batch_size=8, told=told)
+    assert told["shared"] == told["prompts"] == len(asked) and told["read"] == 2, f"nothing was shared: {told}"
+    assert told["tokens_read"] < told["tokens"]
+    alone = [option_scores(loaded, [sample])[0] for sample in asked]
+    assert farthest(shared, alone) < 1e-4
 
 
 @EACH_MEDIUM

@@ -5,6 +5,14 @@ from kit.data.folder import Folder, read_folder, unlisted_samples
 from kit.data.media import MediaError, load_audio, load_image, load_video
 from kit.data.messages import answer_message, answer_text, prompt_messages
 from kit.data.mixing import mixed
+from kit.data.perturbations import (
+    Perturbation,
+    media_perturbations,
+    only_deciding,
+    own_evidence,
+    text_perturbations,
+    words_in_picture,
+)
 from kit.data.rows import Fault
 from kit.data.sample import LAYERS, MEDIA, MODALITIES, SPLITS, Sample
 from kit.data.split import FRACTIONS, split_samples
@@ -20,6 +28,7 @@ __all__ = [
     "Fault",
     "Folder",
     "MediaError",
+    "Perturbation",
     "Sample",
     "answer_message",
     "answer_text",
@@ -28,12 +37,17 @@ __all__ = [
     "load_image",
     "load_video",
     "mixed",
+    "media_perturbations",
     "near_pairs",
+    "only_deciding",
+    "own_evidence",
     "prompt_messages",
     "propose_groups",
     "read_folder",
     "split_samples",
     "stream_folder",
+    "text_perturbations",
     "unlisted_samples",
+    "words_in_picture",
     "write_folder",
 ]

@@ -8,6 +8,7 @@ import torch
 from kit.data.augmentation import changed_image, changed_sound, changed_video
 from kit.data.media import ORIENTATIONS, load_audio, load_image, load_video
 from kit.data.messages import answer_text, prompt_messages
+from kit.data.perturbed_media import image_shown_as, sound_played_as, video_shown_as
 from kit.data.sample import MEDIA, Sample
 from kit.errors import KitError
 from kit.language import say
@@ -66,6 +67,16 @@ class Collator:
         """Token ids of an answer, including the end-of-turn token (so that no option is a prefix of another)."""
         return self.processor.tokenizer(self.ends.before + answer, add_special_tokens=False)["input_ids"] + [self.ends.end]
 
+    def prompt_ids(self, sample: Sample) -> list[int]:
+        """Token ids of the prompt before the processor puts each medium's tokens in the place of its marker."""
+        text = _rendered(self.processor, prompt_messages(sample, self.examples), prompt=True)
+        return self.processor.tokenizer(text, add_special_tokens=not self._writes_bos(text))["input_ids"]
+
+    def _writes_bos(self, text: str) -> bool:
+        """Whether the template has written what the tokenizer would write again (Gemma)."""
+        bos = self.processor.tokenizer.bos_token
+        return bool(bos and text.startswith(bos))
+
     def __call__(self, samples: list[Sample]) -> dict:
         """The batch: input_ids, attention_mask (B, T), media tensors under the family's own names, and labels (B, T) when `answers`.
 
@@ -96,18 +107,19 @@ class Collator:
             for shown in (*self.examples, sample):
                 way = ORIENTATIONS[shown.meta.get("orientation", 0)]
                 mark = shown.meta.get("augmented")
+                instead = shown.meta.get("shown_as", {})
                 loaded = [changed_image(load_image(path), mark, number) for number, path in enumerate(shown.image)]
-                images[-1] += loaded if way is None else [image.transpose(way) for image in loaded]
-                clips += [(changed_video(frames, mark, number), rate) for number, (frames, rate) in enumerate(map(load_video, shown.video))]
-                audio += [changed_sound(load_audio(path), mark, number=number) for number, path in enumerate(shown.audio)]
+                loaded = loaded if way is None else [image.transpose(way) for image in loaded]
+                images[-1] += [image_shown_as(image, instead.get("image")) for image in loaded]
+                clips += [(video_shown_as(changed_video(frames, mark, number), instead.get("video")), rate) for number, (frames, rate) in enumerate(map(load_video, shown.video))]
+                audio += [sound_played_as(changed_sound(load_audio(path), mark, number=number), instead.get("audio")) for number, path in enumerate(shown.audio)]
         # one list of pictures per prompt: from a flat list, SmolVLM and Gemma 4 take all of them for the first prompt's
         given = {"images": images if any(images) else None, "videos": [frames for frames, _ in clips] or None, "audio": audio or None}
         given = {name: media for name, media in given.items() if media is not None}
         if clips:
             # frames were chosen when the file was decoded; families that tell time want to know when each was seen, and assume 24 per second otherwise
             given["videos_kwargs"] = {"do_sample_frames": False, "video_metadata": [_seen_at(frames, rate) for frames, rate in clips]}
-        bos = self.processor.tokenizer.bos_token
-        if bos and texts[0].startswith(bos):  # the template has written it already, and the tokenizer would write it again (Gemma)
+        if self._writes_bos(texts[0]):
             given["add_special_tokens"] = False
         try:
             batch = dict(self.processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **given))

@@ -16,7 +16,7 @@ from kit.data.collator import Collator
 from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded
-from kit.models.forward import answer_logits, continue_with, is_out_of_memory, read_prompt
+from kit.models.forward import Prefix, answer_logits, continue_with, is_out_of_memory, read_prompt
 from kit.show import progress
 
 NORMALISATIONS = ("sum", "mean")
@@ -40,6 +40,20 @@ def option_scores(
     """
     if normalise not in NORMALISATIONS:
         raise KitError(f"normalise is {normalise!r}; allowed: {', '.join(NORMALISATIONS)}")
+    require_options(samples)
+    collator = Collator(loaded.processor, answers=False, examples=examples)
+    was_training = loaded.model.training
+    loaded.model.eval()
+    scores: list[np.ndarray] = [np.empty(0)] * len(samples)
+    for rows in progress(_batches(samples, batch_size), desc=desc):
+        for row, score in zip(rows, in_halves(lambda part: score_batch(loaded, collator, part, normalise), [samples[i] for i in rows]), strict=True):
+            scores[row] = score
+    loaded.model.train(was_training)
+    return scores
+
+
+def require_options(samples: list[Sample]) -> None:
+    """Raises KitError for a sample that has no closed answer set."""
     for sample in samples:
         if len(sample.options) < 2:
             raise KitError(
@@ -48,15 +62,6 @@ def option_scores(
                     f"サンプル {sample.id} の選択肢は {len(sample.options)} 個です。poc.yaml の options に 2 個以上書いてください",
                 )
             )
-    collator = Collator(loaded.processor, answers=False, examples=examples)
-    was_training = loaded.model.training
-    loaded.model.eval()
-    scores: list[np.ndarray] = [np.empty(0)] * len(samples)
-    for rows in progress(_batches(samples, batch_size), desc=desc):
-        for row, score in zip(rows, _halved(lambda part: _score_batch(loaded, collator, part, normalise), [samples[i] for i in rows]), strict=True):
-            scores[row] = score
-    loaded.model.train(was_training)
-    return scores
 
 
 def _batches(samples: list[Sample], size: int) -> list[list[int]]:
@@ -66,8 +71,13 @@ def _batches(samples: list[Sample], size: int) -> list[list[int]]:
     return [rows[start : start + size] for rows in alike for start in range(0, len(rows), size)]
 
 
-def _score_batch(loaded: Loaded, collator: Collator, samples: list[Sample], normalise: str) -> list[np.ndarray]:
-    prefix = read_prompt(loaded.model, collator(samples))
+def score_batch(loaded: Loaded, collator: Collator, samples: list[Sample], normalise: str) -> list[np.ndarray]:
+    """Scores of samples that are read in one pass."""
+    return option_totals(loaded, collator, read_prompt(loaded.model, collator(samples)), samples, normalise)
+
+
+def option_totals(loaded: Loaded, collator: Collator, prefix: Prefix, samples: list[Sample], normalise: str = "sum") -> list[np.ndarray]:
+    """Scores of each sample's options after its prompt, which `prefix` (used up) has read: one array (number of options,) per sample."""
     answers = [collator.answer_ids(option) for sample in samples for option in sample.options]
     owner = torch.tensor([b for b, sample in enumerate(samples) for _ in sample.options], device=loaded.device)
     length = max(map(len, answers))
@@ -95,7 +105,7 @@ def answer_losses(loaded: Loaded, samples: list[Sample], batch_size: int = 16, d
     loaded.model.eval()
     losses = np.zeros(len(samples))
     for rows in progress(_batches(samples, batch_size), desc=desc):
-        losses[rows] = _halved(lambda part: _losses(loaded, collator, part), [samples[i] for i in rows])
+        losses[rows] = in_halves(lambda part: _losses(loaded, collator, part), [samples[i] for i in rows])
     loaded.model.train(was_training)
     return losses
 
@@ -108,7 +118,7 @@ def _losses(loaded: Loaded, collator: Collator, samples: list[Sample]) -> list[f
     return [float(part.sum()) for part in each.split(lengths)]
 
 
-def _halved(score, samples: list[Sample]) -> list:
+def in_halves(score, samples: list) -> list:
     """What `score` says of the samples together, or of their halves where together they do not fit into memory.
 
     Raises:
@@ -128,7 +138,7 @@ def _halved(score, samples: list[Sample]) -> list:
             ) from error
     torch.cuda.empty_cache()  # outside the handler, whose traceback holds on to the tensors of the failed pass
     middle = len(samples) // 2
-    return _halved(score, samples[:middle]) + _halved(score, samples[middle:])
+    return in_halves(score, samples[:middle]) + in_halves(score, samples[middle:])
 
 
 def predict(loaded: Loaded, samples: list[Sample], shared: bool = False, **scoring) -> pd.DataFrame:

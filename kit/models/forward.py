@@ -7,6 +7,7 @@ Every family of tests/families.py goes through it: linear-attention layers (thei
 causal, so it takes no token types).
 """
 
+import copy
 import inspect
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ class Prefix:
         """The same prefix with its batch re-indexed by `rows` (N,); this object is used up (the cache moves on)."""
         self.cache.reorder_cache(rows)
         return Prefix(self.cache, self.logits[rows], self.mask[rows], self.next_position[rows])
+
+    def copy(self) -> "Prefix":
+        """The same prefix with a cache of its own, for one of several passes."""
+        return Prefix(copy.deepcopy(self.cache), self.logits, self.mask, self.next_position)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -161,8 +166,8 @@ def read_prompt(model, batch: dict) -> Prefix:
     where = positions(model, batch)
     with only_at(model, None):
         out = model(**batch, position_ids=where, past_key_values=DynamicCache(config=base_of(model).config.get_text_config()), use_cache=True)
-    last = where if where.dim() == 2 else where.amax(0)
-    last = last.masked_fill(batch["attention_mask"] == 0, -1).amax(-1)
+    # after the last token, not after the highest position: Qwen2.5-VL gives the frames of a video higher positions than the text right after them
+    last = where[..., -1] if where.dim() == 2 else where[..., -1].amax(0)
     return Prefix(out.past_key_values, out.logits[:, -1].float(), batch["attention_mask"], last + 1)
 
 
@@ -171,12 +176,43 @@ def continue_with(model, prefix: Prefix, tokens: torch.Tensor) -> torch.Tensor:
     """Logits (N, L, V) after each of the L tokens (N, L) that follow the N prefixes; right padding is harmless (attention is causal)."""
     tokens = tokens.to(model.device)
     length = tokens.shape[1]
-    where = prefix.next_position[:, None] + torch.arange(length, device=tokens.device)
-    if any(hasattr(m, "get_rope_index") for m in (base_of(model), getattr(base_of(model), "model", None))):
-        where = where.unsqueeze(0).expand(3, -1, -1)
+    where = _continued(model, prefix.next_position[:, None] + torch.arange(length, device=tokens.device))
     mask = torch.cat([prefix.mask, torch.ones_like(tokens)], 1)
     out = model(input_ids=tokens, attention_mask=mask, position_ids=where, past_key_values=prefix.cache, use_cache=True)
     return out.logits.float()
+
+
+@torch.no_grad()
+def read_on(model, prefix: Prefix, tokens: torch.Tensor, real: torch.Tensor) -> Prefix:
+    """The N prompts read on by their next L tokens (N, L), padded on the left where `real` (N, L) is 0; `prefix` is used up.
+
+    Exact where every layer attends to everything (`attends_to_all`); elsewhere give tokens without padding, because a hole moves a sliding window and enters a linear layer's state.
+    """
+    tokens, real = tokens.to(model.device), real.to(model.device)
+    where = _continued(model, prefix.next_position[:, None] + (real.cumsum(1) - 1).clamp(min=0))
+    mask = torch.cat([prefix.mask, real], 1)
+    with only_at(model, None):
+        out = model(input_ids=tokens, attention_mask=mask, position_ids=where, past_key_values=prefix.cache, use_cache=True)
+    return Prefix(out.past_key_values, out.logits[:, -1].float(), mask, prefix.next_position + real.sum(1))
+
+
+def attends_to_all(model) -> bool:
+    """Whether no layer of the language model has a sliding window or a linear attention's state."""
+    config = base_of(model).config.get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    return kinds == {"full_attention"} and not (getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True))
+
+
+def first_tokens(batch: dict, length: int) -> dict:
+    """A batch of prompts cut after its first `length` tokens; every medium's tokens must be among them."""
+    per_token = {name for name, value in batch.items() if name in ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids") and torch.is_tensor(value)}
+    return {name: value[:, :length] if name in per_token else value for name, value in batch.items()}
+
+
+def _continued(model, where: torch.Tensor) -> torch.Tensor:
+    """Position ids (N, L) of text after a prompt, as the family wants them."""
+    rotary = any(hasattr(m, "get_rope_index") for m in (base_of(model), getattr(base_of(model), "model", None)))
+    return where.unsqueeze(0).expand(3, -1, -1) if rotary else where
 
 
 @torch.no_grad()

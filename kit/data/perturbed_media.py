@@ -1,0 +1,94 @@
+"""What is shown or played in place of a medium when it is decoded: nothing is written to disk, and the original file is never touched.
+
+A perturbation (`kit.data.perturbations`) puts a mark, {"how": name, "seed": int, "words": str}, under the modality's name in `meta["shown_as"]`; the collator obeys it here.
+Sizes and lengths stay, so that the prompt keeps its number of tokens.
+"""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+IMAGE = ("black", "white", "noise", "grain", "words")
+VIDEO = ("shuffled", "frozen", "black", "noise")
+AUDIO = ("silence", "noise")
+_GRAIN = 12.0  # of 255: a noisy sensor, through which a person still sees the part
+_LOUD = 0.1  # root mean square of noise, about that of speech close to a microphone
+
+
+def image_shown_as(image: Image.Image, mark: dict | None) -> Image.Image:
+    """The picture, of the same size.
+
+    Raises:
+        ValueError: the mark names none of IMAGE.
+    """
+    if not mark:
+        return image
+    how = _known(mark, IMAGE)
+    if how in ("black", "white"):
+        return Image.new("RGB", image.size, how)
+    if how == "words":
+        return _captioned(image, mark["words"])
+    draws, pixels = np.random.default_rng(mark["seed"]), np.asarray(image.convert("RGB"))
+    if how == "grain":
+        return Image.fromarray(np.clip(pixels + draws.normal(scale=_GRAIN, size=pixels.shape), 0, 255).round().astype(np.uint8))
+    return Image.fromarray(draws.integers(0, 256, pixels.shape, np.uint8))
+
+
+def video_shown_as(frames: np.ndarray, mark: dict | None) -> np.ndarray:
+    """The frames (T, H, W, 3): in another order, the first one standing still, black, or noise.
+
+    Raises:
+        ValueError: the mark names none of VIDEO.
+    """
+    if not mark:
+        return frames
+    how, draws = _known(mark, VIDEO), np.random.default_rng(mark["seed"])
+    if how == "shuffled":
+        order = draws.permutation(len(frames))
+        # a permutation that changes nothing would be a perturbation that changes nothing
+        return frames[np.roll(order, 1) if (order == np.arange(len(frames))).all() else order]
+    if how == "frozen":
+        return np.repeat(frames[:1], len(frames), 0)
+    return np.zeros_like(frames) if how == "black" else draws.integers(0, 256, frames.shape, np.uint8)
+
+
+def sound_played_as(wave: np.ndarray, mark: dict | None) -> np.ndarray:
+    """The sound (S,), of the same length.
+
+    Raises:
+        ValueError: the mark names none of AUDIO.
+    """
+    if not mark:
+        return wave
+    if _known(mark, AUDIO) == "silence":
+        return np.zeros_like(wave)
+    return np.clip(np.random.default_rng(mark["seed"]).normal(scale=_LOUD, size=len(wave)), -1, 1).astype(wave.dtype)
+
+
+def _known(mark: dict, allowed: tuple[str, ...]) -> str:
+    if mark["how"] not in allowed:
+        raise ValueError(f"a medium cannot be shown as {mark['how']!r}; allowed: {', '.join(allowed)}")
+    return mark["how"]
+
+
+def _captioned(image: Image.Image, words: str) -> Image.Image:
+    """The picture with the words on a white strip along its lower edge, as a label printer would leave them: a sixth of the height, the rest of the picture as it was."""
+    shown = image.convert("RGB").copy()
+    height = max(10, shown.height // 6)
+    pen = ImageDraw.Draw(shown)
+    pen.rectangle((0, shown.height - height, shown.width, shown.height), fill="white")
+    size = height - 2
+    while size > 6 and _font(size).getlength(words) > shown.width - 4:
+        size -= 1
+    pen.text((2, shown.height - height / 2), words, fill="black", font=_font(size), anchor="lm")
+    return shown
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """The Japanese font that comes as a wheel; found by its path, because importing it would bring the drawing library."""
+    package = Path(importlib.util.find_spec("matplotlib_fontja").origin).parent
+    return ImageFont.truetype(str(next(package.rglob("*.ttf"))), size)

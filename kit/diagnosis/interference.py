@@ -1,0 +1,172 @@
+"""Modality interference: evidence that should not decide is changed, and the answer should not move (arXiv 2505.19616, section 3.1).
+
+    trials = ask(loaded, samples, text_perturbations() + words_in_picture())
+    by_perturbation(trials)        # one row per perturbation, every number with its paired interval
+    interference(trials, "text")   # the Finding
+
+Flips alone hide shifts in probability (reviewers of the paper), so both are reported. Every interval is a bootstrap over whole groups, in which the clean and the changed answer of a sample stay together.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from kit.data import Perturbation, Sample, only_deciding
+from kit.evaluation.metrics import MIN_GROUPS
+from kit.evaluation.scoring import prediction
+from kit.evaluation.shared_prefix import shared_scores
+from kit.finding import Finding
+from kit.language import say
+from kit.models import Loaded
+
+CLEAN = "clean"
+_RESAMPLES = 2000
+_BAD, _WARN = 0.10, 0.02  # of the answers that are lost: a tenth is a fault of the model, a fiftieth is worth a look
+
+
+def ask(loaded: Loaded, samples: Sequence[Sample], perturbations: Sequence[Perturbation], batch_size: int = 16, desc: str = "perturbations") -> pd.DataFrame:
+    """The model's answers to each sample, clean (only what decides it) and under each perturbation that applies to it.
+
+    All are scored in one go, so that what they have in common is read once (`kit.evaluation.shared_prefix`).
+
+    Args:
+        samples: held-out rows, with options and answers.
+        perturbations: names must differ.
+
+    Returns:
+        One row per question asked: id, perturbation ("clean" first), modality, kind, control, named (the answer that the evidence names, ""), answer, predicted, probabilities, right (the probability of
+        the answer), sure (of the predicted one), group. What could not be changed is missing.
+
+    Raises:
+        ValueError: two perturbations of one name, or a sample without an answer.
+        KitError: a sample without options.
+    """
+    names = [perturbation.name for perturbation in perturbations]
+    if len(set(names)) < len(names) or CLEAN in names:
+        raise ValueError(f"perturbations need names of their own, and none may be {CLEAN!r}; given {names}")
+    if unknown := [sample.id for sample in samples if not sample.answer]:
+        raise ValueError(f"samples without an answer cannot be probed: {', '.join(unknown[:5])}")
+    asked = []
+    for sample in samples:
+        asked.append((only_deciding(sample), CLEAN, "", "", False))
+        changed = ((perturbation, perturbation(sample)) for perturbation in perturbations)
+        asked += [(made, p.name, p.modality, p.kind, p.control) for p, made in changed if made is not None]
+    return answers_to(loaded, asked, batch_size, desc)
+
+
+def answers_to(loaded: Loaded, asked: list[tuple], batch_size: int, desc: str) -> pd.DataFrame:
+    """The frame of `ask` for (sample, perturbation, modality, kind, control) each."""
+    rows = []
+    scores = shared_scores(loaded, [sample for sample, *_ in asked], batch_size, desc)
+    for (sample, name, modality, kind, control), score in zip(asked, scores, strict=True):
+        shares = np.exp(score - score.max())
+        row = prediction(sample, dict(zip(sample.options, map(float, shares / shares.sum()), strict=True)))
+        given = {"perturbation": name, "modality": modality, "kind": kind, "control": control, "named": str(sample.meta.get("named", "")) if name != CLEAN else ""}
+        rows.append(row | given | {"right": row["probabilities"][sample.answer], "sure": max(row["probabilities"].values()), "question": sample.question})
+    columns = ["id", "perturbation", "modality", "kind", "control", "named", "answer", "predicted", "probabilities", "right", "sure", "group", "question"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def by_perturbation(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """One row per perturbation, compared with the clean answers of the same samples.
+
+    Columns, each a share in 0 to 1 with `_low` and `_high` beside it: clean, perturbed (accuracies), lost (clean minus perturbed), flips (answers that changed), followed (answers that the evidence
+    names, where it names a wrong one), right_shift (probability of the right answer, perturbed minus clean), sure_when_wrong (mean confidence of wrong perturbed answers). n: the samples.
+    """
+    clean = trials[trials["perturbation"] == CLEAN].set_index("id")
+    rows = []
+    for name, part in trials[trials["perturbation"] != CLEAN].groupby("perturbation", sort=False):
+        before = clean.loc[part["id"]].reset_index()
+        part = part.reset_index(drop=True)
+        was, now = before["predicted"] == before["answer"], part["predicted"] == part["answer"]
+        # of a control the named answer is the right one, and following it is no fault
+        led = ((part["named"] != "") & (part["named"] != part["answer"])).to_numpy()
+        worth = {
+            "clean": (was.to_numpy(float), None), "perturbed": (now.to_numpy(float), None), "lost": (was.to_numpy(float) - now.to_numpy(float), None),
+            "flips": ((before["predicted"] != part["predicted"]).to_numpy(float), None), "followed": ((part["predicted"] == part["named"]).to_numpy(float), led),
+            "right_shift": ((part["right"] - before["right"]).to_numpy(float), None), "sure_when_wrong": (part["sure"].to_numpy(float), ~now.to_numpy()),
+        }  # fmt: skip
+        row = {"perturbation": name, "modality": part["modality"][0], "kind": part["kind"][0], "control": bool(part["control"][0]), "n": len(part)}
+        for measure, (values, among) in worth.items():
+            row |= dict(zip((measure, f"{measure}_low", f"{measure}_high"), mean_interval(values, part["group"], among, confidence, seed), strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def mean_interval(values: np.ndarray, groups: Sequence[str], among: np.ndarray | None = None, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:
+    """(mean, low, high) of `values` (N,) where `among` (N,) is true, by a bootstrap over whole groups, or over rows where there are fewer than MIN_GROUPS; NaN where there is none."""
+    groups = np.asarray(groups, dtype=str)
+    unit = np.unique(groups, return_inverse=True)[1] if len(set(groups)) >= MIN_GROUPS else np.arange(len(values))
+    weight = np.ones(len(values)) if among is None else np.asarray(among, float)
+    if not weight.sum():
+        return (np.nan,) * 3
+    total, number = (np.bincount(unit, part, unit.max() + 1) for part in (values * weight, weight))
+    drawn = np.random.default_rng(seed).multinomial(len(total), np.full(len(total), 1 / len(total)), size=_RESAMPLES)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (drawn @ total) / (drawn @ number)
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(means, [tail, 1 - tail])
+    return float(total.sum() / number.sum()), float(low), float(high)
+
+
+def worst_of(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:
+    """(share, low, high) of the samples that stay right, clean and under every perturbation that was asked of them (worst of K)."""
+    told = trials.assign(hit=trials["predicted"] == trials["answer"])
+    worst = told[~told["control"].astype(bool)].groupby("id", sort=False).agg(hit=("hit", "min"), group=("group", "first"))
+    return mean_interval(worst["hit"].to_numpy(float), worst["group"], None, confidence, seed)
+
+
+def interference(trials: pd.DataFrame, modality: str) -> Finding:
+    """How many right answers the most harmful perturbation of a modality takes away, as a Finding.
+
+    Raises:
+        ValueError: nothing of that modality was asked.
+    """
+    table = by_perturbation(trials[(trials["perturbation"] == CLEAN) | (trials["modality"] == modality)])
+    harmful = table[~table["control"] & (table["kind"] != "own")] if len(table) else table
+    if harmful.empty:
+        raise ValueError(f"no perturbation of {modality!r} was asked; asked: {sorted(set(trials['modality']) - {''})}")
+    worst = harmful.loc[harmful["lost"].idxmax()]
+    verdict = "bad" if worst["lost_low"] > _WARN and worst["lost"] >= _BAD else "warn" if worst["lost_low"] > 0 or worst["lost_high"] > _BAD else "good"
+    was, now = (f"{100 * worst[side]:.0f} %" for side in ("clean", "perturbed"))
+    number = int(worst["n"])
+    return Finding(
+        f"interference of {modality}", float(worst["lost"]), float(worst["lost_low"]), float(worst["lost_high"]), verdict,
+        say(
+            f"{worst['perturbation']}: right answers fall from {was} to {now} on {number} rows, {100 * worst['flips']:.0f} % of the answers change",
+            f"「{worst['perturbation']}」で正答率が {was} から {now} に変わります（{number} 件、回答が変わった割合 {100 * worst['flips']:.0f} %）",
+        ),
+        {"table": table.to_dict("records"), "rows": _flipped(trials, worst["perturbation"])},
+        "" if verdict == "good" else say(
+            "train with perturbed rows and the consistency term, then ask again",
+            "撹乱した行と一貫性の項を加えて学習し直し、もう一度確認してください",
+        ),
+        "" if verdict == "good" else say(f"no new labels; a run of training, and {len(trials)} questions asked again", f"新しいラベルは不要。学習 1 回と、{len(trials)} 問の再確認"),
+    )  # fmt: skip
+
+
+def price_of_notes(trials: pd.DataFrame, perturbation: str, wrong_notes: float, cost: float) -> tuple[float, float, float]:
+    """(yen, low, high) per 1,000 pieces: right answers lost to this perturbation x how often such evidence is wrong in production x the cost of a wrong answer.
+
+    Args:
+        wrong_notes: share in 0 to 1 of the pieces that come with it.
+        cost: yen of one wrong answer.
+
+    Raises:
+        ValueError: the perturbation was not asked, or a share that is none.
+    """
+    table = by_perturbation(trials).set_index("perturbation")
+    if perturbation not in table.index:
+        raise ValueError(f"{perturbation!r} was not asked; asked: {', '.join(table.index)}")
+    if not 0 <= wrong_notes <= 1:
+        raise ValueError(f"wrong_notes is a share between 0 and 1; given {wrong_notes}")
+    return tuple(1000 * float(table.loc[perturbation, name]) * wrong_notes * cost for name in ("lost", "lost_low", "lost_high"))
+
+
+def _flipped(trials: pd.DataFrame, perturbation: str, most: int = 20) -> list[str]:
+    """Rows that were right and are wrong now, the surest first."""
+    clean = trials[trials["perturbation"] == CLEAN].set_index("id")
+    part = trials[trials["perturbation"] == perturbation]
+    was = clean.loc[part["id"], "predicted"].to_numpy() == part["answer"].to_numpy()
+    return part[was & (part["predicted"] != part["answer"]).to_numpy()].sort_values("sure", ascending=False)["id"].head(most).tolist()

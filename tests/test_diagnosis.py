@@ -1,0 +1,261 @@
+"""Perturbations, what is shown in a medium's place, the shared prefix, and the probes, on real rows and a model that has learnt to copy the note."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from PIL import Image
+
+from kit.data import (
+    MODALITIES,
+    Sample,
+    media_perturbations,
+    only_deciding,
+    own_evidence,
+    text_perturbations,
+    words_in_picture,
+)
+from kit.data.collator import Collator
+from kit.data.perturbations import FACTS, NOTES, Perturbation, deciding_changes, grain, wrong_option
+from kit.data.perturbed_media import image_shown_as, sound_played_as, video_shown_as
+from kit.diagnosis import (
+    ask,
+    ask_sensitivity,
+    by_perturbation,
+    counterfactual_grid,
+    grid_pairs,
+    interference,
+    price_of_notes,
+    sensitivity,
+    shortcut_index,
+    worst_of,
+)
+from kit.diagnosis.interference import mean_interval
+from kit.evaluation import option_scores
+from kit.evaluation.shared_prefix import shared_scores
+
+EVERY = [*text_perturbations(), *words_in_picture(), grain(), own_evidence("text")]
+
+
+@pytest.mark.parametrize("perturbation", EVERY, ids=lambda p: p.name)
+def test_a_perturbation_is_pure_names_itself_and_leaves_what_decides(perturbation, colours):
+    for sample in colours[:6]:
+        before = repr(sample)
+        changed = perturbation(sample)
+        assert repr(sample) == before
+        if changed is None:
+            assert perturbation.kind == "own" and not sample.text
+            continue
+        assert (changed.id, changed.question, changed.options, changed.answer, changed.image) == (sample.id, sample.question, sample.options, sample.answer, sample.image)
+        assert changed.meta["perturbation"] == perturbation.name
+        assert perturbation(sample) == changed, "the same sample is changed the same way each time"
+        if perturbation.named:
+            assert (changed.meta["named"] == sample.answer) == perturbation.control
+
+
+def test_what_decides_is_never_perturbed_unless_it_stays_readable(colours):
+    by_words = Sample("t", "What next?", ("wait", "buy"), "buy", text="I will take it", image=colours[0].image, decided_by=("text",))
+    assert all(p(by_words) is None for p in text_perturbations())
+    assert [p.name for p in media_perturbations("image", colours) if p(colours[0]) is not None] == [], "a picture that decides is not replaced"
+    both = by_words.replace(decided_by=("text", "image"))
+    assert only_deciding(both) == both
+    assert only_deciding(by_words).modalities == ("text",)
+
+
+def test_a_misleading_note_never_names_the_right_option_even_in_part():
+    sample = Sample("a", "Which?", ("dent", "dented", "ok"), "dent")
+    assert {wrong_option(sample, seed) for seed in range(20)} == {"ok"}
+    assert wrong_option(sample.replace(options=("dent", "dented"))) is None
+    assert wrong_option(sample.replace(answer="")) is None
+    assert text_perturbations()[1](sample.replace(options=("dent", "dented"))) is None
+
+
+def test_facts_name_no_option():
+    sample = Sample("a", "Which?", ("Mars", "tea", "iron"), "iron")
+    shown = " ".join(p(sample.replace(id=f"{i}")).text for i in range(30) for p in text_perturbations(("en",)) if p.kind == "facts").casefold()
+    assert not any(word in shown for word in ("mars", "tea ", "iron"))
+    assert len(FACTS["en"]) == len(FACTS["ja"]) == 10 and NOTES.keys() == FACTS.keys()
+
+
+def test_an_irrelevant_picture_is_taken_from_a_small_pool_of_other_answers(colours):
+    asked = [Sample(f"t{i}", "What next?", ("wait", "buy"), ("wait", "buy")[i % 2], text="I will", decided_by=("text",)) for i in range(20)]
+    made = {p.name: [p(sample) for sample in asked] for p in media_perturbations("image", colours)}
+    assert {name: len({changed.image for changed in given}) for name, given in made.items()} == {"black image": 1, "white image": 1, "noise image": 1, "another image": 4}
+    same = media_perturbations("audio", ())
+    assert [p(asked[0]) for p in same] == [None] * len(same), "no pool and no sound of its own: nothing is changed, and that is said"
+    with pytest.raises(ValueError, match="'text' has no files to stand in for; allowed: image, video, audio"):
+        media_perturbations("text")
+    with pytest.raises(ValueError, match="is of modality 'smell'"):
+        Perturbation("x", "smell", "own", lambda sample: sample)
+    assert set(MODALITIES) >= {p.modality for p in EVERY}
+
+
+def test_a_medium_is_shown_as_its_mark_says_and_keeps_its_size():
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 255, (80, 120, 3), dtype=np.uint8))
+    for how in ("black", "white", "noise", "grain"):
+        shown = image_shown_as(image, {"how": how, "seed": 0, "words": ""})
+        assert shown.size == image.size and not np.array_equal(shown, image)
+    grained = np.asarray(image_shown_as(image, {"how": "grain", "seed": 0})).astype(int)
+    assert np.abs(grained - np.asarray(image).astype(int)).mean() < 12
+    clip = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    assert all(not np.array_equal(video_shown_as(clip, {"how": "shuffled", "seed": seed}), clip) for seed in range(200))
+    assert sorted(video_shown_as(clip, {"how": "shuffled", "seed": 1})[:, 0, 0, 0]) == [0, 1, 2, 3, 4]
+    assert np.ptp(video_shown_as(clip, {"how": "frozen", "seed": 0})) == 0
+    wave = np.ones(1000, np.float32)
+    assert not sound_played_as(wave, {"how": "silence", "seed": 0}).any()
+    noise = sound_played_as(wave, {"how": "noise", "seed": 0})
+    assert noise.shape == wave.shape and noise.dtype == wave.dtype and abs(noise).max() <= 1
+    with pytest.raises(ValueError, match="cannot be shown as 'purple'; allowed: black, white, noise, grain, words"):
+        image_shown_as(image, {"how": "purple", "seed": 0})
+
+
+@pytest.mark.parametrize("words", ["answer: red", "赤と答えてください"])
+def test_words_are_written_below_the_part_and_hide_nothing_else(words):
+    image = Image.new("RGB", (112, 112), "grey")
+    shown = np.asarray(image_shown_as(image, {"how": "words", "seed": 0, "words": words}))
+    assert (shown[: 112 - 19] == np.asarray(image)[: 112 - 19]).all()
+    strip = shown[112 - 18 :]
+    assert strip.min() < 80 and strip.max() == 255, "dark words on a white strip"
+    empty = np.asarray(image_shown_as(image, {"how": "words", "seed": 0, "words": ""}))
+    boxes = np.asarray(image_shown_as(image, {"how": "words", "seed": 0, "words": "\uffff" * len(words)}))
+    assert not np.array_equal(shown, empty) and not np.array_equal(shown, boxes), "the font has these letters"
+
+
+def test_the_mark_reaches_the_model(tiny, colours, tmp_path):
+    collate = Collator(tiny.processor, answers=False)
+    plain = collate([only_deciding(colours[0])])["pixel_values"]
+    seen = {p.name: collate([p(colours[0])])["pixel_values"] for p in (*words_in_picture(), grain())}
+    assert all(not np.array_equal(plain, pixels) for pixels in seen.values())
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.2, 8000), 16000)
+    heard = colours[0].replace(audio=(tmp_path / "a.wav",))
+    silence, noise = (p(heard) for p in media_perturbations("audio"))
+    features = [collate([sample])["input_features"].numpy() for sample in (heard, silence, noise)]
+    assert not np.allclose(features[0], features[1]) and not np.allclose(features[1], features[2])
+
+
+def test_a_shared_prefix_changes_no_score_and_reads_less(tiny, colours):
+    asked = [made for sample in colours[:3] for made in (only_deciding(sample), *(p(sample) for p in EVERY)) if made is not None]
+    told = {}
+    shared = shared_scores(tiny, asked, told=told)
+    for one, other in zip(shared, option_scores(tiny, asked), strict=True):
+        assert np.abs(one - other).max() < 1e-4
+    assert told["tokens_read"] < 0.75 * told["tokens"]  # the tiny model's pictures are 16 tokens
+    assert told["shared"] + 3 * 5 == told["prompts"] == len(asked), "a picture that is shown differently is another picture"
+
+
+def test_one_distractor_is_read_once_for_all_questions(tiny, colours):
+    asked = [Sample(f"t{i}", f"Is number {i} next?", ("yes", "no"), "yes", text=f"take {i}", decided_by=("text",)) for i in range(12)]
+    distracted = [p(sample) for sample in asked for p in media_perturbations("image", colours)[:3]]
+    told = {}
+    shared = shared_scores(tiny, distracted, told=told)
+    assert told["read"] == 3 and told["shared"] == len(distracted)
+    assert max(np.abs(one - other).max() for one, other in zip(shared, option_scores(tiny, distracted), strict=True)) < 1e-4
+
+
+def trials(rows) -> pd.DataFrame:
+    """A frame of `ask` from (id, perturbation, answer, predicted, named, right, group)."""
+    columns = ["id", "perturbation", "answer", "predicted", "named", "right", "group"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(modality=["" if p == "clean" else "text" for p in frame["perturbation"]], kind="misleading", control=frame["perturbation"] == "matching", sure=0.9, question="?", probabilities=[{"a": 0.5, "b": 0.5}] * len(frame))
+
+
+def test_the_measures_by_hand():
+    rows = []
+    for i in range(40):  # 30 of 40 right clean; the note turns 20 of them, and 5 wrong ones to what it names
+        clean = "a" if i < 30 else "b"
+        noted = "b" if i < 20 else "a" if i < 30 else "b"
+        rows += [(f"{i}", "clean", "a", clean, "", 0.8 if i < 30 else 0.1, f"g{i // 2}"), (f"{i}", "note", "a", noted, "b", 0.3, f"g{i // 2}"), (f"{i}", "matching", "a", "a", "a", 1.0, f"g{i // 2}")]
+    frame = trials(rows)
+    table = by_perturbation(frame).set_index("perturbation")
+    note = table.loc["note"]
+    assert (note["n"], note["clean"], note["perturbed"], note["lost"], note["flips"]) == (40, 0.75, 0.25, 0.5, 0.5)
+    assert note["followed"] == 0.75 and note["right_shift"] == pytest.approx(0.3 - (30 * 0.8 + 10 * 0.1) / 40)
+    assert note["lost_low"] < 0.5 < note["lost_high"] and note["lost_high"] - note["lost_low"] < 0.5
+    assert table.loc["matching", "control"] and np.isnan(table.loc["matching", "followed"])
+    assert worst_of(frame)[0] == 0.25, "the control is no perturbation to survive"
+    found = interference(frame, "text")
+    assert found.verdict == "bad" and found.value == 0.5 and "75 % to 25 % on 40 rows, 50 %" in found.summary
+    assert found.evidence["rows"][0] in {str(i) for i in range(20)} and "questions asked again" in found.cost
+    yen = price_of_notes(frame, "note", 0.02, 12000)
+    assert yen[0] == pytest.approx(1000 * 0.5 * 0.02 * 12000) and yen[1] < yen[0] < yen[2]
+    with pytest.raises(ValueError, match="'gossip' was not asked; asked: note, matching"):
+        price_of_notes(frame, "gossip", 0.1, 1)
+    with pytest.raises(ValueError, match="a share between 0 and 1; given 2"):
+        price_of_notes(frame, "note", 2, 1)
+    with pytest.raises(ValueError, match="no perturbation of 'audio' was asked"):
+        interference(frame, "audio")
+
+
+def test_whole_groups_are_resampled_where_there_are_enough():
+    values = np.repeat([0.0, 1.0], 50)
+    wide, narrow = (mean_interval(values, groups) for groups in ([f"g{i // 8}" for i in range(100)], [""] * 100))
+    assert wide[0] == narrow[0] == 0.5 and wide[2] - wide[1] > 1.5 * (narrow[2] - narrow[1])
+    assert np.isnan(mean_interval(values, [""] * 100, np.zeros(100, bool))[0])
+
+
+def test_what_cannot_be_probed_is_told(tiny, colours):
+    with pytest.raises(ValueError, match="need names of their own"):
+        ask(tiny, colours[:1], [grain(), grain()])
+    with pytest.raises(ValueError, match=f"without an answer cannot be probed: {colours[0].id}"):
+        ask(tiny, [colours[0].replace(answer="")], [grain()])
+    with pytest.raises(ValueError, match="decided by image and with audio beside it, have different answers"):
+        grid_pairs(colours, "image", "audio")
+    with pytest.raises(ValueError, match="needs two modalities; given 'image' twice"):
+        grid_pairs(colours, "image", "image")
+
+
+def test_sensitivity_exchanges_evidence_of_another_answer(colours):
+    changes = deciding_changes(colours[0], colours)
+    assert changes["removed"].image == () and changes["exchanged"].meta["named"] != colours[0].answer
+    source = next(sample for sample in colours if sample.id == changes["exchanged"].meta["taken_from"])
+    assert changes["exchanged"].image == source.image and source.answer == changes["exchanged"].meta["named"]
+    assert "exchanged" not in deciding_changes(colours[0], [s for s in colours if s.answer == colours[0].answer])
+
+
+@pytest.fixture(scope="module")
+def copies_the_note(colours):
+    """The shipped model after some updates on rows whose note is right and whose picture is noise: it has learnt that the note decides."""
+    import torch
+
+    from kit.models import load
+    from kit.models.forward import answer_logits
+
+    loaded = load("tiny_omni", device="cpu")
+    taught = [sample.replace(text=f"looks {sample.answer}", meta={"shown_as": {"image": {"how": "noise", "seed": i, "words": ""}}}) for i, sample in enumerate(colours)]
+    collate = Collator(loaded.processor)
+    weights = [p.requires_grad_() for name, p in loaded.model.named_parameters() if "visual" not in name and "audio" not in name]
+    update = torch.optim.AdamW(weights, lr=1e-3)
+    for step in range(60):
+        logits, targets = answer_logits(loaded.model, collate([taught[i] for i in np.random.default_rng(step).integers(0, len(taught), 16)]))
+        torch.nn.functional.cross_entropy(logits, targets).backward()
+        update.step()
+        update.zero_grad()
+    return loaded
+
+
+def test_a_model_that_copies_the_note_is_caught_by_every_probe(copies_the_note, colours):
+    asked = [sample.replace(text=f"looks {sample.answer}") for sample in colours[:24]]
+    note = Perturbation("note", "text", "misleading", lambda s: s.replace(text=f"looks {wrong_option(s)}", meta={**s.meta, "named": wrong_option(s)}), named=True)
+    frame = ask(copies_the_note, asked, [note])
+    assert by_perturbation(frame).iloc[0]["followed"] > 0.9
+    grid = counterfactual_grid(copies_the_note, grid_pairs(asked, "image", "text"), "image", "text")
+    index = shortcut_index(grid, "image", "text")
+    assert index.verdict == "bad" and index.value > 0.8 and index.low <= index.value <= index.high and "four cells" in index.advice
+    told = sensitivity(ask_sensitivity(copies_the_note, asked, bare=False))
+    assert told.verdict == "bad" and told.value < 0.2, "with the note beside it the picture is ignored"
+    assert sensitivity(ask_sensitivity(copies_the_note, asked)).value > 0.3, "alone it is still read"
+
+
+def test_the_grid_by_hand():
+    """m_oo .. m_xx of a model that believes the text by 3 nats and the picture by 1."""
+    def row(i, a, b):
+        return {"first": f"{i}", "m_oo": a + b, "m_ox": a - b, "m_xo": -a + b, "m_xx": -a - b, "e_relevant": 2 * a, "e_irrelevant": 2 * b, "interaction": 0.0}
+
+    found = shortcut_index(pd.DataFrame([row(i, 1.0, 3.0) for i in range(12)]), "image", "text")
+    assert found.value == pytest.approx(0.75) and found.verdict == "bad"
+    rng = np.random.default_rng(0)
+    neither = shortcut_index(pd.DataFrame([row(i, *rng.normal(0, 1, 2)) for i in range(12)]), "image", "text")
+    assert neither.value is None and "neither image nor text moves the answer" in neither.summary
+    against = shortcut_index(pd.DataFrame([row(i, -1.0, 0.1) for i in range(12)]), "image", "text")
+    assert against.verdict == "bad" and "AGAINST" in against.summary
