@@ -130,6 +130,11 @@ def only_at(model, where: torch.Tensor | None):
         handle.remove()
 
 
+def at_least_float32(logits: torch.Tensor) -> torch.Tensor:
+    """16-bit logits widened; float64, in which gradients are verified, stays."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def answer_logits(model, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (S, V) that predict the S supervised tokens of the batch, and those tokens (S,), row by row."""
     batch = to_device(batch, model)
@@ -138,7 +143,7 @@ def answer_logits(model, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
     where[:, :-1] = labels[:, 1:] != -100  # the token at t is predicted at t - 1
     with only_at(model, where):
         logits = model(**batch, position_ids=positions(model, batch), use_cache=False).logits[0]
-    return logits.float(), labels[:, 1:][where[:, :-1]]
+    return at_least_float32(logits), labels[:, 1:][where[:, :-1]]
 
 
 def media_tokens(model, batch: dict) -> dict[str, tuple[int, int]]:
@@ -207,6 +212,49 @@ def first_tokens(batch: dict, length: int) -> dict:
     """A batch of prompts cut after its first `length` tokens; every medium's tokens must be among them."""
     per_token = {name for name, value in batch.items() if name in ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids") and torch.is_tensor(value)}
     return {name: value[:, :length] if name in per_token else value for name, value in batch.items()}
+
+
+@dataclass
+class Begun:
+    """Prompts that were run up to where they are perturbed, with the graph that leads back to the adapter.
+
+    Attributes:
+        layers: (keys, values) of each layer, (B, heads, P, D) each.
+        mask: (B, P) 1 for real tokens.
+        next_position: (B,) the position id of the first token after each.
+    """
+
+    layers: list[tuple[torch.Tensor, torch.Tensor]]
+    mask: torch.Tensor
+    next_position: torch.Tensor
+
+
+def begin(model, batch: dict) -> Begun:
+    """Runs B left-padded beginnings of prompts, all their media within, once and with gradients; needs `attends_to_all` and no gradient checkpointing (which drops the cache)."""
+    batch = to_device({k: v for k, v in batch.items() if k != "labels"}, model)
+    where, cache = positions(model, batch), DynamicCache()
+    with only_at(model, torch.zeros_like(batch["input_ids"], dtype=torch.bool)):  # keys and values are wanted, no scores
+        model(**batch, position_ids=where, past_key_values=cache, use_cache=True)
+    last = where[..., -1] if where.dim() == 2 else where[..., -1].amax(0)
+    return Begun([(layer.keys, layer.values) for layer in cache.layers], batch["attention_mask"], last + 1)
+
+
+def go_on(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, detached: bool = False) -> torch.Tensor:
+    """Logits (S, V), float32, at the S true places of `scored` (N, L), row by row, of tails that follow the beginnings.
+
+    Args:
+        embedded: (N, L, C) input embeddings, padded on the left; N is B or a multiple of it, the beginnings are then repeated as a whole.
+        real: (N, L) 1 for real tokens.
+        detached: no gradient goes into the beginnings (the ascent steps of an attack).
+    """
+    times = len(embedded) // len(begun.mask)
+    layers = [(k.detach(), v.detach()) if detached else (k, v) for k, v in begun.layers]
+    cache = DynamicCache(ddp_cache_data=[(torch.cat([k] * times), torch.cat([v] * times)) for k, v in layers])  # a forward appends: fresh for each pass
+    where = _continued(model, begun.next_position.repeat(times)[:, None] + (real.cumsum(1) - 1).clamp(min=0))
+    mask = torch.cat([begun.mask.repeat(times, 1), real], 1)
+    with only_at(model, scored):
+        logits = model(inputs_embeds=embedded, attention_mask=mask, position_ids=where, past_key_values=cache, use_cache=True).logits[0]
+    return at_least_float32(logits)
 
 
 def _continued(model, where: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,223 @@
+"""The loss of a robust update: clean and perturbed evidence, an attack on the embeddings of what should not decide, consistency, at little more than the cost of a plain step.
+
+For image-first prompts with perturbed text, what comes before the text is the same for the clean, the perturbed and every attacked pass. It is run once with its graph; the K ascent steps run
+the text on detached keys and values, the final clean and adversarial texts on attached ones. Exact, not approximate: the gradients are those of the full loop. Cost per sample in tokens
+(methods: performance.md b): n_p + (K + 2) n_s against (K + 2)(n_p + n_s), n_p tokens before the text and n_s from there on.
+
+After arXiv 2505.19616, section 4 (L = L_sft + L_adv + lambda L_cons), without the faults of its code: the consistency term reads the logits that predict the answer's tokens (theirs read one
+position late), the Jensen-Shannon arguments are not swapped, steps are sign or normalised steps (raw ones stay far below epsilon; |delta| / epsilon is returned), padding, question and answer are never perturbed.
+"""
+
+from dataclasses import dataclass
+from os.path import commonprefix
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from kit.data import Sample
+from kit.data.collator import Collator
+from kit.errors import KitError
+from kit.language import say
+from kit.models.forward import Begun, attends_to_all, base_of, begin, go_on, to_device
+
+DIVERGENCES, ASCENTS = ("kl", "js"), ("sign", "normalised")
+
+
+@dataclass(frozen=True)
+class Robust:
+    """What a robust update adds to a plain one. Each switch works alone.
+
+    Attributes:
+        perturbed: weight of the loss on the perturbed evidence (0: it is not learned from).
+        consistency: lambda, the weight of the divergence between the answers to the clean and to the perturbed evidence, at the answer's tokens.
+        divergence: "kl", KL(clean || perturbed) with the clean side detached, or "js", Jensen-Shannon with both sides attached.
+        ascent_steps: K, steps of projected gradient ascent on the embeddings of the perturbed text; 0: no attack.
+        epsilon: how far an embedding may be moved, relative to the root mean square of the text's embeddings.
+        ascent: "sign" (box of half-width epsilon) or "normalised" (ball whose radius is epsilon in root mean square).
+        ascent_size: length of a step, relative to epsilon; 0: 2.5 / K (Madry et al., arXiv 1706.06083).
+    """
+
+    perturbed: float = 1.0
+    consistency: float = 0.0
+    divergence: str = "kl"
+    ascent_steps: int = 0
+    epsilon: float = 0.1
+    ascent: str = "sign"
+    ascent_size: float = 0.0
+
+    def __post_init__(self):
+        for name, given, allowed in (("divergence", self.divergence, DIVERGENCES), ("ascent", self.ascent, ASCENTS)):
+            if given not in allowed:
+                raise KitError(say(f"robust.{name} is {given!r}; allowed: {', '.join(allowed)}", f"robust.{name} の {given!r} は使えません。使えるもの：{', '.join(allowed)}"))
+        if min(self.perturbed, self.consistency, self.ascent_steps, self.ascent_size) < 0 or self.epsilon <= 0:
+            raise KitError(say("robust: weights and steps are 0 or more, epsilon is above 0", "robust：重みと回数は 0 以上、epsilon は正の値にしてください"))
+
+
+@dataclass
+class Losses:
+    """What an update was made of: `total` with its graph, the other numbers without.
+
+    Attributes:
+        clean, perturbed, consistency: means per answer token, in nats, unweighted.
+        reach: |delta| / epsilon after the last step, mean over samples (1: the attack is at the edge of what it may do); None without an attack.
+    """
+
+    total: torch.Tensor
+    clean: float
+    perturbed: float
+    consistency: float
+    reach: float | None = None
+
+
+@dataclass
+class Pairs:
+    """B pairs of a sample with clean and with perturbed text, ready to be run.
+
+    Attributes:
+        beginnings: what both have in common, media and all; left-padded batch.
+        tokens, real, answers: (2B, L), the clean tails and then the perturbed ones, left-padded: ids, 1 for real ones, true for the answer's.
+        text: (B, L) true for the tokens of the perturbed text, the only ones that are attacked.
+    """
+
+    beginnings: dict
+    tokens: torch.Tensor
+    real: torch.Tensor
+    answers: torch.Tensor
+    text: torch.Tensor
+
+
+def paired(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> Pairs:
+    """Both sides of each pair, cut at the first token in which they differ.
+
+    Raises:
+        ValueError: a pair that differs in its media, its question or its answer: no beginning can be shared; train on it as on any other row.
+    """
+    whole, cuts, tails, texts = collator.prompts(clean), [], [[], []], []
+    for one, other in zip(clean, perturbed, strict=True):
+        if (one.image, one.audio, one.video, one.question, one.options, one.answer, one.meta.get("shown_as")) != (other.image, other.audio, other.video, other.question, other.options, other.answer, other.meta.get("shown_as")):
+            raise ValueError(f"samples {one.id!r} and {other.id!r} differ in more than their text: no beginning can be shared")
+        ids = [collator.prompt_ids(side) for side in (one, other)]
+        common = min(len(commonprefix(ids)), *(len(side) - 1 for side in ids))
+        cuts.append(len(ids[0]) - common)
+        for side, prompt in zip(tails, ids, strict=True):
+            side.append((prompt[common:], collator.answer_ids(one.answer)))
+        texts.append(collator.text_ids(other)[common:] + [False] * len(tails[1][-1][1]))
+    for row, cut in enumerate(cuts):
+        if whole["input_ids"][row, -cut:].tolist() != tails[0][row][0]:
+            raise ValueError(f"sample {clean[row].id!r} has media after the first token that its perturbation changes: no beginning can be shared")
+    both = [*tails[0], *tails[1]]
+    length = max(len(prompt) + len(answer) for prompt, answer in both)
+    place = [length - len(prompt) - len(answer) for prompt, answer in both]
+    return Pairs(
+        _beginnings(whole, cuts),
+        torch.tensor([[0] * pad + prompt + answer for pad, (prompt, answer) in zip(place, both, strict=True)]),
+        torch.tensor([[0] * pad + [1] * (length - pad) for pad in place]),
+        torch.tensor([[False] * (length - len(answer)) + [True] * len(answer) for _, answer in both]),
+        torch.tensor([[False] * (length - len(text)) + text for text in texts]),
+    )
+
+
+def _beginnings(whole: dict, cuts: list[int]) -> dict:
+    """The batch without the last `cuts` tokens of each row, padded on the left anew."""
+    shape, shortest = whole["input_ids"].shape, min(cuts)
+    cut = {}
+    for name, value in whole.items():
+        if torch.is_tensor(value) and value.shape == shape and name in ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"):
+            value = torch.stack([torch.cat([row.new_full((n - shortest,), 0), row[: len(row) - n]]) if name != "input_ids" else torch.cat([row[:1].expand(n - shortest), row[: len(row) - n]]) for row, n in zip(value, cuts, strict=True)])
+        cut[name] = value
+    empty = int((cut["attention_mask"].sum(0) == 0).sum())  # columns that are padding in every row
+    return {name: value[:, empty:] if torch.is_tensor(value) and value.shape[:2] == cut["attention_mask"].shape and value.dim() == 2 else value for name, value in cut.items()}
+
+
+def require_shareable(model) -> None:
+    """Raises KitError where keys and values of the beginning cannot be shared, with the reason and what to do."""
+    model = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
+    dropout = max((getattr(module, "p", 0.0) for name, module in model.named_modules() if "lora_dropout" in name and isinstance(module, torch.nn.Dropout)), default=0.0)
+    reason = None
+    if dropout > 0:
+        reason = (f"lora_dropout is {dropout}: each pass would drop other weights than the shared beginning did; set it to 0", f"lora_dropout が {dropout} です。共有した先頭部分と後続で異なる重みが落ちるため、0 にしてください")
+    elif getattr(base_of(model), "is_gradient_checkpointing", False):
+        reason = ("gradient checkpointing keeps no keys and values to share; switch it off (training.gradient_checkpointing: false)", "勾配チェックポイントでは共有するキーと値が残りません。training.gradient_checkpointing: false にしてください")
+    elif not attends_to_all(model):
+        reason = ("this checkpoint has sliding windows or linear attention, whose state cannot be cut and read on from with gradients", "このチェックポイントはスライディングウィンドウまたは線形アテンションを含むため、先頭部分を共有できません")
+    if reason:
+        raise KitError(say(f"robust training cannot share the beginning of prompts: {reason[0]}", f"ロバスト学習で先頭部分を共有できません：{reason[1]}"))
+
+
+def robust_losses(model, pairs: Pairs, settings: Robust, generator: torch.Generator | None = None) -> Losses:
+    """The losses of B pairs; `total` = clean + perturbed weight x perturbed + lambda x divergence, each a mean over the B samples' answer tokens.
+
+    Args:
+        model: with its adapter, in train mode; see `require_shareable`.
+        generator: of the attack's random start (on the CPU).
+
+    Raises:
+        KitError: the beginning cannot be shared with this model.
+    """
+    require_shareable(model)
+    device = base_of(model).device
+    tokens, real, answers, text = (value.to(device) for value in (pairs.tokens, pairs.real, pairs.answers, pairs.text))
+    begun = begin(model, to_device(pairs.beginnings, model))
+    embedded = base_of(model).get_input_embeddings()(tokens)
+    scored, targets = answers.roll(-1, 1), tokens[answers]  # the token at t is predicted at t - 1
+    scored[:, -1] = False
+    half = len(tokens) // 2
+    delta, reach = None, None
+    if settings.ascent_steps:
+        delta, reach = attack(model, begun, embedded[half:].detach(), real[half:], scored[half:], tokens[half:][answers[half:]], text, settings, generator)
+        embedded = torch.cat([embedded[:half], embedded[half:] + delta])
+    logits = go_on(model, begun, embedded, real, scored)
+    clean, perturbed = logits.chunk(2)  # the answers of both sides are the same tokens
+    losses = [cross_entropy(side, goal) for side, goal in zip((clean, perturbed), targets.chunk(2), strict=True)]
+    apart = divergence(clean, perturbed, settings.divergence)
+    total = losses[0] + settings.perturbed * losses[1] + settings.consistency * apart
+    return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), reach)
+
+
+def divergence(clean: torch.Tensor, perturbed: torch.Tensor, kind: str = "kl") -> torch.Tensor:
+    """Mean over the S answer tokens of KL(clean || perturbed), the clean side a constant, or of the Jensen-Shannon divergence; logits (S, V), nats."""
+    p, q = clean.log_softmax(-1), perturbed.log_softmax(-1)
+    if kind == "kl":
+        p = p.detach()
+        return (p.exp() * (p - q)).sum(-1).mean()
+    middle = torch.logaddexp(p, q) - torch.log(torch.tensor(2.0))
+    return ((p.exp() * (p - middle)).sum(-1) + (q.exp() * (q - middle)).sum(-1)).mean() / 2
+
+
+def attack(
+    model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, targets: torch.Tensor, text: torch.Tensor, settings: Robust,
+    generator: torch.Generator | None = None,
+) -> tuple[torch.Tensor, float]:  # fmt: skip
+    """The perturbation (B, L, C) of the text's embeddings that makes the answer least likely after K steps, and |delta| / epsilon. Nothing flows into the adapter or the beginning.
+
+    Args:
+        embedded, real, scored: of the perturbed tails, see `go_on`.
+        targets: (S,) the answers' tokens.
+        text: (B, L) true where delta may be other than 0.
+    """
+    where = text.unsqueeze(-1).to(embedded.dtype)
+    count = where.sum((1, 2)).clamp(min=1) * embedded.shape[-1]
+    epsilon = (settings.epsilon * ((embedded * where).pow(2).sum((1, 2)) / count).sqrt()).view(-1, 1, 1)
+    size = settings.ascent_size or 2.5 / settings.ascent_steps
+    start = torch.rand(embedded.shape, generator=generator).to(embedded)
+    delta = _within((2 * start - 1) * epsilon * where, epsilon, count, settings.ascent)
+    for _ in range(settings.ascent_steps):
+        delta.requires_grad_(True)
+        logits = go_on(model, begun, embedded + delta * where, real, scored, detached=True)
+        # a sum: each sample's step is its own, however many share the pass
+        (slope,) = torch.autograd.grad(cross_entropy(logits, targets, reduction="sum"), delta)
+        slope = slope * where
+        step = slope.sign() if settings.ascent == "sign" else slope / (slope.pow(2).sum((1, 2)) / count).sqrt().clamp(min=1e-30).view(-1, 1, 1)
+        delta = _within(delta.detach() + size * epsilon * step, epsilon, count, settings.ascent)
+    return delta * where, float((_length(delta * where, count, settings.ascent) / epsilon.view(-1).clamp(min=1e-30)).mean())
+
+
+def _length(delta: torch.Tensor, count: torch.Tensor, ascent: str) -> torch.Tensor:
+    """(B,) the largest component, or the root mean square over the text's components."""
+    return delta.abs().amax((1, 2)) if ascent == "sign" else (delta.pow(2).sum((1, 2)) / count).sqrt()
+
+
+def _within(delta: torch.Tensor, epsilon: torch.Tensor, count: torch.Tensor, ascent: str) -> torch.Tensor:
+    if ascent == "sign":
+        return torch.maximum(torch.minimum(delta, epsilon), -epsilon)
+    return delta * (epsilon.view(-1) / _length(delta, count, ascent).clamp(min=1e-30)).clamp(max=1).view(-1, 1, 1)

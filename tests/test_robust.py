@@ -1,0 +1,174 @@
+"""The robust loss against the full loop that it replaces: losses, gradients of the adapter, the attack's steps, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from kit.data import only_deciding, text_perturbations
+from kit.data.collator import Collator
+from kit.errors import KitError
+from kit.models import add_lora, load
+from kit.models.forward import answer_logits, base_of, begin, go_on
+from kit.training.robust import Robust, attack, divergence, paired, robust_losses
+
+MISLEADING = text_perturbations(("en",))[1]
+
+
+@pytest.fixture
+def tuned():
+    """The shipped model with an adapter that is not zero, in train mode."""
+    loaded = load("tiny_omni", device="cpu")
+    model = add_lora(loaded.model, ["llm"], 4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=0.05)
+    loaded.model = model.train()
+    return loaded
+
+
+@pytest.fixture
+def sides(colours):
+    """Three pairs of clean and perturbed samples whose texts are of different length."""
+    clean = [only_deciding(sample) for sample in colours[:3]]
+    clean[1] = clean[1].replace(question="Which colour is the part on this picture, seen from above?")
+    perturbed = [MISLEADING(sample) for sample in clean]
+    perturbed[2] = perturbed[2].replace(text="looks green, I think, or was it " + perturbed[2].text)
+    return clean, perturbed
+
+
+def gradients(model) -> dict:
+    found = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    return found
+
+
+def full_logits(loaded, sample, delta=None, at=None):
+    """(logits, targets) of one sample by one whole forward; `delta` (L', C) is added to the embeddings of the last tokens where `at` (L') is true."""
+    batch = Collator(loaded.processor)([sample])
+
+    def add(module, args, embedded):
+        return torch.cat([embedded[:, : -len(at)], embedded[:, -len(at) :] + delta * at[:, None]], 1)
+
+    words = base_of(loaded.model).get_input_embeddings()
+    handle = words.register_forward_hook(add) if delta is not None else None
+    try:
+        return answer_logits(loaded.model, batch)
+    finally:
+        if handle:
+            handle.remove()
+
+
+def full_loop(loaded, clean, perturbed, pairs, settings, seed):
+    """The paper's arrangement, one sample at a time: K whole forwards for the attack, then the clean and the adversarial one."""
+    start = 2 * torch.rand((*pairs.text.shape, base_of(loaded.model).get_input_embeddings().weight.shape[1]), generator=torch.Generator().manual_seed(seed)) - 1
+    sides = [[], []]
+    for row, (one, other) in enumerate(zip(clean, perturbed, strict=True)):
+        at = pairs.text[row].float()
+        embedded = base_of(loaded.model).get_input_embeddings()(pairs.tokens[len(clean) + row]).detach()[at > 0]
+        epsilon = settings.epsilon * embedded.pow(2).mean().sqrt()
+        at = at[-int(pairs.real[len(clean) + row].sum()) :]
+        delta = (start[row][-len(at) :] * epsilon).clamp(-epsilon, epsilon) * at[:, None]
+        for _ in range(settings.ascent_steps):
+            delta = delta.detach().requires_grad_(True)
+            slope = torch.autograd.grad(cross_entropy(*full_logits(loaded, other, delta, at), reduction="sum"), delta)[0]
+            delta = (delta.detach() + (settings.ascent_size or 2.5 / settings.ascent_steps) * epsilon * (slope * at[:, None]).sign()).clamp(-epsilon, epsilon)
+        sides[0].append(full_logits(loaded, one))
+        sides[1].append(full_logits(loaded, other, delta if settings.ascent_steps else None, at))
+    (clean_logits, targets), (adversarial, _) = (tuple(torch.cat(parts) for parts in zip(*side, strict=True)) for side in sides)
+    losses = cross_entropy(clean_logits, targets), cross_entropy(adversarial, targets)
+    return losses[0] + settings.perturbed * losses[1] + settings.consistency * divergence(clean_logits, adversarial, settings.divergence)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Robust(), Robust(consistency=0.5), Robust(consistency=0.5, divergence="js"), Robust(perturbed=0.7, ascent_steps=3, epsilon=0.05), Robust(consistency=0.1, ascent_steps=3)],
+    ids=["perturbed", "kl", "js", "attack", "all"],
+)
+def test_gradients_are_those_of_the_full_loop(settings, tuned, sides):
+    pairs = paired(Collator(tuned.processor), *sides)
+    ours = robust_losses(tuned.model, pairs, settings, torch.Generator().manual_seed(7))
+    ours.total.backward()
+    shared = gradients(tuned.model)
+    full = full_loop(tuned, *sides, pairs, settings, 7)
+    full.backward()
+    expected = gradients(tuned.model)
+    assert float(ours.total.detach()) == pytest.approx(float(full.detach()), rel=1e-5)
+    assert shared.keys() == expected.keys() and all("lora_" in name for name in shared)
+    worst = max(float((shared[name] - expected[name]).norm() / expected[name].norm().clamp(min=1e-9)) for name in expected)
+    assert worst < 1e-5 * (10 if settings.ascent_steps else 1), "a sign step may turn where a slope is within rounding of 0"
+
+
+def test_the_attacks_slope_is_that_of_finite_differences_of_a_whole_forward(tuned, sides):
+    tuned.model.double()
+    for module in tuned.model.modules():
+        if "RMSNorm" in type(module).__name__:  # transformers' rounds to float32 inside, which small differences would measure
+            module.forward = lambda x, norm=module: norm.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + norm.variance_epsilon)
+    pairs = paired(Collator(tuned.processor), *([side[0]] for side in sides))
+    tokens, real, answers = pairs.tokens[1:], pairs.real[1:], pairs.answers[1:]
+    scored = answers.roll(-1, 1)
+    scored[:, -1] = False
+    embedded = base_of(tuned.model).get_input_embeddings()(tokens).detach()
+    delta = torch.zeros_like(embedded).requires_grad_(True)
+    begun = begin(tuned.model, pairs.beginnings)
+    loss = cross_entropy(go_on(tuned.model, begun, embedded + delta * pairs.text[..., None], real, scored, detached=True), tokens[answers], reduction="sum")
+    slope = torch.autograd.grad(loss, delta)[0][0] * pairs.text[0][:, None]
+    at = pairs.text[0].double()
+    for seed in range(3):
+        direction = torch.randn(slope.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * at[:, None]
+        with torch.no_grad():
+            up, down = (cross_entropy(*full_logits(tuned, sides[1][0], sign * 1e-5 * direction, at), reduction="sum") for sign in (1, -1))
+        assert float((up - down) / 2e-5) == pytest.approx(float((slope * direction).sum()), rel=1e-5)
+
+
+def test_only_the_text_is_attacked_and_as_far_as_allowed(tuned, sides):
+    pairs = paired(Collator(tuned.processor), *sides)
+    half = len(pairs.text)
+    embedded = base_of(tuned.model).get_input_embeddings()(pairs.tokens)[half:].detach()
+    scored = pairs.answers[half:].roll(-1, 1)
+    scored[:, -1] = False
+    targets = pairs.tokens[half:][pairs.answers[half:]]
+    begun = begin(tuned.model, pairs.beginnings)
+    before = cross_entropy(go_on(tuned.model, begun, embedded, pairs.real[half:], scored, detached=True), targets)
+    for settings in (Robust(ascent_steps=4, epsilon=0.5), Robust(ascent_steps=4, epsilon=0.5, ascent="normalised")):
+        delta, reach = attack(tuned.model, begun, embedded, pairs.real[half:], scored, targets, pairs.text, settings, torch.Generator().manual_seed(0))
+        assert not delta[~pairs.text].any(), "padding, question and answer stay"
+        assert 0.9 < reach <= 1 + 1e-6
+        after = cross_entropy(go_on(tuned.model, begun, embedded + delta, pairs.real[half:], scored, detached=True), targets)
+        assert float(after.detach()) > float(before.detach()) + 0.01
+    assert all(weight.grad is None for weight in tuned.model.parameters()), "nothing flowed into the model"
+    words = Collator(tuned.processor)
+    for row, sample in enumerate(sides[1]):
+        assert tuned.processor.tokenizer.decode(pairs.tokens[half + row][pairs.text[row]]).strip() == sample.text
+    assert [words.prompt_ids(sample)[-5:] for sample in sides[1]] == [pairs.tokens[half + row][pairs.real[half + row] == 1][: -len(words.answer_ids(s.answer))][-5:].tolist() for row, s in enumerate(sides[1])]
+
+
+def test_the_divergences_by_hand():
+    p, q = torch.tensor([[0.5, 0.5]]).log().requires_grad_(True), torch.tensor([[0.9, 0.1]]).log().requires_grad_(True)
+    kl = divergence(p, q)
+    assert float(kl.detach()) == pytest.approx(0.5 * np.log(0.5 / 0.9) + 0.5 * np.log(0.5 / 0.1))
+    kl.backward()
+    assert p.grad is None and q.grad is not None, "the clean side is a constant"
+    js = divergence(p, q, "js")
+    assert float(js.detach()) == pytest.approx(float(divergence(q, p, "js").detach())) and 0 < float(js.detach()) < np.log(2)
+    js.backward()
+    assert p.grad is not None
+
+
+def test_what_cannot_share_is_refused_with_a_reason(tuned, sides, colours):
+    pairs = paired(Collator(tuned.processor), *sides)
+    with pytest.raises(KitError, match="robust.divergence is 'wasserstein'; allowed: kl, js"):
+        Robust(divergence="wasserstein")
+    with pytest.raises(KitError, match="epsilon is above 0"):
+        Robust(epsilon=0)
+    with pytest.raises(ValueError, match="differ in more than their text"):
+        paired(Collator(tuned.processor), sides[0][:1], [sides[1][0].replace(image=colours[1].image)])
+    tuned.model.gradient_checkpointing_enable()
+    with pytest.raises(KitError, match="gradient checkpointing keeps no keys and values to share; switch it off"):
+        robust_losses(tuned.model, pairs, Robust())
+    dropping = load("tiny_omni", device="cpu")
+    model = add_lora(dropping.model, ["llm"], 4, dropout=0.1).train()
+    with pytest.raises(KitError, match="lora_dropout is 0.1: each pass would drop other weights"):
+        robust_losses(model, pairs, Robust())
