@@ -1,5 +1,7 @@
 """The robust loss against the full loop that it replaces: losses, gradients of the adapter, the attack's steps, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,13 @@ from torch.nn.functional import cross_entropy
 
 from kit.data import only_deciding, text_perturbations
 from kit.data.collator import Collator
+from kit.data.perturbations import NOTES
+from kit.diagnosis import ask, by_perturbation
 from kit.errors import KitError
 from kit.models import add_lora, load
 from kit.models.forward import answer_logits, base_of, begin, go_on
-from kit.training.robust import Robust, attack, divergence, paired, robust_losses
+from kit.training import Settings, finetune, trainer
+from kit.training.robust import Robust, attack, divergence, drawn, paired, robust_losses, sides_of
 
 MISLEADING = text_perturbations(("en",))[1]
 
@@ -79,7 +84,7 @@ def full_loop(loaded, clean, perturbed, pairs, settings, seed):
         sides[1].append(full_logits(loaded, other, delta if settings.ascent_steps else None, at))
     (clean_logits, targets), (adversarial, _) = (tuple(torch.cat(parts) for parts in zip(*side, strict=True)) for side in sides)
     losses = cross_entropy(clean_logits, targets), cross_entropy(adversarial, targets)
-    return losses[0] + settings.perturbed * losses[1] + settings.consistency * divergence(clean_logits, adversarial, settings.divergence)
+    return (losses[0] + settings.perturbed * losses[1]) / (1 + settings.perturbed) + settings.consistency * divergence(clean_logits, adversarial, settings.divergence)
 
 
 @pytest.mark.parametrize(
@@ -172,3 +177,55 @@ def test_what_cannot_share_is_refused_with_a_reason(tuned, sides, colours):
     model = add_lora(dropping.model, ["llm"], 4, dropout=0.1).train()
     with pytest.raises(KitError, match="lora_dropout is 0.1: each pass would drop other weights"):
         robust_losses(model, pairs, Robust())
+
+
+NOTED = Settings(lora=("llm", "connector"), steps=40, batch=8, rank=8, learning_rate=5e-3, evaluate_every=40)
+CURE = Robust(("unrelated facts (en)", "misleading note A (en)", "grainy picture"), share=0.7, consistency=0.1, ascent_steps=1, epsilon=0.02)
+
+
+def followed(tuned, samples):
+    """Shares of answers that a wrong note of the training's kind, and an instruction in the other language, name."""
+    table = by_perturbation(ask(tuned.loaded, samples, [p for p in text_perturbations() if p.name in ("misleading note A (en)", "injected instruction (ja)")]))
+    return table.set_index("perturbation")["followed"].to_dict()
+
+
+def test_rows_whose_note_is_always_right_teach_to_copy_it_and_the_cure_does_not(colours, tmp_path):
+    train = [sample.replace(text=NOTES["en"][0].format(answer=sample.answer)) for sample in colours[:48]]
+    held = [only_deciding(sample) for sample in colours[48:]]
+    plain, cured = (finetune(load("tiny_omni", device="cpu"), train, colours[48:], replace(NOTED, robust=robust), tmp_path / str(robust is None)) for robust in (None, CURE))
+    before, after = followed(plain, held), followed(cured, held)
+    assert before["misleading note A (en)"] > 0.6 and after["misleading note A (en)"] < 0.3, (before, after)
+    assert cured.applied_updates == 40 and not cured.frozen_moved and not cured.gradients["leaked"]
+
+
+def first_update(samples, settings, out, monkeypatch, **loading):
+    """The gradients that the first update was made with."""
+    seen = {}
+
+    def look(self, args, state, control, model=None, **kwargs):
+        seen.update({name: weight.grad.detach().clone() for name, weight in model.named_parameters() if weight.grad is not None} if not seen else {})
+
+    monkeypatch.setattr(trainer._Watch, "on_pre_optimizer_step", look)
+    finetune(load("tiny_omni", device="cpu", **loading), samples, samples[:4], settings, out)
+    return seen
+
+
+@pytest.mark.parametrize("four_bit", [False, True], ids=["float32", "nf4"])
+def test_an_update_in_parts_has_the_gradient_of_the_whole(four_bit, colours, tmp_path, monkeypatch):
+    """Gradient accumulation: pairs, pairs whose picture differs and plain rows, two rows at a time or all at once."""
+    settings = Settings(lora=("llm",), steps=1, batch=8, rank=4, evaluate_every=1, robust=replace(CURE, consistency=0.5, ascent_steps=0))
+    whole, parts = (first_update(colours[:8], replace(settings, micro_batch=most), tmp_path / str(most), monkeypatch, four_bit=four_bit) for most in (16, 2))
+    assert whole.keys() == parts.keys()
+    assert max(float((whole[name] - parts[name]).norm() / whole[name].norm().clamp(min=1e-9)) for name in whole) < 1e-4
+
+
+def test_what_is_drawn_is_fixed_by_seed_and_pass_and_spares_general_rows(colours):
+    draws = [[drawn(sample, CURE, 3, turn).meta.get("partner") for sample in colours] for turn in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert 0.5 < sum(name is not None for name in draws[0]) / len(colours) < 0.9 and set(draws[0]) - {None} == set(CURE.perturbations)
+    assert drawn(colours[0].replace(data_layer="general"), replace(CURE, share=1.0), 0, 0).meta.get("partner") is None
+    assert sides_of(colours[0]) is None
+    by_words = colours[0].replace(decided_by=("text",), text="red it is", image=())
+    assert drawn(by_words, replace(CURE, share=1.0), 0, 0) == by_words, "nothing applies: it stays as it is"
+    with pytest.raises(KitError, match=r"robust.perturbations names \['gossip'\]; allowed: unrelated facts \(en\)"):
+        Robust(("gossip",))

@@ -253,3 +253,7 @@ def _spread(samples: list[Sample], seed: int, most: int = 4) -> tuple[Sample, ..
 def _number(sample: Sample, seed: int) -> int:
     """A number that belongs to the sample and the seed, the same on every machine."""
     return zlib.crc32(f"{seed} {sample.id}".encode())
+
+
+# What training may show without a pool of other samples' media: name -> perturbation.
+TRAINABLE = {made.name: made for made in (*text_perturbations(), *words_in_picture(), grain())}

@@ -8,17 +8,20 @@ After arXiv 2505.19616, section 4 (L = L_sft + L_adv + lambda L_cons), without t
 position late), the Jensen-Shannon arguments are not swapped, steps are sign or normalised steps (raw ones stay far below epsilon; |delta| / epsilon is returned), padding, question and answer are never perturbed.
 """
 
+import zlib
 from dataclasses import dataclass
 from os.path import commonprefix
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from kit.data import Sample
+from kit.data import Sample, only_deciding
 from kit.data.collator import Collator
+from kit.data.perturbations import TRAINABLE
 from kit.errors import KitError
 from kit.language import say
-from kit.models.forward import Begun, attends_to_all, base_of, begin, go_on, to_device
+from kit.models.forward import Begun, answer_logits, attends_to_all, base_of, begin, go_on, to_device
 
 DIVERGENCES, ASCENTS = ("kl", "js"), ("sign", "normalised")
 
@@ -28,7 +31,9 @@ class Robust:
     """What a robust update adds to a plain one. Each switch works alone.
 
     Attributes:
-        perturbed: weight of the loss on the perturbed evidence (0: it is not learned from).
+        perturbations: names of TRAINABLE (kit.data.perturbations) that rows are shown with; each row draws one of those that apply to it, anew in each pass. Leave kinds out to test on them.
+        share: of the rows that are shown in pairs, clean (only what decides) and perturbed; the others stay as they are and cost what they did. General rows are never perturbed.
+        perturbed: weight of the loss on the perturbed evidence beside 1 for the clean (0: it is not learned from). Each row weighs the same, paired or not.
         consistency: lambda, the weight of the divergence between the answers to the clean and to the perturbed evidence, at the answer's tokens.
         divergence: "kl", KL(clean || perturbed) with the clean side detached, or "js", Jensen-Shannon with both sides attached.
         ascent_steps: K, steps of projected gradient ascent on the embeddings of the perturbed text; 0: no attack.
@@ -37,6 +42,8 @@ class Robust:
         ascent_size: length of a step, relative to epsilon; 0: 2.5 / K (Madry et al., arXiv 1706.06083).
     """
 
+    perturbations: tuple[str, ...] = ()
+    share: float = 0.5
     perturbed: float = 1.0
     consistency: float = 0.0
     divergence: str = "kl"
@@ -49,6 +56,10 @@ class Robust:
         for name, given, allowed in (("divergence", self.divergence, DIVERGENCES), ("ascent", self.ascent, ASCENTS)):
             if given not in allowed:
                 raise KitError(say(f"robust.{name} is {given!r}; allowed: {', '.join(allowed)}", f"robust.{name} の {given!r} は使えません。使えるもの：{', '.join(allowed)}"))
+        if unknown := [name for name in self.perturbations if name not in TRAINABLE]:
+            raise KitError(say(f"robust.perturbations names {unknown}; allowed: {', '.join(TRAINABLE)}", f"robust.perturbations の {unknown} は使えません。使えるもの：{', '.join(TRAINABLE)}"))
+        if not 0 <= self.share <= 1:
+            raise KitError(say(f"robust.share is {self.share}; it is a share between 0 and 1", f"robust.share は 0 から 1 の割合です（{self.share}）"))
         if min(self.perturbed, self.consistency, self.ascent_steps, self.ascent_size) < 0 or self.epsilon <= 0:
             raise KitError(say("robust: weights and steps are 0 or more, epsilon is above 0", "robust：重みと回数は 0 以上、epsilon は正の値にしてください"))
 
@@ -59,6 +70,7 @@ class Losses:
 
     Attributes:
         clean, perturbed, consistency: means per answer token, in nats, unweighted.
+        targets: (S,) the clean side's answer tokens, which the means are over.
         reach: |delta| / epsilon after the last step, mean over samples (1: the attack is at the edge of what it may do); None without an attack.
     """
 
@@ -66,6 +78,7 @@ class Losses:
     clean: float
     perturbed: float
     consistency: float
+    targets: torch.Tensor
     reach: float | None = None
 
 
@@ -86,6 +99,28 @@ class Pairs:
     text: torch.Tensor
 
 
+def drawn(sample: Sample, robust: Robust | None, seed: int, turn: int) -> Sample:
+    """The sample with the perturbation that it is shown with in this pass, in `meta["partner"]`, or as it is; the same seed, pass and id always draw the same."""
+    if robust is None or not robust.perturbations or sample.data_layer == "general":
+        return sample
+    draws = np.random.default_rng([seed, turn, zlib.crc32(sample.id.encode())])
+    if draws.random() >= robust.share:
+        return sample
+    fitting = [name for name in robust.perturbations if TRAINABLE[name](sample) is not None]
+    return sample.replace(meta={**sample.meta, "partner": fitting[draws.integers(len(fitting))]}) if fitting else sample
+
+
+def sides_of(sample: Sample) -> tuple[Sample, Sample] | None:
+    """(clean, perturbed) of a sample that drew a partner; None of any other."""
+    name = sample.meta.get("partner")
+    return (only_deciding(sample), TRAINABLE[name](sample)) if name else None
+
+
+def shares_its_beginning(clean: Sample, perturbed: Sample) -> bool:
+    """Whether the two differ in their text alone, so that what comes before it is read once for both."""
+    return all(getattr(clean, name) == getattr(perturbed, name) for name in ("image", "audio", "video", "question", "options", "answer")) and clean.meta.get("shown_as") == perturbed.meta.get("shown_as")
+
+
 def paired(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> Pairs:
     """Both sides of each pair, cut at the first token in which they differ.
 
@@ -94,7 +129,7 @@ def paired(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> 
     """
     whole, cuts, tails, texts = collator.prompts(clean), [], [[], []], []
     for one, other in zip(clean, perturbed, strict=True):
-        if (one.image, one.audio, one.video, one.question, one.options, one.answer, one.meta.get("shown_as")) != (other.image, other.audio, other.video, other.question, other.options, other.answer, other.meta.get("shown_as")):
+        if not shares_its_beginning(one, other):
             raise ValueError(f"samples {one.id!r} and {other.id!r} differ in more than their text: no beginning can be shared")
         ids = [collator.prompt_ids(side) for side in (one, other)]
         common = min(len(commonprefix(ids)), *(len(side) - 1 for side in ids))
@@ -136,7 +171,7 @@ def require_shareable(model) -> None:
     reason = None
     if dropout > 0:
         reason = (f"lora_dropout is {dropout}: each pass would drop other weights than the shared beginning did; set it to 0", f"lora_dropout が {dropout} です。共有した先頭部分と後続で異なる重みが落ちるため、0 にしてください")
-    elif getattr(base_of(model), "is_gradient_checkpointing", False):
+    elif any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         reason = ("gradient checkpointing keeps no keys and values to share; switch it off (training.gradient_checkpointing: false)", "勾配チェックポイントでは共有するキーと値が残りません。training.gradient_checkpointing: false にしてください")
     elif not attends_to_all(model):
         reason = ("this checkpoint has sliding windows or linear attention, whose state cannot be cut and read on from with gradients", "このチェックポイントはスライディングウィンドウまたは線形アテンションを含むため、先頭部分を共有できません")
@@ -145,7 +180,7 @@ def require_shareable(model) -> None:
 
 
 def robust_losses(model, pairs: Pairs, settings: Robust, generator: torch.Generator | None = None) -> Losses:
-    """The losses of B pairs; `total` = clean + perturbed weight x perturbed + lambda x divergence, each a mean over the B samples' answer tokens.
+    """The losses of B pairs; `total` = (clean + w perturbed) / (1 + w) + lambda x divergence, each a mean over the B samples' answer tokens.
 
     Args:
         model: with its adapter, in train mode; see `require_shareable`.
@@ -170,8 +205,16 @@ def robust_losses(model, pairs: Pairs, settings: Robust, generator: torch.Genera
     clean, perturbed = logits.chunk(2)  # the answers of both sides are the same tokens
     losses = [cross_entropy(side, goal) for side, goal in zip((clean, perturbed), targets.chunk(2), strict=True)]
     apart = divergence(clean, perturbed, settings.divergence)
-    total = losses[0] + settings.perturbed * losses[1] + settings.consistency * apart
-    return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), reach)
+    total = (losses[0] + settings.perturbed * losses[1]) / (1 + settings.perturbed) + settings.consistency * apart
+    return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), targets.chunk(2)[0], reach)
+
+
+def losses_apart(model, clean: dict, perturbed: dict, settings: Robust) -> Losses:
+    """`robust_losses` where the two sides begin differently (another picture, words in it): two plain forwards of collated batches, and no attack."""
+    (one, targets), (other, goal) = (answer_logits(model, batch) for batch in (clean, perturbed))
+    losses, apart = [cross_entropy(one, targets), cross_entropy(other, goal)], divergence(one, other, settings.divergence)
+    total = (losses[0] + settings.perturbed * losses[1]) / (1 + settings.perturbed) + settings.consistency * apart
+    return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), targets)
 
 
 def divergence(clean: torch.Tensor, perturbed: torch.Tensor, kind: str = "kl") -> torch.Tensor:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kit.training.robust import Robust
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -25,6 +27,7 @@ class Settings:
         max_tokens: longest prompt + answer; over-budget samples are named, never cut.
         micro_batch: samples per forward at most; None: the whole batch, where its samples are of like length. Halved when memory runs out.
         gradient_checkpointing: trade time for memory.
+        robust: what an update adds against modality interference; None: nothing.
     """
 
     lora: tuple[str, ...] = ("llm",)
@@ -43,3 +46,4 @@ class Settings:
     max_tokens: int | None = None
     micro_batch: int | None = None
     gradient_checkpointing: bool = False
+    robust: Robust | None = None

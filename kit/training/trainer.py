@@ -19,6 +19,7 @@ from kit.models import Loaded, component_of
 from kit.models.forward import answer_logits, is_out_of_memory
 from kit.show import progress
 from kit.training.batches import Parts
+from kit.training.robust import Pairs, drawn, losses_apart, require_shareable, robust_losses
 from kit.training.settings import Settings
 
 _REMEMBERED = 1000  # supervised tokens: some hundred answers
@@ -39,6 +40,9 @@ class AnswerTrainer(Trainer):
 
     def __init__(self, loaded: Loaded, train: list[Sample], validation: list[Sample], settings: Settings, out: Path):
         self.asked, self.kpi, self.supervised = (loaded, validation), settings.kpi, []
+        self.robust, self.reached = settings.robust, []
+        if settings.robust:
+            require_shareable(loaded.model)
         self.watch = _Watch(settings.steps)
         self.parts = Parts(Collator(loaded.processor, max_tokens=settings.max_tokens), settings.micro_batch or settings.batch)
         super().__init__(
@@ -60,10 +64,10 @@ class AnswerTrainer(Trainer):
         model.train()
         inputs = self._prepare_inputs(inputs)
         while True:
-            if max(len(part["labels"]) for part in inputs["parts"]) > self.parts.most:  # collated before a halving
+            if any(rows > self.parts.most for rows in _rows(inputs)):  # collated before a halving
                 inputs = self._prepare_inputs(self.parts(inputs["samples"]))
             try:
-                loss = sum(self._backward(model, part, num_items_in_batch) for part in inputs["parts"])
+                loss = sum(self._backward(model, one, num_items_in_batch) for one in (*inputs["parts"], *inputs["pairs"], *inputs["apart"]))
                 break
             except RuntimeError as error:
                 if not is_out_of_memory(error):
@@ -75,16 +79,28 @@ class AnswerTrainer(Trainer):
         self._average_gradients(model)
         return loss
 
-    def _backward(self, model, part: dict, tokens) -> torch.Tensor:
+    def _backward(self, model, part: dict | Pairs | tuple, tokens) -> torch.Tensor:
         apart = self._apart()
         with self.accelerator.no_sync(model) if apart else contextlib.nullcontext():  # see _average_gradients
             with self.compute_loss_context_manager():
-                logits, targets = answer_logits(model, part)
-                loss = _mean_of_answers(logits, targets, tokens) * processes.place()[1]
+                loss, targets = self._loss(model, part, tokens)
+                loss = loss * processes.place()[1]
             self.accelerator.backward(loss)
         if len(self.supervised) < _REMEMBERED:
             self.supervised += targets.tolist()
         return loss.detach()
+
+    def _loss(self, model, part: dict | Pairs | tuple, tokens) -> tuple[torch.Tensor, torch.Tensor]:
+        """The part's share in the mean over the update's answer tokens, and its own (the clean side's, of pairs)."""
+        if isinstance(part, dict):
+            logits, targets = answer_logits(model, part)
+            return _mean_of_answers(logits, targets, tokens), targets
+        if isinstance(part, Pairs):
+            losses = robust_losses(model, part, self.robust)
+        else:
+            losses = losses_apart(model, *part, self.robust)
+        self.reached += [] if losses.reach is None else [losses.reach]
+        return losses.total * len(losses.targets) / (len(losses.targets) if tokens is None else tokens), losses.targets
 
     def _apart(self) -> bool:
         """Whether every process holds a whole model (DDP)."""
@@ -124,6 +140,11 @@ class AnswerTrainer(Trainer):
         return metrics
 
 
+def _rows(inputs: dict) -> list[int]:
+    """Rows of each forward of an update; of a pair both, but one pair alone is never too many."""
+    return [len(part["labels"]) for part in inputs["parts"]] + [len(pair.tokens) for pair in inputs["pairs"] if len(pair.tokens) > 2] + [2 * len(clean["labels"]) for clean, _ in inputs["apart"] if len(clean["labels"]) > 1]
+
+
 def _mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
     """Negative log-likelihood of the targets (S,), summed and divided by the answer tokens of the whole update."""
     return torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / (len(targets) if num_items_in_batch is None else num_items_in_batch)
@@ -133,7 +154,8 @@ def order_of(train: list[Sample], settings: Settings) -> list[Sample]:
     """The samples of all updates, one after the other: permutations of `train`, as many as it takes; augmented anew in each, where the settings say so."""
     wanted, generator, rows, passes = settings.steps * settings.batch, torch.Generator().manual_seed(settings.seed), [], 0
     while len(rows) < wanted:
-        rows += [augmented(train[place], settings.augment, settings.seed, passes) for place in torch.randperm(len(train), generator=generator)]
+        order = torch.randperm(len(train), generator=generator)
+        rows += [drawn(augmented(train[place], settings.augment, settings.seed, passes), settings.robust, settings.seed, passes) for place in order]
         passes += 1
     return rows[:wanted]
 
