@@ -117,7 +117,7 @@ def robust_update(loaded: Loaded, side: int, rounds: int, model: str) -> list[di
         return loss
 
     def ours():
-        losses = robust_losses(loaded.model, pairs, settings, torch.Generator().manual_seed(0))
+        losses = robust_losses(loaded.model, pairs, settings)
         losses.total.backward()
         return losses.total
 
@@ -154,10 +154,11 @@ def paper(loaded: Loaded, batches: dict, pairs, settings: Robust, all_positions:
         embedded = words(batches["perturbed"]["input_ids"])
         count = at.sum((1, 2)) * embedded.shape[-1]
         epsilon = (settings.epsilon * ((embedded * at).pow(2).sum((1, 2)) / count).sqrt()).view(-1, 1, 1)
-    start = 2 * torch.rand((*pairs.text.shape, embedded.shape[-1]), generator=torch.Generator().manual_seed(0)) - 1
     delta = torch.zeros_like(embedded)
-    delta[:, length - size :] = start[:, -size:]
-    delta = delta * epsilon * at
+    for place, seed in enumerate(pairs.seeds):
+        mine = at[place, :, 0] > 0
+        delta[place, mine] = 2 * torch.rand((int(mine.sum()), embedded.shape[-1]), generator=torch.Generator().manual_seed(seed)) - 1
+    delta = delta * epsilon
     ask = _all_positions if all_positions else answer_logits
     for _ in range(settings.ascent_steps):
         delta = delta.detach().requires_grad_(True)

@@ -131,6 +131,7 @@ training:
   drop_evidence: 0.0    # {t("share of rows shown without one of the deciding kinds of evidence, where another is left", "判断に使う情報の一つを外して見せる行の割合（ほかの情報が残る場合）")}
   augment: []           # {t("small changes of training rows that your labels survive: light, frame, sharpness, sound, writing (kit/data/augmentation.py says what each may break)", "ラベルが変わらない範囲で学習行を少し変える: light、frame、sharpness、sound、writing（壊れ得るラベルは kit/data/augmentation.py に記載）")}
   orientations: false   # {t("true: every training photo also turned and mirrored; not where left, right or upright means something", "true: 学習写真を回転・反転した形でも見せる。左右や上下に意味がある場合は使わない")}
+  robust: null          # {t("against a note that misleads: {perturbations: [misleading note A (en)], share: 0.5, consistency: 0.1, ascent_steps: 1} (docs: kit/training/robust.py)", "誤ったメモに引きずられないための学習: {perturbations: [misleading note A (ja)], share: 0.5, consistency: 0.1, ascent_steps: 1}（説明は kit/training/robust.py）")}
   replay: 0.0        # {t("share of general rows mixed into training, against forgetting what the model knew", "学習に混ぜる一般的な行の割合。元の能力の忘却を抑えます")}
   task_share: 0.0    # {t("share of rows with data_layer = task; 0: as many as the folder has", "data_layer = task の行の割合。0 ならフォルダーにある数のまま")}
   generated: measured # {t("rows marked generated: measured (only if they help on real rows) | always | never", "generated の付いた行: measured（実データで役立つ場合のみ）| always | never")}

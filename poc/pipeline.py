@@ -19,6 +19,7 @@ from kit.language import say
 from kit.models import load, require_checkpoint, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
+from kit.training.robust import Robust
 from poc import arms, runs
 from poc.audit import audit_rows
 from poc.gates import decide, signature
@@ -247,6 +248,7 @@ def settings_of(use: UseCase, seed: int | None) -> Settings:
         orientations=training.orientations,
         micro_batch=training.micro_batch,
         max_tokens=training.max_tokens,
+        robust=None if training.robust is None else Robust(**training.robust.model_dump()),
     )
 
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from kit.data import FRACTIONS
+from kit.data.perturbations import TRAINABLE
 from kit.data.tables import normal
 from kit.language import current, say
 
@@ -58,6 +59,20 @@ class Model(_Part):
     four_bit: Literal["auto"] | bool = "auto"
 
 
+class Robust(_Part):
+    """What training adds against modality interference; the words are those of kit.training.robust."""
+
+    perturbations: Annotated[tuple[Literal[*TRAINABLE], ...], Field(min_length=1)]
+    share: Share = 0.5  # of the rows that are shown in pairs, clean and perturbed
+    perturbed: Annotated[float, Field(ge=0)] = 1.0  # weight of the loss on the perturbed side
+    consistency: Annotated[float, Field(ge=0)] = 0.0  # weight of the divergence between the two answers
+    divergence: Literal["kl", "js"] = "kl"
+    ascent_steps: Annotated[int, Field(ge=0, le=20)] = 0  # of the attack on the text's embeddings; 0 = none
+    epsilon: Annotated[float, Field(gt=0)] = 0.1  # how far, relative to the embeddings' size
+    ascent: Literal["sign", "normalised"] = "sign"
+    ascent_size: Annotated[float, Field(ge=0)] = 0.0  # of a step, relative to epsilon; 0 = 2.5 / ascent_steps
+
+
 class Training(_Part):
     """How it is fine-tuned."""
 
@@ -76,6 +91,7 @@ class Training(_Part):
     drop_evidence: Share = 0.0  # share of rows shown without one of their deciding modalities, where another is left
     augment: tuple[Literal["light", "frame", "sharpness", "sound", "writing"], ...] = ()  # small changes that the labels survive
     orientations: bool = False  # every training photo also turned and mirrored; not where left, right or upright means something
+    robust: Robust | None = None  # against evidence that should not decide; costs up to half a step more where only text is perturbed
     micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples at once; None = the whole batch
     max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer samples are named, never cut
     replay: Share = 0.0  # share of general rows mixed into training, against forgetting

@@ -25,7 +25,7 @@ schema: 1
 name: colours
 question: Which colour is the part?
 options: [red, green, blue]
-training: {lora: [llm, connector, vision], steps: 6, batch: 8, rank: 4, evaluate_every: 3, learning_rate: 0.0005, examples_in_context: 2, replay: 0.3}
+training: {lora: [llm, connector, vision], steps: 6, batch: 8, rank: 4, evaluate_every: 3, learning_rate: 0.0005, examples_in_context: 2, replay: 0.3, robust: {perturbations: [misleading note A (en), grainy picture], share: 0.6, consistency: 0.1, ascent_steps: 1, ascent: normalised, epsilon: 0.02}}
 """
 
 

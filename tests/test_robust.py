@@ -40,6 +40,7 @@ def sides(colours):
     clean = [only_deciding(sample) for sample in colours[:3]]
     clean[1] = clean[1].replace(question="Which colour is the part on this picture, seen from above?")
     perturbed = [MISLEADING(sample) for sample in clean]
+    perturbed = [sample.replace(meta={**sample.meta, "attack_seed": seed}) for seed, sample in enumerate(perturbed)]
     perturbed[2] = perturbed[2].replace(text="looks green, I think, or was it " + perturbed[2].text)
     return clean, perturbed
 
@@ -66,16 +67,17 @@ def full_logits(loaded, sample, delta=None, at=None):
             handle.remove()
 
 
-def full_loop(loaded, clean, perturbed, pairs, settings, seed):
+def full_loop(loaded, clean, perturbed, pairs, settings):
     """The paper's arrangement, one sample at a time: K whole forwards for the attack, then the clean and the adversarial one."""
-    start = 2 * torch.rand((*pairs.text.shape, base_of(loaded.model).get_input_embeddings().weight.shape[1]), generator=torch.Generator().manual_seed(seed)) - 1
     sides = [[], []]
     for row, (one, other) in enumerate(zip(clean, perturbed, strict=True)):
         at = pairs.text[row].float()
         embedded = base_of(loaded.model).get_input_embeddings()(pairs.tokens[len(clean) + row]).detach()[at > 0]
         epsilon = settings.epsilon * embedded.pow(2).mean().sqrt()
         at = at[-int(pairs.real[len(clean) + row].sum()) :]
-        delta = (start[row][-len(at) :] * epsilon).clamp(-epsilon, epsilon) * at[:, None]
+        start = torch.rand((int(at.sum()), embedded.shape[-1]), generator=torch.Generator().manual_seed(pairs.seeds[row]))
+        delta = torch.zeros(len(at), embedded.shape[-1])
+        delta[at > 0] = (2 * start - 1) * epsilon
         for _ in range(settings.ascent_steps):
             delta = delta.detach().requires_grad_(True)
             slope = torch.autograd.grad(cross_entropy(*full_logits(loaded, other, delta, at), reduction="sum"), delta)[0]
@@ -94,10 +96,10 @@ def full_loop(loaded, clean, perturbed, pairs, settings, seed):
 )
 def test_gradients_are_those_of_the_full_loop(settings, tuned, sides):
     pairs = paired(Collator(tuned.processor), *sides)
-    ours = robust_losses(tuned.model, pairs, settings, torch.Generator().manual_seed(7))
+    ours = robust_losses(tuned.model, pairs, settings)
     ours.total.backward()
     shared = gradients(tuned.model)
-    full = full_loop(tuned, *sides, pairs, settings, 7)
+    full = full_loop(tuned, *sides, pairs, settings)
     full.backward()
     expected = gradients(tuned.model)
     assert float(ours.total.detach()) == pytest.approx(float(full.detach()), rel=1e-5)
@@ -138,7 +140,7 @@ def test_only_the_text_is_attacked_and_as_far_as_allowed(tuned, sides):
     begun = begin(tuned.model, pairs.beginnings)
     before = cross_entropy(go_on(tuned.model, begun, embedded, pairs.real[half:], scored, detached=True), targets)
     for settings in (Robust(ascent_steps=4, epsilon=0.5), Robust(ascent_steps=4, epsilon=0.5, ascent="normalised")):
-        delta, reach = attack(tuned.model, begun, embedded, pairs.real[half:], scored, targets, pairs.text, settings, torch.Generator().manual_seed(0))
+        delta, reach = attack(tuned.model, begun, embedded, pairs.real[half:], scored, targets, pairs.text, settings, pairs.seeds)
         assert not delta[~pairs.text].any(), "padding, question and answer stay"
         assert 0.9 < reach <= 1 + 1e-6
         after = cross_entropy(go_on(tuned.model, begun, embedded + delta, pairs.real[half:], scored, detached=True), targets)
@@ -213,7 +215,7 @@ def first_update(samples, settings, out, monkeypatch, **loading):
 @pytest.mark.parametrize("four_bit", [False, True], ids=["float32", "nf4"])
 def test_an_update_in_parts_has_the_gradient_of_the_whole(four_bit, colours, tmp_path, monkeypatch):
     """Gradient accumulation: pairs, pairs whose picture differs and plain rows, two rows at a time or all at once."""
-    settings = Settings(lora=("llm",), steps=1, batch=8, rank=4, evaluate_every=1, robust=replace(CURE, consistency=0.5, ascent_steps=0))
+    settings = Settings(lora=("llm",), steps=1, batch=8, rank=4, evaluate_every=1, robust=replace(CURE, consistency=0.5, ascent_steps=1, ascent="normalised"))
     whole, parts = (first_update(colours[:8], replace(settings, micro_batch=most), tmp_path / str(most), monkeypatch, four_bit=four_bit) for most in (16, 2))
     assert whole.keys() == parts.keys()
     assert max(float((whole[name] - parts[name]).norm() / whole[name].norm().clamp(min=1e-9)) for name in whole) < 1e-4

@@ -90,6 +90,7 @@ class Pairs:
         beginnings: what both have in common, media and all; left-padded batch.
         tokens, real, answers: (2B, L), the clean tails and then the perturbed ones, left-padded: ids, 1 for real ones, true for the answer's.
         text: (B, L) true for the tokens of the perturbed text, the only ones that are attacked.
+        seeds: (B) of the attacks' random starts: a row's is its own, whichever rows, parts and processes it is run with.
     """
 
     beginnings: dict
@@ -97,6 +98,7 @@ class Pairs:
     real: torch.Tensor
     answers: torch.Tensor
     text: torch.Tensor
+    seeds: list[int]
 
 
 def drawn(sample: Sample, robust: Robust | None, seed: int, turn: int) -> Sample:
@@ -107,7 +109,9 @@ def drawn(sample: Sample, robust: Robust | None, seed: int, turn: int) -> Sample
     if draws.random() >= robust.share:
         return sample
     fitting = [name for name in robust.perturbations if TRAINABLE[name](sample) is not None]
-    return sample.replace(meta={**sample.meta, "partner": fitting[draws.integers(len(fitting))]}) if fitting else sample
+    if not fitting:
+        return sample
+    return sample.replace(meta={**sample.meta, "partner": fitting[draws.integers(len(fitting))], "attack_seed": int(draws.integers(2**31))})
 
 
 def sides_of(sample: Sample) -> tuple[Sample, Sample] | None:
@@ -149,6 +153,7 @@ def paired(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> 
         torch.tensor([[0] * pad + [1] * (length - pad) for pad in place]),
         torch.tensor([[False] * (length - len(answer)) + [True] * len(answer) for _, answer in both]),
         torch.tensor([[False] * (length - len(text)) + text for text in texts]),
+        [int(sample.meta.get("attack_seed", 0)) for sample in perturbed],
     )
 
 
@@ -179,12 +184,11 @@ def require_shareable(model) -> None:
         raise KitError(say(f"robust training cannot share the beginning of prompts: {reason[0]}", f"ロバスト学習で先頭部分を共有できません：{reason[1]}"))
 
 
-def robust_losses(model, pairs: Pairs, settings: Robust, generator: torch.Generator | None = None) -> Losses:
+def robust_losses(model, pairs: Pairs, settings: Robust) -> Losses:
     """The losses of B pairs; `total` = (clean + w perturbed) / (1 + w) + lambda x divergence, each a mean over the B samples' answer tokens.
 
     Args:
         model: with its adapter, in train mode; see `require_shareable`.
-        generator: of the attack's random start (on the CPU).
 
     Raises:
         KitError: the beginning cannot be shared with this model.
@@ -199,7 +203,7 @@ def robust_losses(model, pairs: Pairs, settings: Robust, generator: torch.Genera
     half = len(tokens) // 2
     delta, reach = None, None
     if settings.ascent_steps:
-        delta, reach = attack(model, begun, embedded[half:].detach(), real[half:], scored[half:], tokens[half:][answers[half:]], text, settings, generator)
+        delta, reach = attack(model, begun, embedded[half:].detach(), real[half:], scored[half:], tokens[half:][answers[half:]], text, settings, pairs.seeds)
         embedded = torch.cat([embedded[:half], embedded[half:] + delta])
     logits = go_on(model, begun, embedded, real, scored)
     clean, perturbed = logits.chunk(2)  # the answers of both sides are the same tokens
@@ -229,7 +233,7 @@ def divergence(clean: torch.Tensor, perturbed: torch.Tensor, kind: str = "kl") -
 
 def attack(
     model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, targets: torch.Tensor, text: torch.Tensor, settings: Robust,
-    generator: torch.Generator | None = None,
+    seeds: list[int],
 ) -> tuple[torch.Tensor, float]:  # fmt: skip
     """The perturbation (B, L, C) of the text's embeddings that makes the answer least likely after K steps, and |delta| / epsilon. Nothing flows into the adapter or the beginning.
 
@@ -237,12 +241,16 @@ def attack(
         embedded, real, scored: of the perturbed tails, see `go_on`.
         targets: (S,) the answers' tokens.
         text: (B, L) true where delta may be other than 0.
+        seeds: (B) of the random starts, uniform in the box.
     """
     where = text.unsqueeze(-1).to(embedded.dtype)
     count = where.sum((1, 2)).clamp(min=1) * embedded.shape[-1]
     epsilon = (settings.epsilon * ((embedded * where).pow(2).sum((1, 2)) / count).sqrt()).view(-1, 1, 1)
     size = settings.ascent_size or 2.5 / settings.ascent_steps
-    start = torch.rand(embedded.shape, generator=generator).to(embedded)
+    start = torch.zeros_like(embedded)
+    for row, seed in enumerate(seeds):  # on the CPU and for the text alone: the same with any padding and on any device
+        words = torch.rand((int(text[row].sum()), embedded.shape[-1]), generator=torch.Generator().manual_seed(seed))
+        start[row, text[row]] = words.to(start)
     delta = _within((2 * start - 1) * epsilon * where, epsilon, count, settings.ascent)
     for _ in range(settings.ascent_steps):
         delta.requires_grad_(True)
