@@ -6,14 +6,15 @@
 Arms, interleaved in one process and on one thread, from collated batches where an arm can be given them; the adapter is not zero, and every arm's scores (within 1e-4 nats) or gradients are compared first.
 
 Diagnosis, N = 16 texts on one picture, options scored:
-    per option            a forward per text and option, the picture encoded each time, scores of all positions (as evaluation harnesses do)
-    naive loop            a prompt per text, the picture encoded each time, options after it: kit.evaluation.option_scores, one text at a time
+    naive loop            a forward per text and option, the picture encoded each time, scores of all positions (as evaluation harnesses do)
+    prompt per text       the prompt of each text read once for its options, the picture encoded each time: kit.evaluation.option_scores, one text at a time
     encoder once          the same with the picture's features remembered
     padded batch          all texts as one batch
     ours                  kit.evaluation.shared_prefix: all tokens before the first changed one are read once
 
 A robust update, two pairs of clean and perturbed text, K = 3 ascent steps, consistency:
-    plain                 a LoRA update on the clean rows alone
+    plain                 a LoRA update on the clean rows alone, scores of all positions (as trainers do)
+    plain, answers only   the same with scores of the answers' positions only (as the kit does)
     paper                 the arrangement of arXiv 2505.19616's code: encoders once, K whole forwards and backwards with scores of all positions over the whole vocabulary, then one batch of clean and adversarial rows
     answers only          the same with scores of the answers' positions only
     ours                  kit.training.robust
@@ -74,8 +75,8 @@ def diagnosis(loaded: Loaded, side: int, rounds: int, model: str) -> list[dict]:
     """One row per arm of the diagnosis."""
     asked = texts_on(sample_on(side, 0))
     arms: dict[str, Callable] = {
-        "per option": lambda: [per_option(loaded, sample) for sample in asked],
-        "naive loop": lambda: [option_scores(loaded, [sample])[0] for sample in asked],
+        "naive loop": lambda: [per_option(loaded, sample) for sample in asked],
+        "prompt per text": lambda: [option_scores(loaded, [sample])[0] for sample in asked],
         "encoder once": lambda: _with_memory(loaded, lambda: [option_scores(loaded, [sample])[0] for sample in asked]),
         "padded batch": lambda: option_scores(loaded, asked, batch_size=len(asked)),
         "ours": lambda: shared_scores(loaded, asked, batch_size=len(asked)),
@@ -92,7 +93,8 @@ def diagnosis(loaded: Loaded, side: int, rounds: int, model: str) -> list[dict]:
     n_p = own // (len(asked) - 1)
     n_s = (told["tokens_read"] - n_p) / len(asked)
     tower, llm = weights_of(loaded, asked[0])
-    limit = len(asked) * (tower + llm * (n_p + n_s)) / (tower + llm * (n_p + len(asked) * n_s))
+    o = np.mean([len(Collator(loaded.processor).answer_ids(option)) for option in OPTIONS]) * len(OPTIONS)
+    limit = len(asked) * (len(OPTIONS) * (tower + llm * (n_p + n_s)) + llm * o) / (tower + llm * (n_p + len(asked) * (n_s + o)))
     return [row(model, "diagnosis", n_p, round(n_s), len(asked), "", name, seconds, "naive loop", limit, gaps[name]) for name in arms]
 
 
@@ -111,23 +113,21 @@ def robust_update(loaded: Loaded, side: int, rounds: int, model: str) -> list[di
     batches = {"clean": collator(clean), "perturbed": collator(perturbed), "both": collator([*clean, *perturbed])}
     weights = [weight for weight in loaded.model.parameters() if weight.requires_grad]
 
-    def plain():
-        loss = cross_entropy(*answer_logits(loaded.model, batches["clean"]))
-        loss.backward()
-        return loss
+    def plain(ask: Callable):
+        cross_entropy(*ask(loaded.model, batches["clean"])).backward()
 
     def ours():
         losses = robust_losses(loaded.model, pairs, settings)
         losses.total.backward()
-        return losses.total
 
     arms = {
-        "plain": plain,
+        "plain": lambda: plain(_all_positions),
+        "plain, answers only": lambda: plain(answer_logits),
         "paper": lambda: _with_memory(loaded, lambda: paper(loaded, batches, pairs, settings, all_positions=True)),
         "answers only": lambda: _with_memory(loaded, lambda: paper(loaded, batches, pairs, settings, all_positions=False)),
         "ours": ours,
     }
-    gaps, reference = {"plain": float("nan")}, None
+    gaps, reference = {"plain": float("nan"), "plain, answers only": float("nan")}, None
     for name in ("paper", "answers only", "ours"):
         arms[name]()
         gradient = torch.cat([weight.grad.flatten() for weight in weights])
@@ -250,7 +250,7 @@ def main() -> None:
         rows += diagnosis(loaded, side, rounds, model)
         loaded.model.train()
         rows += robust_update(loaded, side, rounds, model)
-        for line in rows[-9:]:
+        for line in rows[-10:]:
             print(" ".join(f"{name}={line[name]}" for name in COLUMNS[1:14] if line[name] != ""))
     if not asked.quick:
         write_table(TABLE, COLUMNS, rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import four_bit, scoring
+from benchmarks import four_bit, interference, scoring
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,6 +36,26 @@ def test_four_bit_in_its_short_form_counts_what_theory_says(tmp_path, monkeypatc
     assert [row["arm"] for row in rows][:2] == ["16-bit", "nf4"] and all(set(row) == set(four_bit.COLUMNS) for row in rows)
     for row in rows[:2]:
         assert row["weights_mb"] == pytest.approx(row["theory_mb"], rel=0.02)
+
+
+def test_interference_in_its_short_form_agrees_in_scores_and_gradients(tmp_path, monkeypatch):
+    monkeypatch.setattr(interference, "WORK", tmp_path)
+    loaded = interference.adapted("tiny_omni")
+    rows = interference.diagnosis(loaded, 168, 1, "tiny_omni")
+    loaded.model.train()
+    rows += interference.robust_update(loaded, 168, 1, "tiny_omni")
+    assert all(set(row) == set(interference.COLUMNS) for row in rows)
+    gaps = {(row["task"], row["arm"]): float(row["largest_gap"]) for row in rows}
+    assert gaps["diagnosis", "ours"] < 1e-4 and gaps["robust update", "ours"] < 1e-5
+
+
+def test_a_shared_beginning_pays_as_the_table_says():
+    seconds = {(row["task"], row["arm"]): float(row["seconds_min"]) for row in table("interference") if row["model"] == "shape_51m"}
+    sizes = {row["task"]: (int(row["n_p"]), int(row["n_s"])) for row in table("interference") if row["model"] == "shape_51m"}
+    assert all(255 <= n_p <= 270 and n_s <= 68 for n_p, n_s in sizes.values())
+    assert seconds["diagnosis", "naive loop"] / seconds["diagnosis", "ours"] >= 8
+    assert seconds["robust update", "paper"] / seconds["robust update", "ours"] >= 3
+    assert seconds["robust update", "ours"] / seconds["robust update", "plain"] <= 1.5
 
 
 if find_spec("trl"):  # an opponent that only `make benchmarks` installs

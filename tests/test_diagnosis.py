@@ -141,7 +141,7 @@ def test_a_shared_prefix_changes_no_score_and_reads_less(tiny, colours):
     for one, other in zip(shared, option_scores(tiny, asked), strict=True):
         assert np.abs(one - other).max() < 1e-4
     assert told["tokens_read"] < 0.75 * told["tokens"]  # the tiny model's pictures are 16 tokens
-    assert told["shared"] + 3 * 5 == told["prompts"] == len(asked), "a picture that is shown differently is another picture"
+    assert told["shared"] + 3 * 6 == told["prompts"] == len(asked), "a picture that is shown differently is another picture"
 
 
 def test_one_distractor_is_read_once_for_all_questions(tiny, colours):

@@ -41,7 +41,7 @@ class Perturbation:
     Attributes:
         name: as in tables, e.g. "misleading note A (en)".
         modality: of MODALITIES, the evidence that it changes; see `applies_to`.
-        kind: "own", "facts", "misleading", "matching", "instruction", "replaced", "words" or "grain".
+        kind: "own", "facts", "misleading", "matching", "instruction", "replaced", "strip", "words" or "grain".
         change: Sample -> the changed sample, or None where that cannot be done.
         spares: the evidence stays readable (words on its edge, grain), so the modality may decide.
         named: whether it names an answer (`meta["named"]`), so that one can count how often the model follows it.
@@ -115,8 +115,11 @@ def media_perturbations(modality: str, pool: Sequence[Sample] = (), seed: int = 
 
 
 def words_in_picture(languages: Sequence[str] = ("en", "ja"), seed: int = 0) -> list[Perturbation]:
-    """Words rendered on a strip of the picture itself: a wrong label, or an instruction. The part above the strip stays as it was, so the picture may decide."""
-    made = []
+    """Words rendered on a strip of the picture itself: a wrong label, or an instruction. The part above the strip stays as it was, so the picture may decide.
+
+    First the strip without words: what is lost to it was hidden, not said. Whether words are read or only seen as marks is told by how often they are followed (docs/decisions.md).
+    """
+    made = [Perturbation("empty strip in the picture", "image", "strip", _Captioned("", seed), spares=True)]
     for language in languages:
         for name, words in (("misleading words", NOTES[language][1]), ("instruction", INSTRUCTIONS[language])):
             made.append(Perturbation(f"{name} in the picture ({language})", "image", "words", _Captioned(words, seed), spares=True, named=True))
@@ -220,15 +223,17 @@ class _Another:
 
 @dataclass(frozen=True)
 class _Captioned:
-    """A wrong label or an instruction on the first picture."""
+    """A wrong label, an instruction or nothing on a strip of every picture."""
 
     words: str
     seed: int
 
     def __call__(self, sample: Sample) -> Sample | None:
         answer = wrong_option(sample, self.seed)
-        if not sample.image or answer is None:
+        if not sample.image or (self.words and answer is None):
             return None
+        if not self.words:
+            return _marked(sample, "image", "words", self.seed)
         return _named(_marked(sample, "image", "words", self.seed, self.words.format(answer=answer)), answer)
 
 

@@ -205,12 +205,18 @@ def robust_losses(model, pairs: Pairs, settings: Robust) -> Losses:
     if settings.ascent_steps:
         delta, reach = attack(model, begun, embedded[half:].detach(), real[half:], scored[half:], tokens[half:][answers[half:]], text, settings, pairs.seeds)
         embedded = torch.cat([embedded[:half], embedded[half:] + delta])
-    logits = go_on(model, begun, embedded, real, scored)
-    clean, perturbed = logits.chunk(2)  # the answers of both sides are the same tokens
+    # the answers of both sides are the same tokens; each side without the padding that the other's length would bring
+    clean, perturbed = (_of_side(model, begun, *(value[side] for value in (embedded, real, scored))) for side in (slice(half), slice(half, None)))
     losses = [cross_entropy(side, goal) for side, goal in zip((clean, perturbed), targets.chunk(2), strict=True)]
     apart = divergence(clean, perturbed, settings.divergence)
     total = (losses[0] + settings.perturbed * losses[1]) / (1 + settings.perturbed) + settings.consistency * apart
     return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), targets.chunk(2)[0], reach)
+
+
+def _of_side(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
+    """`go_on` from the first column in which any row has a token."""
+    first = int((real.sum(0) > 0).int().argmax())
+    return go_on(model, begun, embedded[:, first:], real[:, first:], scored[:, first:])
 
 
 def losses_apart(model, clean: dict, perturbed: dict, settings: Robust) -> Losses:
