@@ -159,6 +159,21 @@ def compare(
         typer.echo(line)
 
 
+@app.command(help=say("Which evidence does RUN's model believe? Misleading notes, exchanged photos, words in pictures, on held-out rows.",
+                      "RUN のモデルは何を信じているか：誤ったメモ、入れ替えた写真、画像内の文字を、評価行で確かめます。"))
+def diagnose(
+    run_folder: RunFolder,
+    folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
+    rows: Annotated[int, typer.Option(min=1, help=say("held-out rows to ask about", "調べる評価行の数"))] = 120,
+) -> None:
+    stay_offline()
+    from poc.diagnose import diagnose as ask_run
+    from poc.diagnose import diagnosis_lines
+
+    for line in diagnosis_lines(ask_run(run_folder, folder, rows)):
+        typer.echo(line)
+
+
 @app.command(help=say("Write RUN's model for serving: merged weights, adapter, commands, and the KPI measured again.",
                       "RUN のモデルを運用向けに書き出します：統合した重み、アダプター、コマンド、KPI の再測定。"))
 def export(

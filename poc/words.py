@@ -91,6 +91,12 @@ FINDINGS: dict[str, str] = {  # the names that findings have in code and in file
     "seconds per label": "1 件あたりの秒数",
     "dependence on the note": "メモへの依存",
     "worth of generated rows": "生成した行の価値",
+    "interference of text": "文章による干渉",
+    "interference of image": "画像による干渉",
+    "interference of video": "動画による干渉",
+    "interference of audio": "音声による干渉",
+    "sensitivity": "判断に使う情報への感度",
+    "shortcut index": "ショートカット指数",
 }
 
 

@@ -1,5 +1,9 @@
 """Perturbations, what is shown in a medium's place, the shared prefix, and the probes, on real rows and a model that has learnt to copy the note."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,9 +35,13 @@ from kit.diagnosis import (
     worst_of,
 )
 from kit.diagnosis.interference import mean_interval
+from kit.errors import KitError
 from kit.evaluation import option_scores
 from kit.evaluation.shared_prefix import shared_scores
+from poc.diagnose import diagnose, diagnosis_lines
+from poc.words import FINDINGS
 
+ROOT = Path(__file__).resolve().parents[1]
 EVERY = [*text_perturbations(), *words_in_picture(), grain(), own_evidence("text")]
 
 
@@ -259,3 +267,17 @@ def test_the_grid_by_hand():
     assert neither.value is None and "neither image nor text moves the answer" in neither.summary
     against = shortcut_index(pd.DataFrame([row(i, -1.0, 0.1) for i in range(12)]), "image", "text")
     assert against.verdict == "bad" and "AGAINST" in against.summary
+
+
+def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
+    run = Path(shutil.copytree(ROOT / "sample_data" / "example_run", tmp_path / "run"))
+    found = diagnose(run, ROOT / "sample_data" / "company" / "inspection", most=10)
+    names = [finding.name for finding in found.findings]
+    assert found.rows == 10 and names[:3] == ["interference of text", "interference of image", "interference of audio"] and "sensitivity" in names
+    assert all(name in FINDINGS for name in [*names, "shortcut index"]), "each has a Japanese name"
+    written = json.loads((run / "diagnosis.json").read_text(encoding="utf-8"))
+    assert [finding["name"] for finding in written["findings"]] == names and set(written["findings"][0]["summary"]) == {"en", "ja"}
+    said = "\n".join(diagnosis_lines(found))
+    assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
+    with pytest.raises(KitError, match="no finished run"):
+        diagnose(tmp_path)
