@@ -4,6 +4,10 @@ Alone, every function here returns at once what it was given.
 """
 
 import os
+from collections.abc import Callable
+from functools import wraps
+
+from threadpoolctl import threadpool_limits
 
 from kit.errors import KitError
 from kit.language import say
@@ -14,6 +18,20 @@ Place = tuple[int, int]
 def place() -> Place:
     """(number of this process, how many there are); (0, 1) alone."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def one_thread(function: Callable) -> Callable:
+    """The function with its linear algebra on one thread: in many small fits, a second thread's waiting costs three times their work (docs/decisions.md).
+
+    The limit is taken anew in each call, so that functions may call each other and two threads of a server the same one.
+    """
+
+    @wraps(function)
+    def alone(*args, **kwargs):
+        with threadpool_limits(limits=1):
+            return function(*args, **kwargs)
+
+    return alone
 
 
 def first() -> bool:

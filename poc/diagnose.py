@@ -29,7 +29,7 @@ from kit.diagnosis import (
 )
 from kit.errors import KitError
 from kit.finding import Finding
-from kit.language import say
+from kit.language import LANGUAGES, say, speaking
 from poc import runs
 from poc.audit import lines_of
 from poc.usecase import load_samples, load_usecase
@@ -88,9 +88,12 @@ def diagnose(run: Path, directory: Path | None = None, most: int = 120) -> Diagn
         found += [sensitivity(followed)] if (followed["kind"] == "exchanged").any() else []
         return found + [shortcut_index(grid, *pair) for pair, grid in grids.items()]
 
-    table, worst, untested = by_perturbation(trials), worst_of(trials), not_tested(held)
+    table, worst, untested = by_perturbation(trials), worst_of(trials), {}
+    for language in LANGUAGES:
+        with speaking(language):
+            untested[language] = not_tested(held)
     runs.write_json(run / "diagnosis.json", {"rows": len(held), "worst": worst, "findings": runs.in_both_languages(findings), "not_tested": untested})
-    return Diagnosis(findings(), table, worst, len(held), untested, run / "diagnosis.json")
+    return Diagnosis(findings(), table, worst, len(held), not_tested(held), run / "diagnosis.json")
 
 
 def perturbations_for(held: list[Sample], train: list[Sample]) -> list[Perturbation]:

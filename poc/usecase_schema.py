@@ -91,7 +91,7 @@ class Training(_Part):
     drop_evidence: Share = 0.0  # share of rows shown without one of their deciding modalities, where another is left
     augment: tuple[Literal["light", "frame", "sharpness", "sound", "writing"], ...] = ()  # small changes that the labels survive
     orientations: bool = False  # every training photo also turned and mirrored; not where left, right or upright means something
-    robust: Robust | None = None  # against evidence that should not decide; costs up to half a step more where only text is perturbed
+    robust: Robust | None = None  # against evidence that should not decide; what a step costs: benchmarks/interference.csv
     micro_batch: Annotated[int, Field(ge=1)] | None = None  # samples at once; None = the whole batch
     max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer samples are named, never cut
     replay: Share = 0.0  # share of general rows mixed into training, against forgetting

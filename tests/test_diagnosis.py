@@ -82,6 +82,9 @@ def test_facts_name_no_option():
     sample = Sample("a", "Which?", ("Mars", "tea", "iron"), "iron")
     shown = " ".join(p(sample.replace(id=f"{i}")).text for i in range(30) for p in text_perturbations(("en",)) if p.kind == "facts").casefold()
     assert not any(word in shown for word in ("mars", "tea ", "iron"))
+    japanese = sample.replace(options=("鉄", "火星", "茶"), answer="鉄")
+    shown = " ".join(p(japanese.replace(id=f"{i}")).text for i in range(30) for p in text_perturbations(("ja",)) if p.kind == "facts")
+    assert not any(word in shown for word in japanese.options)
     assert len(FACTS["en"]) == len(FACTS["ja"]) == 10 and NOTES.keys() == FACTS.keys()
 
 
@@ -276,7 +279,7 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     assert found.rows == 10 and names[:3] == ["interference of text", "interference of image", "interference of audio"] and "sensitivity" in names
     assert all(name in FINDINGS for name in [*names, "shortcut index"]), "each has a Japanese name"
     written = json.loads((run / "diagnosis.json").read_text(encoding="utf-8"))
-    assert [finding["name"] for finding in written["findings"]] == names and set(written["findings"][0]["summary"]) == {"en", "ja"}
+    assert [finding["name"] for finding in written["findings"]] == names and set(written["findings"][0]["summary"]) == set(written["not_tested"]) == {"en", "ja"}
     said = "\n".join(diagnosis_lines(found))
     assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
     with pytest.raises(KitError, match="no finished run"):

@@ -4,7 +4,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from kit.curation.balance import class_imbalance, group_imbalance, odd_light, too_few
 from kit.curation.copies import duplicates_across_splits, exact_duplicates, near_duplicates, unreadable
@@ -20,6 +19,7 @@ from kit.evaluation.baselines import simple_features
 from kit.finding import Finding
 from kit.models import Loaded
 from kit.models.features import frozen_features
+from kit.processes import one_thread
 from kit.show import progress
 
 CHECKS = {
@@ -43,7 +43,7 @@ CHECKS = {
 }
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
+@one_thread
 def audit(material: Material, only: tuple[str, ...] = tuple(CHECKS), seconds: dict[str, float] | None = None) -> list[Finding]:
     """The findings, in the order of CHECKS.
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from kit.curation.folds import drawn_macro_means
 from kit.data import Sample
@@ -11,9 +10,10 @@ from kit.errors import KitError
 from kit.evaluation.labels import Reader
 from kit.finding import Finding
 from kit.language import say
+from kit.processes import one_thread
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
+@one_thread
 def worth_of_generated(features: np.ndarray, train: Sequence[Sample], real_features: np.ndarray, real: Sequence[Sample]) -> Finding:
     """Macro recall on real rows with the generated training rows minus without them, with its 95 % interval over the real rows' groups; "good" only where the lower bound is above 0.
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from kit.curation.extrapolation import Paths, drawn_paths
 from kit.curation.folds import honest_folds
@@ -21,6 +20,7 @@ from kit.evaluation.labels import points
 from kit.evaluation.metrics import METRICS
 from kit.finding import Finding
 from kit.language import say
+from kit.processes import one_thread
 from kit.show import progress
 
 MOST_TIMES = 10  # of the labels there are: beyond it nothing is foretold
@@ -33,7 +33,7 @@ def spaced(most: int, fewest: int = 12, number: int = _SIZES) -> list[int]:
     return sorted({round(n) for n in np.geomspace(min(max(most / 8, fewest), most), most, number)}) if most > 0 else []
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
+@one_thread
 def curve(
     features: np.ndarray, samples: Sequence[Sample], kpi: str = "macro_recall", sizes: Sequence[int] | None = None, seeds: Sequence[int] = range(_SEEDS), select: str = "random",
     held: np.ndarray | None = None,

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import recall_score
 from sklearn.model_selection import cross_val_predict
-from threadpoolctl import threadpool_limits
 
 from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
 from kit.curation.material import Material
@@ -18,6 +17,7 @@ from kit.data.media import load_image
 from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
+from kit.processes import one_thread
 
 _BLUR = 0.35  # of a box's side: eyes and mouth run together
 
@@ -60,7 +60,7 @@ def mask_folder(material: Material, out: Path, faces: bool = True, text: bool = 
     return Masked(write_folder(samples, out), samples, tuple(path.name for path in blurred), changed)
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
+@one_thread
 def price_of_privacy(before: Material, after: Material) -> Finding:
     """Macro recall of one cheap honest classifier on the same rows, masked and not: the difference with its 95 % interval over groups (a proxy for the model to come).
 

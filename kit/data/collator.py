@@ -73,8 +73,7 @@ class Collator:
 
     def prompt_ids(self, sample: Sample) -> list[int]:
         """Token ids of the prompt before the processor puts each medium's tokens in the place of its marker."""
-        text = _rendered(self.processor, prompt_messages(sample, self.examples), prompt=True)
-        return self.processor.tokenizer(text, add_special_tokens=not self._writes_bos(text))["input_ids"]
+        return self._tokenised(_rendered(self.processor, prompt_messages(sample, self.examples), prompt=True))["input_ids"]
 
     def text_ids(self, sample: Sample) -> list[bool]:
         """For each of `prompt_ids`, whether it is (part of) the sample's text evidence.
@@ -86,8 +85,11 @@ class Collator:
         start = text.rfind(f"Note: {sample.text}\n") + len("Note: ") if sample.text else len(text)
         if start < len("Note: "):
             raise ValueError(f"the chat template changes the text of sample {sample.id!r}: its tokens cannot be told from the question's")
-        places = self.processor.tokenizer(text, add_special_tokens=not self._writes_bos(text), return_offsets_mapping=True)["offset_mapping"]
+        places = self._tokenised(text, return_offsets_mapping=True)["offset_mapping"]
         return [begins < start + len(sample.text) and ends > start for begins, ends in places]
+
+    def _tokenised(self, text: str, **wanted) -> dict:
+        return self.processor.tokenizer(text, add_special_tokens=not self._writes_bos(text), **wanted)
 
     def _writes_bos(self, text: str) -> bool:
         """Whether the template has written what the tokenizer would write again (Gemma)."""

@@ -1,10 +1,11 @@
 """Changes of the evidence that should NOT decide, as pure functions Sample -> Sample | None that name themselves in `meta["perturbation"]`.
 
 The clean side of every comparison is the sample with nothing but what decides it (`only_deciding`): what a perturbation adds is then the only difference. None means that
-this sample cannot be changed so (no wrong option to name, no other picture to show); it is left out and counted, never passed off as unmoved.
+this sample cannot be changed so (no wrong option to name, no other picture to show); it is left out of what is measured, never passed off as unmoved.
 After the groups of arXiv 2505.19616 (section 3.1), with a matching note as control (arXiv 2503.02199) and what the paper lacks: instructions, sounds, videos, Japanese.
 """
 
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def grain(seed: int = 0) -> Perturbation:
 def wrong_option(sample: Sample, seed: int = 0) -> str | None:
     """An option that is not the answer, always the same for a sample. None where there is none.
 
-    An option that contains the answer, or is contained in it ("dent", "dented"), would name the right one too (a fault of the paper's code) and is not taken while another is left.
+    An option that contains the answer, or is contained in it ("dent", "dented"), would name the right one too (a fault of the paper's code) and is never taken.
     """
     wrong = [option for option in sample.options if option != sample.answer]
     apart = [option for option in wrong if option.casefold() not in sample.answer.casefold() and sample.answer.casefold() not in option.casefold()]
@@ -183,7 +184,9 @@ class _Facts:
     seed: int
 
     def __call__(self, sample: Sample) -> Sample | None:
-        free = [fact for fact in FACTS[self.language] if not any(option.casefold() in fact.casefold().rstrip(".。").split() for option in sample.options)]
+        # whole words where words are set apart, any place in Japanese
+        named = [re.compile(rf"(?<!\w){re.escape(option)}(?!\w)", re.ASCII | re.IGNORECASE) for option in sample.options]
+        free = [fact for fact in FACTS[self.language] if not any(option.search(fact) for option in named)]
         draws = np.random.default_rng([self.seed, zlib.crc32(sample.id.encode())])
         shown = [free[i] for i in draws.permutation(len(free))[:_SHOWN_FACTS]]
         return sample.replace(text=("" if self.language == "ja" else " ").join(shown)) if shown else None

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from kit.data import Perturbation, Sample, only_deciding
-from kit.evaluation.metrics import MIN_GROUPS
-from kit.evaluation.scoring import prediction
+from kit.evaluation.metrics import interval, resampled_by
+from kit.evaluation.scoring import prediction, shares_of
 from kit.evaluation.shared_prefix import shared_scores
 from kit.finding import Finding
 from kit.language import say
@@ -60,8 +60,7 @@ def answers_to(loaded: Loaded, asked: list[tuple], batch_size: int, desc: str) -
     rows = []
     scores = shared_scores(loaded, [sample for sample, *_ in asked], batch_size, desc)
     for (sample, name, modality, kind, control), score in zip(asked, scores, strict=True):
-        shares = np.exp(score - score.max())
-        row = prediction(sample, dict(zip(sample.options, map(float, shares / shares.sum()), strict=True)))
+        row = prediction(sample, shares_of(sample, score))
         given = {"perturbation": name, "modality": modality, "kind": kind, "control": control, "named": str(sample.meta.get("named", "")) if name != CLEAN else ""}
         rows.append(row | given | {"right": row["probabilities"][sample.answer], "sure": max(row["probabilities"].values()), "question": sample.question})
     columns = ["id", "perturbation", "modality", "kind", "control", "named", "answer", "predicted", "probabilities", "right", "sure", "group", "question"]
@@ -95,9 +94,9 @@ def by_perturbation(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 
 
 
 def mean_interval(values: np.ndarray, groups: Sequence[str], among: np.ndarray | None = None, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:
-    """(mean, low, high) of `values` (N,) where `among` (N,) is true, by a bootstrap over whole groups, or over rows where there are fewer than MIN_GROUPS; NaN where there is none."""
-    groups = np.asarray(groups, dtype=str)
-    unit = np.unique(groups, return_inverse=True)[1] if len(set(groups)) >= MIN_GROUPS else np.arange(len(values))
+    """(mean, low, high) of `values` (N,) where `among` (N,) is true, by a bootstrap over whole groups, or over rows where there are too few (`kit.evaluation.metrics.resampled_by`); NaN where there is none."""
+    frame = pd.DataFrame({"group": np.asarray(groups, dtype=str)})
+    unit = np.unique(frame["group"], return_inverse=True)[1] if resampled_by(frame) == "group" else np.arange(len(values))
     weight = np.ones(len(values)) if among is None else np.asarray(among, float)
     if not weight.sum():
         return (np.nan,) * 3
@@ -105,9 +104,7 @@ def mean_interval(values: np.ndarray, groups: Sequence[str], among: np.ndarray |
     drawn = np.random.default_rng(seed).multinomial(len(total), np.full(len(total), 1 / len(total)), size=_RESAMPLES)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (drawn @ total) / (drawn @ number)
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(means, [tail, 1 - tail])
-    return float(total.sum() / number.sum()), float(low), float(high)
+    return tuple(interval(total.sum() / number.sum(), means, confidence).values())
 
 
 def worst_of(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:

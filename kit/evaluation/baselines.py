@@ -11,11 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from kit.data import MEDIA, MediaError, Sample
 from kit.data.media import load_audio, load_image, load_video
 from kit.evaluation.scoring import prediction
+from kit.processes import one_thread
 from kit.show import progress
 
 _NOTE_FEATURES = 300
@@ -48,7 +48,7 @@ def copy_note(train: list[Sample], test: list[Sample]) -> pd.DataFrame:
     return _per_question(train, test, answer)
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
+@one_thread
 def cheap_model(train: list[Sample], test: list[Sample], seed: int = 0) -> pd.DataFrame:
     """scikit-learn on simple hand-made features: colour, gradients and spectrum of pictures and frames, loudness and spectrum of sound, n-grams of text.
 

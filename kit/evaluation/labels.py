@@ -8,7 +8,6 @@ linear reader of these features. Fine-tuning can do better or worse; notebook 04
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from kit.data import Sample
 from kit.errors import KitError
@@ -16,6 +15,7 @@ from kit.evaluation.metrics import METRICS, evaluate
 from kit.language import say
 from kit.models import Loaded
 from kit.models import features as of_model
+from kit.processes import one_thread
 
 SELECTIONS = ("random", "uncertainty")
 STRENGTH = 0.01  # C on about a thousand standardised features: few rows want a small one
@@ -76,7 +76,7 @@ class Reader:
         return out
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
+@one_thread
 def points(
     features: np.ndarray, samples: list[Sample], pool: np.ndarray, held: np.ndarray, sizes: list[int], metric: str = "macro_recall", seed: int = 0, select: str = "random",
 ) -> list[tuple[int, float]]:  # fmt: skip

@@ -151,11 +151,15 @@ def predict(loaded: Loaded, samples: list[Sample], shared: bool = False, **scori
     """
     rows, mine = [], processes.share(samples) if shared else samples
     for sample, scores in zip(mine, option_scores(loaded, mine, **scoring), strict=True):
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        rows.append(prediction(sample, dict(zip(sample.options, map(float, shares), strict=True))))
+        rows.append(prediction(sample, shares_of(sample, scores)))
     rows = processes.gathered(rows) if shared else rows
     return pd.DataFrame(rows, columns=["id", "answer", "predicted", "probabilities", "group"])
+
+
+def shares_of(sample: Sample, scores: np.ndarray) -> dict[str, float]:
+    """{option: share}, the softmax over the options' scores (N,)."""
+    shares = np.exp(scores - scores.max())
+    return dict(zip(sample.options, map(float, shares / shares.sum()), strict=True))
 
 
 def prediction(sample: Sample, probabilities: dict[str, float]) -> dict:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from kit.curation import Material
 from kit.curation.folds import linear_reader
@@ -14,6 +13,7 @@ from kit.curation.labels import said_honestly
 from kit.errors import KitError
 from kit.labelling.log import Entry, standing
 from kit.language import say
+from kit.processes import one_thread
 
 _AXES = 32  # of the features, in which rows are near or far
 
@@ -85,7 +85,7 @@ def require_order(order: str | None) -> None:
         raise KitError(say(f"unknown order {order!r}; allowed: {', '.join(ORDERS)}", f"未知の順番 {order!r} です。使えるもの：{', '.join(ORDERS)}"))
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: a second thread's waiting costs three times their work (docs/decisions.md)
+@one_thread
 def values(material: Material, entries: Iterable[Entry] = (), order: str | None = None) -> tuple[str, dict[str, float]]:
     """(order, id -> value).
 

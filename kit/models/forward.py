@@ -28,6 +28,7 @@ _POSITION_INPUTS = {
     "second_per_grids": "video_second_per_grid",
     "second_per_grid_ts": "second_per_grid_ts",
 }
+PER_TOKEN = ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids")  # (B, T) each; everything else belongs to media
 _MEDIA_KEYS = ("pixel_values", "pixel_values_videos", "input_features")
 
 
@@ -171,9 +172,7 @@ def read_prompt(model, batch: dict) -> Prefix:
     where = positions(model, batch)
     with only_at(model, None):
         out = model(**batch, position_ids=where, past_key_values=DynamicCache(config=base_of(model).config.get_text_config()), use_cache=True)
-    # after the last token, not after the highest position: Qwen2.5-VL gives the frames of a video higher positions than the text right after them
-    last = where[..., -1] if where.dim() == 2 else where[..., -1].amax(0)
-    return Prefix(out.past_key_values, out.logits[:, -1].float(), batch["attention_mask"], last + 1)
+    return Prefix(out.past_key_values, out.logits[:, -1].float(), batch["attention_mask"], _after(where))
 
 
 @torch.no_grad()
@@ -210,8 +209,7 @@ def attends_to_all(model) -> bool:
 
 def first_tokens(batch: dict, length: int) -> dict:
     """A batch of prompts cut after its first `length` tokens; every medium's tokens must be among them."""
-    per_token = {name for name, value in batch.items() if name in ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids") and torch.is_tensor(value)}
-    return {name: value[:, :length] if name in per_token else value for name, value in batch.items()}
+    return {name: value[:, :length] if name in PER_TOKEN else value for name, value in batch.items()}
 
 
 @dataclass
@@ -235,8 +233,7 @@ def begin(model, batch: dict) -> Begun:
     where, cache = positions(model, batch), DynamicCache()
     with only_at(model, torch.zeros_like(batch["input_ids"], dtype=torch.bool)):  # keys and values are wanted, no scores
         model(**batch, position_ids=where, past_key_values=cache, use_cache=True)
-    last = where[..., -1] if where.dim() == 2 else where[..., -1].amax(0)
-    return Begun([(layer.keys, layer.values) for layer in cache.layers], batch["attention_mask"], last + 1)
+    return Begun([(layer.keys, layer.values) for layer in cache.layers], batch["attention_mask"], _after(where))
 
 
 def go_on(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, detached: bool = False) -> torch.Tensor:
@@ -255,6 +252,11 @@ def go_on(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, score
     with only_at(model, scored):
         logits = model(inputs_embeds=embedded, attention_mask=mask, position_ids=where, past_key_values=cache, use_cache=True).logits[0]
     return at_least_float32(logits)
+
+
+def _after(where: torch.Tensor) -> torch.Tensor:
+    """The position (B,) of what follows left-padded prompts at `where`: after the last token, not after the highest position, because Qwen2.5-VL gives a video's frames higher ones than the text behind them."""
+    return (where[..., -1] if where.dim() == 2 else where[..., -1].amax(0)) + 1
 
 
 def _continued(model, where: torch.Tensor) -> torch.Tensor:

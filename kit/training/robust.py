@@ -1,4 +1,4 @@
-"""The loss of a robust update: clean and perturbed evidence, an attack on the embeddings of what should not decide, consistency, at little more than the cost of a plain step.
+"""The loss of a robust update: clean and perturbed evidence, an attack on the embeddings of what should not decide, consistency, at little more than the cost of a plain step where the beginning is long (benchmarks/interference.csv).
 
 For image-first prompts with perturbed text, what comes before the text is the same for the clean, the perturbed and every attacked pass. It is run once with its graph; the K ascent steps run
 the text on detached keys and values, the final clean and adversarial texts on attached ones. Exact, not approximate: the gradients are those of the full loop. Cost per sample in tokens
@@ -21,7 +21,16 @@ from kit.data.collator import Collator
 from kit.data.perturbations import TRAINABLE
 from kit.errors import KitError
 from kit.language import say
-from kit.models.forward import Begun, answer_logits, attends_to_all, base_of, begin, go_on, to_device
+from kit.models.forward import (
+    PER_TOKEN,
+    Begun,
+    answer_logits,
+    attends_to_all,
+    base_of,
+    begin,
+    go_on,
+    to_device,
+)
 
 DIVERGENCES, ASCENTS = ("kl", "js"), ("sign", "normalised")
 
@@ -159,14 +168,13 @@ def paired(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> 
 
 def _beginnings(whole: dict, cuts: list[int]) -> dict:
     """The batch without the last `cuts` tokens of each row, padded on the left anew."""
-    shape, shortest = whole["input_ids"].shape, min(cuts)
-    cut = {}
+    shortest, cut = min(cuts), {}
     for name, value in whole.items():
-        if torch.is_tensor(value) and value.shape == shape and name in ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"):
-            value = torch.stack([torch.cat([row.new_full((n - shortest,), 0), row[: len(row) - n]]) if name != "input_ids" else torch.cat([row[:1].expand(n - shortest), row[: len(row) - n]]) for row, n in zip(value, cuts, strict=True)])
+        if name in PER_TOKEN:  # what is put in front is masked; of the ids it repeats the first, so that no medium's marker is added
+            value = torch.stack([torch.cat([(row[:1] if name == "input_ids" else torch.zeros_like(row[:1])).expand(n - shortest), row[: len(row) - n]]) for row, n in zip(value, cuts, strict=True)])
         cut[name] = value
     empty = int((cut["attention_mask"].sum(0) == 0).sum())  # columns that are padding in every row
-    return {name: value[:, empty:] if torch.is_tensor(value) and value.shape[:2] == cut["attention_mask"].shape and value.dim() == 2 else value for name, value in cut.items()}
+    return {name: value[:, empty:] if name in PER_TOKEN else value for name, value in cut.items()}
 
 
 def require_shareable(model) -> None:
@@ -207,10 +215,7 @@ def robust_losses(model, pairs: Pairs, settings: Robust) -> Losses:
         embedded = torch.cat([embedded[:half], embedded[half:] + delta])
     # the answers of both sides are the same tokens; each side without the padding that the other's length would bring
     clean, perturbed = (_of_side(model, begun, *(value[side] for value in (embedded, real, scored))) for side in (slice(half), slice(half, None)))
-    losses = [cross_entropy(side, goal) for side, goal in zip((clean, perturbed), targets.chunk(2), strict=True)]
-    apart = divergence(clean, perturbed, settings.divergence)
-    total = (losses[0] + settings.perturbed * losses[1]) / (1 + settings.perturbed) + settings.consistency * apart
-    return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), targets.chunk(2)[0], reach)
+    return _together(clean, perturbed, targets.chunk(2)[0], settings, reach)
 
 
 def _of_side(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
@@ -221,10 +226,15 @@ def _of_side(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, sc
 
 def losses_apart(model, clean: dict, perturbed: dict, settings: Robust) -> Losses:
     """`robust_losses` where the two sides begin differently (another picture, words in it): two plain forwards of collated batches, and no attack."""
-    (one, targets), (other, goal) = (answer_logits(model, batch) for batch in (clean, perturbed))
-    losses, apart = [cross_entropy(one, targets), cross_entropy(other, goal)], divergence(one, other, settings.divergence)
+    (one, targets), (other, _) = (answer_logits(model, batch) for batch in (clean, perturbed))
+    return _together(one, other, targets, settings)
+
+
+def _together(clean: torch.Tensor, perturbed: torch.Tensor, targets: torch.Tensor, settings: Robust, reach: float | None = None) -> Losses:
+    """The losses of two sides' logits (S, V) at the same answers (S,)."""
+    losses, apart = [cross_entropy(side, targets) for side in (clean, perturbed)], divergence(clean, perturbed, settings.divergence)
     total = (losses[0] + settings.perturbed * losses[1]) / (1 + settings.perturbed) + settings.consistency * apart
-    return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), targets)
+    return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), targets, reach)
 
 
 def divergence(clean: torch.Tensor, perturbed: torch.Tensor, kind: str = "kl") -> torch.Tensor:
