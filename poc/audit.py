@@ -10,6 +10,7 @@ from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
 from kit.models import load, resolve
+from poc.findings_page import listed_rows, write_page
 from poc.runs import in_both_languages, quiet
 from poc.usecase import UseCase, labelled, load_samples, load_usecase, read_rows
 from poc.words import name_of_finding
@@ -23,6 +24,7 @@ FOUND_BY = {
 }  # fmt: skip
 ALSO_BY = {"near_duplicate_across_splits": "near duplicates"}  # such a copy is listed twice, once as what it is
 BY_FEATURES = ("random against honest split", "probable label errors")  # of CHECKS
+_NAMED = 5  # rows that a line names; `poc check --page` lists all
 _MARKS = {"good": "[OK]  ", "info": "[INFO]", "warn": "[WARN]", "bad": "[BAD] "}
 
 
@@ -41,19 +43,24 @@ class Recalled:
         return self.right / self.listed if self.listed else 1.0
 
 
-def audit_usecase(directory: Path, only: tuple[str, ...] = tuple(CHECKS), seconds: dict[str, float] | None = None, tell=quiet) -> list[Finding]:
-    """Every finding about a use case's folder; nothing is written and no hub is asked.
+def audit_usecase(directory: Path, only: tuple[str, ...] = tuple(CHECKS), seconds: dict[str, float] | None = None, tell=quiet, page: Path | None = None) -> list[Finding]:
+    """Every finding about a use case's folder; no hub is asked.
 
     Args:
         directory: the folder with its poc.yaml.
         only: names of CHECKS.
         seconds: receives the time of each check.
         tell: receives one line per step.
+        page: an HTML file to write, with all rows and pictures of the first ones (`poc.findings_page`); None: nothing is written.
 
     Raises:
         KitError: poc.yaml or the folder cannot be read.
     """
-    return audit(material_of(directory, tell), only, seconds)
+    material = material_of(directory, tell)
+    found = audit(material, only, seconds)
+    if page:
+        write_page(page, directory, found, material.samples)
+    return found
 
 
 def audit_rows(folder: Folder, use: UseCase) -> list[dict]:
@@ -78,10 +85,14 @@ def material_of(directory: Path, tell=quiet, faces: bool = True) -> Material:
 
 
 def lines_of(findings: list[Finding]) -> list[str]:
-    """Two lines per finding: what it is, and where there is something to do, what and at what cost."""
+    """What each finding is, the first rows that it is about, and where there is something to do, what and at what cost."""
     lines = []
     for finding in findings:
         lines.append(f"{_MARKS[finding.verdict]} {name_of_finding(finding.name)}: {finding.summary}")
+        rows = [" = ".join(row) for row in listed_rows(finding) if all(isinstance(id, str) for id in row)] if finding.verdict in ("warn", "bad") else []
+        if rows:
+            more = say(f" and {len(rows) - _NAMED} more", f" ほか {len(rows) - _NAMED} 件") if len(rows) > _NAMED else ""
+            lines.append(say("        rows: ", "        行：") + ", ".join(rows[:_NAMED]) + more)
         if finding.advice:
             cost = f" ({finding.cost})" if finding.cost else ""
             lines.append(f"        -> {finding.advice}{cost}")
@@ -94,11 +105,12 @@ def recalled(findings: list[Finding], directory: Path) -> list[Recalled]:
     if not path.is_file():
         return []
     mine = [fault for fault in json.loads(path.read_text(encoding="utf-8")) if fault["use_case"] == Path(directory).resolve().name]
-    evidence, rows = {finding.name: finding.evidence for finding in findings}, []
+    found, rows = {finding.name: finding for finding in findings}, []
+    evidence = {name: finding.evidence for name, finding in found.items()}
     for fault in mine:
         if (name := FOUND_BY[fault["kind"]]) not in evidence:
             continue
-        listed = evidence[name].get("pairs") or [[id] for id in evidence[name]["ids"]]
+        listed = listed_rows(found[name])
         wanted = {row for other in mine if name in (FOUND_BY[other["kind"]], ALSO_BY.get(other["kind"])) for row in other["rows"]}
         rows.append(Recalled(fault["kind"], len(fault["rows"]), len(set(fault["rows"]) & set(evidence[name]["ids"])), len(listed), sum(bool(wanted & set(ids)) for ids in listed)))
     return rows

@@ -25,6 +25,7 @@ def init(
 def check(
     directory: Directory,
     quick: Annotated[bool, typer.Option("--quick", help=say("the faults of the rows only, in seconds", "行の不備だけを数秒で調べる"))] = False,
+    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help=say("write every row of every finding, with pictures, to a page", "全ての指摘の全行を、画像つきのページに書き出す"))] = None,
 ) -> None:
     stay_offline()
     from poc.passport import passport_faults
@@ -37,10 +38,12 @@ def check(
     if not quick:
         from poc.audit import audit_usecase, lines_of, recalled, recalled_lines
 
-        findings = audit_usecase(directory, tell=typer.echo)
+        findings = audit_usecase(directory, tell=typer.echo, page=page)
         for line in (*lines_of(findings), *recalled_lines(recalled(findings, directory))):
             typer.echo(line)
         faults += findings[0].evidence["files"]
+        if page:
+            typer.echo(say(f"Every row is listed in {page}", f"全ての行の一覧：{page}"))
     if faults or unsaid:
         raise typer.Exit(2)
 
@@ -116,8 +119,8 @@ def sign(
 
 COMMANDS = {  # in the order of use
     init: say("Write a commented poc.yaml into DIR. Never overwrites.", "説明つきの poc.yaml を DIR に作ります。上書きはしません。"),
-    check: say("What is wrong with DIR's rows: faults, copies, leaks, doubtful labels, shortcuts, personal data. Writes nothing.",
-        "DIR の行を検査：不備、重複、漏れ、疑わしいラベル、近道、個人情報。何も書きません。"),
+    check: say("What is wrong with DIR's rows: faults, copies, leaks, doubtful labels, shortcuts, personal data. DIR stays as it is.",
+        "DIR の行を検査：不備、重複、漏れ、疑わしいラベル、近道、個人情報。DIR は変更しません。"),
     passport: say("Write DIR's passport: an empty dataset.yaml to fill in, then croissant.json and the dataset cards.",
         "DIR のパスポート：まず記入用の dataset.yaml、次に croissant.json とデータセットカードを書きます。"),
     label: say("Label or review DIR's rows in the browser, the most valuable ones first; its table stays as it is.",

@@ -12,6 +12,7 @@ from kit.data.collator import Collator
 from kit.data.perturbations import NOTES
 from kit.diagnosis import ask, by_perturbation
 from kit.errors import KitError
+from kit.data.perturbations import EXCHANGED_TEXT
 from kit.models import add_lora, load
 from kit.models.forward import answer_logits, base_of, begin, go_on
 from kit.training import Settings, finetune, trainer
@@ -229,5 +230,12 @@ def test_what_is_drawn_is_fixed_by_seed_and_pass_and_spares_general_rows(colours
     assert sides_of(colours[0]) is None
     by_words = colours[0].replace(decided_by=("text",), text="red it is", image=())
     assert drawn(by_words, replace(CURE, share=1.0), 0, 0) == by_words, "nothing applies: it stays as it is"
+    # the counterfactual grid: the words of a row with another answer, of this update's own rows, and nothing where nobody has any
+    noted = [sample.replace(text=f"looks {sample.answer}") for sample in colours]
+    swapped = [drawn(sample, Robust((EXCHANGED_TEXT,), share=1.0), 3, 0, noted) for sample in noted]
+    assert swapped == [drawn(sample, Robust((EXCHANGED_TEXT,), share=1.0), 3, 0, noted) for sample in noted]
+    for sample, (clean, perturbed) in zip(noted, map(sides_of, swapped), strict=True):
+        assert clean.text == "" and perturbed.text == f"looks {perturbed.meta['named']}" and perturbed.meta["named"] != sample.answer == perturbed.answer
+    assert drawn(noted[0], Robust((EXCHANGED_TEXT,), share=1.0), 3, 0, []).meta.get("partner") is None
     with pytest.raises(KitError, match=r"robust.perturbations names \['gossip'\]; allowed: unrelated facts \(en\)"):
         Robust(("gossip",))

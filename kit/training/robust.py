@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from kit.data import Sample, only_deciding
 from kit.data.collator import Collator
-from kit.data.perturbations import TRAINABLE
+from kit.data.perturbations import EXCHANGED_TEXT, TRAINABLE, with_other_words
 from kit.errors import KitError
 from kit.language import say
 from kit.models.forward import (
@@ -110,13 +110,15 @@ class Pairs:
     seeds: list[int]
 
 
-def drawn(sample: Sample, robust: Robust | None, seed: int, turn: int) -> Sample:
-    """The sample with the perturbation that it is shown with in this pass, in `meta["partner"]`, or as it is; the same seed, pass and id always draw the same."""
+def drawn(sample: Sample, robust: Robust | None, seed: int, turn: int, others: list[Sample] = ()) -> Sample:
+    """The sample with the perturbation that it is shown with in this pass, in `meta["partner"]`, or as it is; the same seed, pass and id always draw the same. `others`: whose texts may be exchanged."""
     if robust is None or not robust.perturbations or sample.data_layer == "general":
         return sample
     draws = np.random.default_rng([seed, turn, zlib.crc32(sample.id.encode())])
     if draws.random() >= robust.share:
         return sample
+    if EXCHANGED_TEXT in robust.perturbations:
+        sample = with_other_words(sample, others, int(draws.integers(2**31)))
     fitting = [name for name in robust.perturbations if TRAINABLE[name](sample) is not None]
     if not fitting:
         return sample

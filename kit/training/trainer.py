@@ -23,6 +23,7 @@ from kit.training.robust import Pairs, drawn, losses_apart, require_shareable, r
 from kit.training.settings import Settings
 
 _REMEMBERED = 1000  # supervised tokens: some hundred answers
+_OTHERS = 256  # rows of a pass whose texts may be exchanged: any row may be among them
 
 
 class AnswerTrainer(Trainer):
@@ -154,8 +155,9 @@ def order_of(train: list[Sample], settings: Settings) -> list[Sample]:
     """The samples of all updates, one after the other: permutations of `train`, as many as it takes; augmented anew in each, where the settings say so."""
     wanted, generator, rows, passes = settings.steps * settings.batch, torch.Generator().manual_seed(settings.seed), [], 0
     while len(rows) < wanted:
-        order = torch.randperm(len(train), generator=generator)
-        rows += [drawn(augmented(train[place], settings.augment, settings.seed, passes), settings.robust, settings.seed, passes) for place in order]
+        order = torch.randperm(len(train), generator=generator).tolist()
+        others = [train[place] for place in order[:_OTHERS]]
+        rows += [drawn(augmented(train[place], settings.augment, settings.seed, passes), settings.robust, settings.seed, passes, others) for place in order]
         passes += 1
     return rows[:wanted]
 

@@ -66,7 +66,16 @@ def _kept_name(name: str) -> str:
 
 def _make(kind: str, path: Path | None, kept: Path) -> bytes:
     """JPEG bytes of the evidence, kept beside the run; b"" where it cannot be read."""
-    if path is None or not path.is_file():
+    data = small_picture(kind, path) if path else b""
+    if data:
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(data)
+    return data
+
+
+def small_picture(kind: str, path: Path) -> bytes:
+    """JPEG bytes of a photo, of three frames of a video or of a sound's waveform; b"" where the file cannot be read."""
+    if not path.is_file():
         return b""
     try:
         picture = {"image": _of_image, "video": _of_video, "audio": _of_sound}[kind](path)
@@ -75,8 +84,6 @@ def _make(kind: str, path: Path | None, kept: Path) -> bytes:
     picture.thumbnail((_SIDE, _SIDE))
     buffer = io.BytesIO()
     picture.convert("RGB").save(buffer, "JPEG", quality=78, optimize=True)
-    kept.parent.mkdir(exist_ok=True)
-    kept.write_bytes(buffer.getvalue())
     return buffer.getvalue()
 
 

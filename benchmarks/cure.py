@@ -1,0 +1,221 @@
+"""Does the cure work? A model that has learned to trust the previous inspector's note, and what each part of robust training does about it, at equal updates.
+
+    python -m benchmarks.cure --seeds 0 1 2 [--threads 1]      # the committed table took about two hours on one slow core; an interrupted run goes on
+
+The sample company's inspection, generated: the photo decides, the notes of the training lots are right in 96 % of the rows that have one. Per seed one model is tuned on the rows as they are (TUNED
+updates), its adapter merged, and every arm goes on from it for CURED updates of a new adapter in the language model: so each arm has made the same number of updates. "tuned" is that model before,
+"tuned, longer" the plain control. "never saw a note" is tuned on the same rows without their notes from the same start, for all updates. General rows are replayed in every arm.
+
+SEEN kinds are trained on, HELD kinds are not: their words (a paraphrase in the other language, an instruction) and their medium (words in the picture) are new to the model. Rows, lots and guard samples are
+held out. Every number is the mean over seeds; its 95 % interval resamples held-out lots or rows, the same ones for all seeds, so it holds for these trainings; the seeds' range stands beside it.
+"copy the note" is no model: it answers what the evidence names, and the commonest answer where nothing is named. Work lies under build/benchmarks/cure, the table is benchmarks/cure.csv.
+"""
+
+import argparse
+import csv
+import json
+import time
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from kit.data import Sample, own_evidence, text_perturbations, words_in_picture
+from kit.data.perturbations import EXCHANGED_TEXT, exchanged_text, grain
+from kit.diagnosis import ask, ask_sensitivity, counterfactual_grid, grid_pairs
+from kit.diagnosis.interference import mean_interval
+from kit.diagnosis.sensitivity import EXCHANGED
+from kit.evaluation import predict
+from kit.models import Loaded, load
+from kit.show import progress
+from kit.training import finetune
+from kit.training.robust import Robust
+from poc import arms
+from poc.pipeline import COMPANY, GUARD, settings_of
+from poc.usecase import load_samples, load_usecase
+
+ROOT = Path(__file__).parents[1]
+WORK, TABLE = ROOT / "build" / "benchmarks" / "cure", ROOT / "benchmarks" / "cure.csv"
+TUNED, CURED, ROWS, GUARD_ROWS = 300, 120, 200, 160  # updates, updates, held-out rows and guard samples that are asked
+SEEN = ("unrelated facts (en)", "misleading note A (en)", "grainy picture")
+HELD = {
+    "paraphrase in the other language": ("misleading note B (ja)",),
+    "injected instruction": ("injected instruction (en)", "injected instruction (ja)"),
+    "words in the picture": tuple(f"{name} in the picture ({language})" for name in ("misleading words", "instruction") for language in ("en", "ja")),
+}
+DATA = Robust(SEEN)
+CURES = {
+    "tuned, longer": None,
+    "notes dropped in half of the rows": None,
+    "+ perturbation data": DATA,
+    "+ data and consistency": replace(DATA, consistency=0.5),
+    "+ data and PGD": replace(DATA, ascent_steps=3),
+    "+ data and counterfactual grid": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT)),
+    "all": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT), consistency=0.5, ascent_steps=3),
+}
+ARMS = ("never saw a note", "tuned", *CURES)
+
+
+def company() -> tuple[object, dict[str, list[Sample]], list[Sample]]:
+    """The use case, its rows by split, and the held-out rows that are asked."""
+    use = load_usecase(COMPANY / "inspection")
+    split = {part: [s for s in rows if s.answer] for part, rows in load_samples(COMPANY / "inspection", use, verify=False).by_split.items()}
+    picked = np.random.default_rng(0).permutation(len(split["test"]))[:ROWS]
+    return use, split, [split["test"][i] for i in sorted(picked)]
+
+
+def trained(arm: str, seed: int) -> tuple[Loaded, float]:
+    """The model of an arm, and the processor seconds of its update."""
+    use, split, _ = company()
+    train, validation = split["train"], split["validation"][:60]
+    settings = replace(settings_of(use, seed), drop_irrelevant=0.0, steps=TUNED, evaluate_every=TUNED // 2)
+    if arm == "never saw a note":
+        train, validation, settings = [s.without("text") for s in train], [s.without("text") for s in validation], replace(settings, steps=TUNED + CURED, evaluate_every=TUNED)
+    elif arm != "tuned":
+        settings = replace(settings, steps=CURED, evaluate_every=CURED, lora=("llm",), robust=CURES[arm], drop_irrelevant=0.5 if arm.startswith("notes") else 0.0)
+    loaded = load("tiny_omni") if arm in ("never saw a note", "tuned") else merged(load("tiny_omni", adapter=WORK / f"tuned-{seed}" / "adapter"))
+    train = arms.mixed_rows(train, GUARD, use.training, seed)
+    began = time.process_time()
+    tuned = finetune(loaded, train, validation, settings, WORK / f"{folder(arm)}-{seed}")
+    return tuned.loaded, (time.process_time() - began) / settings.steps
+
+
+def merged(loaded: Loaded) -> Loaded:
+    model = loaded.model.merge_and_unload(safe_merge=True)
+    for weight in model.parameters():
+        weight.requires_grad_(False)
+    return replace(loaded, model=model.eval())
+
+
+def asked_of(loaded: Loaded) -> dict:
+    """What one model answers: to the perturbations, to the grid, with the deciding evidence exchanged, and on the guard set."""
+    _, split, rows = company()
+    company_words = [s for s in split["train"] if s.text]
+    trials = ask(loaded, rows, [*text_perturbations(), own_evidence("text"), exchanged_text(company_words), *words_in_picture(), grain()])
+    grid = counterfactual_grid(loaded, grid_pairs(rows, "image", "text")[:60], "image", "text")
+    swapped = ask_sensitivity(loaded, rows)
+    swapped = swapped[swapped["perturbation"] == EXCHANGED]
+    guard = arms.guard_samples(GUARD, loaded)
+    answers = predict(loaded, guard[:: max(1, len(guard) // GUARD_ROWS)])
+    kept = trials.assign(hit=(trials["predicted"] == trials["answer"]).astype(int), follow=(trials["predicted"] == trials["named"]).astype(int))
+    return {
+        "trials": kept[["id", "group", "perturbation", "named", "answer", "hit", "follow"]].to_dict("list"),
+        "grid": grid[["e_relevant", "e_irrelevant"]].to_dict("list"),
+        "sensitivity": {"hit": (swapped["predicted"] == swapped["named"]).astype(int).tolist(), "group": swapped["group"].tolist()},
+        "guard": (answers["predicted"] == answers["answer"]).astype(int).tolist(),
+    }
+
+
+def measured(arm: str, seed: int) -> dict:
+    """What was measured before, or is now."""
+    file = WORK / f"{folder(arm)}-{seed}.json"
+    if not file.is_file():
+        loaded, seconds = trained(arm, seed)
+        text = json.dumps(asked_of(loaded) | {"seconds": seconds})
+        file.write_text(text, encoding="utf-8")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def folder(arm: str) -> str:
+    return arm.replace(" ", "-").replace(",", "").replace("+-", "")
+
+
+def copying(trials: dict) -> dict:
+    """`trials` as they would be answered by somebody who copies the note."""
+    table = pd.DataFrame(trials)
+    commonest = table["answer"].mode()[0]
+    said = table["named"].where(table["named"] != "", commonest)
+    return {**trials, "hit": (said == table["answer"]).astype(int).tolist(), "follow": (said == table["named"]).astype(int).tolist()}
+
+
+class Seeds:
+    """The same questions to one arm's models of all seeds: hits per row (0 to 1, mean over seeds), and what is made of them."""
+
+    def __init__(self, found: list[dict]):
+        self.tables = [pd.DataFrame(one["trials"]) for one in found]
+        self.found = found
+        self.clean = self._hits("clean")
+        self.groups = self.tables[0].set_index(["perturbation", "id"]).loc["clean"]["group"]
+
+    def _hits(self, name: str, column: str = "hit") -> pd.Series:
+        return pd.concat([t[t["perturbation"] == name].set_index("id")[column] for t in self.tables], axis=1).mean(axis=1)
+
+    def of(self, names: tuple[str, ...], column: str = "hit") -> tuple[float, float, float]:
+        """Share, low, high over the rows, of the mean over some perturbations."""
+        rows = pd.concat([self._hits(name, column) for name in names], axis=1).mean(axis=1)
+        return mean_interval(rows.to_numpy(), self.groups[rows.index])
+
+    def held(self) -> tuple[float, float, float]:
+        """Mean over the held-out kinds."""
+        kinds = [pd.concat([self._hits(name) for name in names], axis=1).mean(axis=1) for names in HELD.values()]
+        rows = pd.concat(kinds, axis=1).mean(axis=1)
+        return mean_interval(rows.to_numpy(), self.groups[rows.index])
+
+    def each(self, names: tuple[str, ...]) -> list[float]:
+        """The share in each seed."""
+        return [float(np.mean([t[t["perturbation"] == name]["hit"].mean() for name in names])) for t in self.tables]
+
+    def shortcut(self) -> tuple[float, float, float]:
+        """Shortcut Index, pairs resampled."""
+        effects = np.array([[np.mean([one["grid"][name] for one in self.found], axis=0)] for name in ("e_relevant", "e_irrelevant")])[:, 0]
+        drawn = np.random.default_rng(0).integers(effects.shape[1], size=(2000, effects.shape[1]))
+        index = lambda means: abs(means[1]) / (abs(means[0]) + abs(means[1]))  # noqa: E731
+        return (float(index(effects.mean(1))), *np.quantile(index(effects[:, drawn].mean(2)), [0.025, 0.975]))
+
+    def share(self, name: str) -> tuple[float, float, float]:
+        """Of the guard set, or of the answers that follow an exchanged photo."""
+        hits = np.mean([one["guard"] if name == "guard" else one[name]["hit"] for one in self.found], axis=0)
+        return mean_interval(hits, [""] * len(hits) if name == "guard" else self.found[0][name]["group"])
+
+
+def row_of(arm: str, found: list[dict]) -> dict:
+    """One line of the table, in per cent."""
+    seeds = Seeds(found)
+    row = {"date": date.today().isoformat(), "arm": arm, "seeds": len(found), "updates": {"tuned": TUNED}.get(arm, TUNED + CURED), "rows": len(seeds.clean)}
+    row |= _cells("clean", seeds.of(("clean",))) | _cells("misleading note", seeds.of(("misleading note A (en)",)))
+    row |= {"follows the note": _rounded(seeds.of(("misleading note A (en)",), "follow")[0])}
+    row |= _cells("seen kinds", seeds.of(SEEN)) | _cells("held-out kinds", seeds.held())
+    row |= {f"held: {kind}": _rounded(seeds.of(names)[0]) for kind, names in HELD.items()}
+    row |= {"empty strip": _rounded(seeds.of(("empty strip in the picture",))[0])}
+    row |= _cells("own note", seeds.of(("own text",))) | _cells("text of another row", seeds.of((EXCHANGED_TEXT,))) | _cells("matching note", seeds.of(("matching note (en)", "matching note (ja)")))
+    row |= {"held-out by seed": " ".join(f"{100 * np.mean([seeds.each(names)[i] for names in HELD.values()]):.1f}" for i in range(len(found)))}
+    if "grid" in found[0]:
+        row |= _cells("shortcut index", seeds.shortcut()) | _cells("follows an exchanged photo", seeds.share("sensitivity")) | _cells("guard", seeds.share("guard"))
+        row |= {"processor seconds per update": round(float(np.mean([one["seconds"] for one in found])), 2)}
+    return row
+
+
+def _cells(name: str, told: tuple[float, float, float]) -> dict:
+    return dict(zip((name, f"{name} low", f"{name} high"), map(_rounded, told), strict=True))
+
+
+def _rounded(value: float) -> float:
+    return round(100 * float(value), 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), help="to share the work between processes; the table is written when all are there")
+    parser.add_argument("--threads", type=int, default=1)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    WORK.mkdir(parents=True, exist_ok=True)
+    for seed in asked.seeds:
+        for arm in progress(asked.arms, desc=f"seed {seed}"):
+            measured(arm, seed)
+    if not all((WORK / f"{folder(arm)}-{seed}.json").is_file() for arm in ARMS for seed in asked.seeds):
+        return
+    found = {arm: [measured(arm, seed) for seed in asked.seeds] for arm in ARMS}
+    table = [row_of("copy the note", [{"trials": copying(found["tuned"][0]["trials"])}]), *(row_of(arm, found[arm]) for arm in ARMS)]
+    with TABLE.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, table[1].keys(), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+
+
+if __name__ == "__main__":
+    main()
