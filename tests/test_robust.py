@@ -9,10 +9,9 @@ from torch.nn.functional import cross_entropy
 
 from kit.data import only_deciding, text_perturbations
 from kit.data.collator import Collator
-from kit.data.perturbations import NOTES
+from kit.data.perturbations import EXCHANGED_TEXT, NOTES
 from kit.diagnosis import ask, by_perturbation
 from kit.errors import KitError
-from kit.data.perturbations import EXCHANGED_TEXT
 from kit.models import add_lora, load
 from kit.models.forward import answer_logits, base_of, begin, go_on
 from kit.training import Settings, finetune, trainer
