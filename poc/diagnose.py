@@ -1,5 +1,7 @@
 """`poc diagnose`: which evidence a run's tuned model believes, asked on rows that the run held out."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,18 +13,26 @@ from kit.data import (
     MODALITIES,
     Sample,
     media_perturbations,
+    only_deciding,
     own_evidence,
     text_perturbations,
     words_in_picture,
 )
-from kit.data.perturbations import Perturbation, grain
+from kit.data.files import MediaFiles
+from kit.data.perturbations import Perturbation, exchanged_text, grain
 from kit.diagnosis import (
+    Scenario,
     ask,
+    ask_hidden,
     ask_sensitivity,
     by_perturbation,
+    conflict,
+    conflict_scores,
     counterfactual_grid,
+    deletion_test,
     grid_pairs,
     interference,
+    mined,
     sensitivity,
     shortcut_index,
     worst_of,
@@ -30,11 +40,16 @@ from kit.diagnosis import (
 from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import LANGUAGES, say, speaking
+from kit.models import Loaded
 from poc import runs
 from poc.audit import lines_of
-from poc.usecase import load_samples, load_usecase
+from poc.usecase import UseCase, load_samples, load_usecase
+from poc.words import name_of_perturbation
 
+SET = "diagnosis_set.jsonl"  # in the run's folder: what was asked
 _PAIRS = 60  # of the counterfactual grid: 240 questions
+_EXPLAINED = 10  # rows of each deletion test: 43 questions each on pictures
+_DISAGREEING = 40  # rows that are asked with an agreeing and with a contradicting note, in both languages
 
 
 @dataclass
@@ -42,7 +57,7 @@ class Diagnosis:
     """What the probes found.
 
     Attributes:
-        findings: one per kind of evidence that should not decide, then sensitivity and the shortcut index, where they can be measured.
+        findings: one per kind of evidence that should not decide, then sensitivity, shortcut index, conflict and explanations, where they can be measured.
         table: `kit.diagnosis.by_perturbation`.
         worst: (share, low, high) of the rows that stay right under everything.
         rows: how many rows were asked about.
@@ -59,7 +74,7 @@ class Diagnosis:
 
 
 def diagnose(run: Path, directory: Path | None = None, most: int = 120) -> Diagnosis:
-    """Asks the run's tuned model and writes diagnosis.json into the run's folder.
+    """Asks the run's tuned model, writes diagnosis.json and diagnosis_set.jsonl into the run's folder, and the report anew.
 
     Args:
         run: a finished run.
@@ -73,44 +88,87 @@ def diagnose(run: Path, directory: Path | None = None, most: int = 120) -> Diagn
     directory = directory or runs.evidence_folder(run, record, runs.read_predictions(run))
     if directory is None:
         raise KitError(say("the use case's folder is not found; name it with --folder", "ユースケースのフォルダーが見つかりません。--folder で指定してください"))
-    samples = load_samples(directory, load_usecase(directory), seed=record["seed"]).samples
+    use = load_usecase(directory)
+    found = probe(runs.load_tuned(run), use, directory, load_samples(directory, use, seed=record["seed"]).samples, run, most)
+    from poc.report import write
+
+    write(run, folder=directory)
+    return found
+
+
+def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, ...], run: Path, most: int = 120) -> Diagnosis:
+    """The same for a model and rows that are at hand, as `poc run` asks for the gate "robust".
+
+    Raises:
+        KitError: no test row with options, or a scenario whose file is not in the folder.
+    """
     held = [sample for sample in samples if sample.split == "test" and sample.answer and len(sample.options) > 1]
     if not held:
         raise KitError(say(f"{directory} has no labelled test rows with options: only closed questions can be probed", f"{directory} に選択肢つきの評価行がありません。調べられるのは選択式の問いだけです"))
     held = [held[i] for i in sorted(np.random.default_rng(0).permutation(len(held))[:most])]
-    loaded = runs.load_tuned(run)
-    trials = ask(loaded, held, perturbations_for(held, [sample for sample in samples if sample.split == "train"]))
+    train = [sample for sample in samples if sample.split == "train" and sample.answer]
+    scenarios = [*scenarios_of(use, directory), *mined(train)]
+    asked = perturbations_for(held, train, scenarios)
+    trials = ask(loaded, held, asked)
     followed, grids = ask_sensitivity(loaded, held), _grids(loaded, held)
+    disagreement, hidden = _disagreement(loaded, held), _hidden(loaded, held)
 
     def findings() -> list[Finding]:
-        asked = [modality for modality in MODALITIES if modality in set(trials["modality"])]
-        found = [interference(trials, modality) for modality in asked if _harmful(trials, modality)]
+        modalities = [modality for modality in MODALITIES if modality in set(trials["modality"])]
+        found = [interference(trials, modality) for modality in modalities if _harmful(trials, modality)]
         found += [sensitivity(followed)] if (followed["kind"] == "exchanged").any() else []
-        return found + [shortcut_index(grid, *pair) for pair, grid in grids.items()]
+        found += [shortcut_index(grid, *pair) for pair, grid in grids.items()]
+        found += [conflict(*disagreement)] if disagreement else []
+        return found + [deletion_test(falls, modality) for modality, falls in hidden.items()]
 
     table, worst, untested = by_perturbation(trials), worst_of(trials), {}
     for language in LANGUAGES:
         with speaking(language):
-            untested[language] = not_tested(held)
-    runs.write_json(run / "diagnosis.json", {"rows": len(held), "worst": worst, "findings": runs.in_both_languages(findings), "not_tested": untested})
-    return Diagnosis(findings(), table, worst, len(held), not_tested(held), run / "diagnosis.json")
+            untested[language] = not_tested(held, scenarios)
+    asked_with = {"rows": len(held), "set": _write_set(run / SET, held, asked), "scenarios": [scenario.name for scenario in scenarios]}
+    runs.write_json(run / runs.DIAGNOSIS, asked_with | {"worst": worst, "table": table.astype(object).where(table.notna(), None).to_dict("records"), "findings": runs.in_both_languages(findings), "not_tested": untested})
+    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios), run / runs.DIAGNOSIS)
 
 
-def perturbations_for(held: list[Sample], train: list[Sample]) -> list[Perturbation]:
-    """Everything that can be asked of some of the rows; media to show instead come from training rows."""
-    made = [*text_perturbations(), *(own_evidence(modality) for modality in MODALITIES), *words_in_picture(), grain()]
+def most_harmful(table: pd.DataFrame) -> dict | None:
+    """The row of `by_perturbation` that lost most, controls and the rows' own evidence aside; None where nothing could be asked."""
+    harmful = table[~table["control"].astype(bool) & (table["kind"] != "own")] if len(table) else table
+    return None if harmful.empty else harmful.loc[harmful["lost"].idxmax()].to_dict()
+
+
+def scenarios_of(use: UseCase, directory: Path) -> list[Scenario]:
+    """What poc.yaml lists under `scenarios`.
+
+    Raises:
+        KitError: a file that is not in the folder.
+    """
+    files, found = MediaFiles(directory), []
+    for given in use.scenarios:
+        path, problem, fix = (None, "", "") if given.text else files.match(getattr(given, given.modality))
+        if problem:
+            raise KitError(say(f"poc.yaml, scenario {given.name!r}: {problem}; {fix}", f"poc.yaml のシナリオ {given.name!r}：{problem}。{fix}"))
+        found.append(Scenario(given.name, given.modality, given.text or "", path, given.says or ""))
+    return found
+
+
+def perturbations_for(held: list[Sample], train: list[Sample], scenarios: list[Scenario] = ()) -> list[Perturbation]:
+    """Everything that can be asked of some of the rows; media and words to show instead come from training rows."""
+    made = [*text_perturbations(), *(own_evidence(modality) for modality in MODALITIES), exchanged_text(train), *words_in_picture(), grain()]
     for modality in MEDIA:
         made += media_perturbations(modality, train)
+    made += [scenario.as_perturbation() for scenario in scenarios]
     return [perturbation for perturbation in made if any(perturbation(sample) is not None for sample in held)]
 
 
-def not_tested(held: list[Sample]) -> list[str]:
+def not_tested(held: list[Sample], scenarios: list[Scenario] = ()) -> list[str]:
     """What these probes did not ask, in words, so that nobody takes silence for health."""
-    told = [say("notes, pictures and sounds that really occur in your company, beyond the rows' own", "行に含まれるもの以外の、現場で実際に起こるメモ・画像・音声"),
-            say("a wrong label spoken in a sound", "音声で話された誤ったラベル")]  # fmt: skip
+    told = []
+    if not any(scenario.seen == 0 for scenario in scenarios):
+        told.append(say("notes, pictures and sounds that mislead in your company and stand in no row: list them under scenarios in poc.yaml", "行に現れない、現場で誤解を招くメモ・画像・音声：poc.yaml の scenarios に書いてください"))
+    if not any(scenario.modality == "audio" for scenario in scenarios):
+        told.append(say("a wrong label spoken in a sound", "音声で話された誤ったラベル"))
     alone = sorted({modality for sample in held for modality in sample.decided_by if not any(modality not in other.decided_by for other in held)})
-    told += [say(f"{modality} as misleading evidence: it decides every row", f"誤った情報としての {modality}：すべての行で判断に使われるため") for modality in alone]
-    return [*told, say("whether the model says so when its evidence disagrees", "情報が食い違うときにモデルがそう言うか")]
+    return [*told, *(say(f"{modality} as misleading evidence: it decides every row", f"誤った情報としての {modality}：すべての行で判断に使われるため") for modality in alone)]
 
 
 def diagnosis_lines(found: Diagnosis) -> list[str]:
@@ -118,11 +176,25 @@ def diagnosis_lines(found: Diagnosis) -> list[str]:
     lines = [say(f"{found.rows} held-out rows; right / lost / follow it", f"評価行 {found.rows} 件：正答率 / 失われた正答 / 従った割合")]
     for row in found.table.to_dict("records"):
         follow = "" if np.isnan(row["followed"]) else f"  {100 * row['followed']:3.0f} %"
-        lines.append(f"  {row['perturbation']:<40} {100 * row['perturbed']:3.0f} %  {100 * row['lost']:+4.0f} [{100 * row['lost_low']:+.0f}, {100 * row['lost_high']:+.0f}]{follow}")
+        lines.append(f"  {name_of_perturbation(row['perturbation']):<40} {100 * row['perturbed']:3.0f} %  {100 * row['lost']:+4.0f} [{100 * row['lost_low']:+.0f}, {100 * row['lost_high']:+.0f}]{follow}")
     share, low, high = (100 * value for value in found.worst)
     lines.append(say(f"{share:.0f} % [{low:.0f}, {high:.0f}] of the rows stay right whatever is shown beside them", f"何を見せても正答のままの行：{share:.0f} % [{low:.0f}, {high:.0f}]"))
     lines += lines_of(found.findings)
     return [*lines, say("Not tested: ", "調べていないこと：") + "; ".join(found.not_tested), say(f"Written: {found.file}", f"書き出し先: {found.file}")]
+
+
+def _write_set(file: Path, held: list[Sample], asked: list[Perturbation]) -> str:
+    """Writes what was asked, a line per question, and returns its version: two diagnoses of one version asked the same."""
+    lines = []
+    for sample in held:
+        for perturbation in asked:
+            if (changed := perturbation(sample)) is not None:
+                media = {modality: [path.name for path in getattr(changed, modality)] for modality in MEDIA if getattr(changed, modality)}
+                lines.append(json.dumps({"id": sample.id, "perturbation": perturbation.name, "modality": perturbation.modality, "question": sample.question, "answer": sample.answer, "text": changed.text,
+                                         "media": media, "shown_as": changed.meta.get("shown_as"), "named": changed.meta.get("named", "")}, ensure_ascii=False, sort_keys=True))  # fmt: skip
+    text = "\n".join(lines) + "\n"
+    file.write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _harmful(trials: pd.DataFrame, modality: str) -> bool:
@@ -130,7 +202,33 @@ def _harmful(trials: pd.DataFrame, modality: str) -> bool:
     return bool((~part["control"].astype(bool) & (part["kind"] != "own")).any())
 
 
-def _grids(loaded, held: list[Sample]) -> dict[tuple[str, str], pd.DataFrame]:
+def _disagreement(loaded: Loaded, held: list[Sample]) -> tuple[pd.DataFrame, list[bool]] | None:
+    """Scores of rows with a note that agrees and with one that contradicts, and which is which; None where a note decides everything."""
+    planted = {name: perturbation for perturbation in text_perturbations() for name in [perturbation.name]}
+    rows, kinds = [], []
+    for sample in [sample for sample in held if "text" not in sample.decided_by][:_DISAGREEING]:
+        for language in LANGUAGES:
+            for kind in ("matching note", "misleading note A"):
+                changed = planted[f"{kind} ({language})"](sample)
+                if changed is not None:
+                    rows.append(changed)
+                    kinds.append(kind.startswith("misleading"))
+    return (conflict_scores(loaded, rows), kinds) if len(set(kinds)) == 2 else None
+
+
+def _hidden(loaded: Loaded, held: list[Sample]) -> dict[str, pd.DataFrame]:
+    """What is lost without pieces of each kind of evidence that decides some rows."""
+    found = {}
+    for modality in MODALITIES:
+        rows = [only_deciding(sample) for sample in held if modality in sample.decided_by][:_EXPLAINED]
+        try:
+            found[modality] = ask_hidden(loaded, rows, modality)
+        except ValueError:  # no row has pieces enough
+            continue
+    return found
+
+
+def _grids(loaded: Loaded, held: list[Sample]) -> dict[tuple[str, str], pd.DataFrame]:
     """(relevant, irrelevant) -> grid, for the pairs of modalities that enough rows have."""
     grids = {}
     for relevant in MODALITIES:

@@ -2,12 +2,12 @@
 
 The rule reads interval bounds, never point estimates:
     go     the KPI's lower bound reaches the threshold, AND the lower bound of tuned - best cheap baseline is above 0, AND the upper bound of what the guard set lost
-           is below guard_drop
+           is below guard_drop, AND (where robust_drop is set) that of what the most harmful evidence takes is below it
     stop   the KPI's upper bound is below the threshold, OR the best cheap baseline is at least as good, by the upper bound of the paired difference
     grey   anything else, with what it would take to decide
     none   a red run check (the numbers cannot be trusted), or a rehearsal (the numbers say nothing about the company)
 Cheap baselines are those without an MLLM: the commonest answer, the note copied, scikit-learn.
-Not covered yet: worst group, robustness, latency and budget gates.
+Not covered yet: worst group, latency and budget gates.
 """
 
 import json
@@ -19,7 +19,7 @@ from pathlib import Path
 from kit.errors import KitError
 from kit.language import say
 from poc.usecase import gates_hash, load_usecase
-from poc.words import ARMS, CHEAP, CHECKS, KPIS, Text, both
+from poc.words import ARMS, CHEAP, CHECKS, KPIS, Text, both, name_of_perturbation
 
 FILE = "gates.signed.json"
 _TOO_MANY = 20  # beyond so many times the held-out rows, more rows are no advice
@@ -86,7 +86,7 @@ def _read(path: Path) -> dict:
         ) from error  # fmt: skip
 
 
-def decide(use, *, results: list, comparisons: list, guard: dict | None, checks: list, signed: dict, rehearsal: bool = False) -> dict:
+def decide(use, *, results: list, comparisons: list, guard: dict | None, checks: list, signed: dict, rehearsal: bool = False, believes: dict | None = None) -> dict:
     """The verdict of a run.
 
     Args:
@@ -95,6 +95,7 @@ def decide(use, *, results: list, comparisons: list, guard: dict | None, checks:
         checks: as in checks.json.
         signed: what `signature` returned.
         rehearsal: the tiny model on anything but the sample company.
+        believes: the row of diagnosis.json's table that lost most, where the gate "robust" is set.
 
     Returns:
         {"decision", "reasons": [{"en", "ja"}], "kpi", "best_baseline", "decision_run": bool, "next": {"en", "ja"}}; reasons come most important first.
@@ -113,6 +114,7 @@ def decide(use, *, results: list, comparisons: list, guard: dict | None, checks:
         _threshold(rows["tuned"][kpi], gates, rows["tuned"]["n"]),
         _baseline(beaten, best, gates, rows["tuned"]["n"]),
         _guard(guard, gates),
+        *([] if gates.robust_drop is None else [_robust(believes, gates)]),
     ]
     found = {part[0] for part in parts}
     decision = "stop" if "stop" in found else "go" if found == {"go"} else "grey"
@@ -167,6 +169,23 @@ def _guard(guard: dict | None, gates) -> tuple[str, Text]:
                             f"{ja}で、超えています。学習を短くするか一般データを混ぜて、再実行してください。")  # fmt: skip
     more = _more_rows(guard["drop"], allowed, guard["n"])
     return "grey", both(f"{en}: not certain. {more['en'].replace('held-out', 'guard')}", f"{ja}で、確実とは言えません。{more['ja'].replace('評価', '見張りの')}")
+
+
+def _robust(believes: dict | None, gates) -> tuple[str, Text]:
+    """What the most harmful evidence takes away; it never stops alone, since training with perturbed rows can mend it."""
+    if not believes:
+        return "grey", both("Nobody asked which evidence the model believes (gate robust_drop).", "モデルがどの情報を信じているかを調べていません（判定基準 robust_drop）。")
+    low, high = _points(believes["lost_low"]), _points(believes["lost_high"])
+    names = {language: name_of_perturbation(believes["perturbation"], language) for language in ("en", "ja")}
+    en = f"With “{names['en']}” beside the evidence it loses {low} to {high} points of right answers; {gates.robust_drop * 100:g} are allowed"
+    ja = f"「{names['ja']}」を添えると正答が {low}～{high} ポイント失われます。許容は {gates.robust_drop * 100:g} ポイント"
+    if believes["lost_high"] < gates.robust_drop:
+        return "go", both(f"{en}: within the limit.", f"{ja}で、範囲内です。")
+    if believes["lost_low"] >= gates.robust_drop:
+        return "grey", both(f"{en}: too much. Train with perturbed rows (training.robust; notebook 06) and run again.",
+                            f"{ja}で、超えています。撹乱した行を加えて学習し（training.robust、ノートブック 06）、再実行してください。")  # fmt: skip
+    more = _more_rows({"value": believes["lost"], "low": believes["lost_low"], "high": believes["lost_high"]}, gates.robust_drop, believes["n"])
+    return "grey", both(f"{en}: not certain. {more['en']}", f"{ja}で、確実とは言えません。{more['ja']}")
 
 
 def _sure(gates) -> Text:

@@ -16,12 +16,13 @@ from kit import processes
 from kit.data import Folder, Sample
 from kit.errors import KitError
 from kit.language import say
-from kit.models import load, require_checkpoint, resolve
+from kit.models import Loaded, load, require_checkpoint, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
 from kit.training.robust import Robust
 from poc import arms, runs
 from poc.audit import audit_rows
+from poc.diagnose import most_harmful, probe
 from poc.gates import decide, signature
 from poc.record import describe, mix_of, weights_hash
 from poc.runs import COMPANY, quiet
@@ -135,11 +136,12 @@ def make(job: Job, resume: bool) -> None:
         tables |= arms.tuned(tuned.loaded, job.split("test"), guard, job.run / "work")
     if not processes.first():  # what is left is one process's work
         return
+    believes = _believes(job, tuned.loaded) if job.use.gates.robust_drop is not None else None
     with job.stage(7, "run checks", "実行チェック"):
         checks = run_checks(tuned, job.source, job.settings, train, job.split("test"), job.folder.faults, job.skipped, job.run / "work")
     with job.stage(8, "results and report", "結果とレポート"):
         runs.write_json(job.run / runs.AUDIT, audited)
-        record = write_results(job, tuned, tables, checks, guard, worth)
+        record = write_results(job, tuned, tables, checks, guard, worth, believes)
         asked = sum(len(frame) for (arm, _), frame in tables.items() if arm == "tuned")
         # a resumed run may have read its answers instead of asking
         record["seconds_per_answer"] = None if resume else round(job.timing["tuned model on held-out rows"] / asked, 4)
@@ -150,6 +152,12 @@ def make(job: Job, resume: bool) -> None:
 
         write(job.run, folder=job.directory)
         arms.tidy(job.run / "work")
+
+
+def _believes(job: Job, loaded: Loaded) -> dict:
+    """The most harmful row of the diagnosis, which is written into the run."""
+    job.tell(say("      which evidence it believes (gate robust_drop)", "      何を信じているか（判定基準 robust_drop）"))
+    return most_harmful(probe(loaded, job.use, job.directory, job.folder.samples, job.run).table)
 
 
 def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, out: Path, tell) -> Job:
@@ -252,7 +260,7 @@ def settings_of(use: UseCase, seed: int | None) -> Settings:
     )
 
 
-def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample], worth: list[dict]) -> dict:
+def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample], worth: list[dict], believes: dict | None) -> dict:
     """Writes checks, predictions, findings and the adapter; returns the content of run.json."""
     results, comparisons = arms.rows(tables, job.use), arms.comparisons(tables, job.use)
     guarded = arms.guard_row(tables)
@@ -261,6 +269,7 @@ def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, gua
     runs.write_json(job.run / "findings.json", runs.in_both_languages(lambda: arms.findings(tables, job.use)) + worth)
     shutil.copytree(tuned.adapter, job.run / "adapter", dirs_exist_ok=True)
     verdict = decide(
-        job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=job.signed, rehearsal=job.rehearsal
+        job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=job.signed, rehearsal=job.rehearsal,
+        believes=believes,
     )
     return describe(job, tuned, job.signed) | {"results": results, "comparisons": comparisons, "guard": guarded, "verdict": verdict}

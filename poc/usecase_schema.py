@@ -1,6 +1,6 @@
 """What poc.yaml may say: one pydantic model, with the rules that hold between its values."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -48,6 +48,7 @@ class Gates(_Part):
     threshold: Share = 0.8  # the lower bound of the KPI's interval must beat it
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     guard_drop: Share = 0.03  # how much of the general ability may be lost
+    robust_drop: Share | None = None  # how many right answers the most harmful evidence that should not decide may take; None = not asked
     owner: str = ""  # who answers for it
 
 
@@ -111,6 +112,23 @@ class Data(_Part):
     annotators: Annotated[int, Field(ge=1)] = 1  # how many people must agree before a label of the bench counts
 
 
+class Scenario(_Part):
+    """Evidence that really occurs in the company and should not decide: words, or a file of the folder."""
+
+    name: Word
+    text: Word | None = None  # {wrong} in it is replaced by an option that is not the row's answer
+    image: Word | None = None
+    audio: Word | None = None
+    video: Word | None = None
+    says: Word | None = None  # the option that it names, where it names always the same one
+
+    @property
+    def modality(self) -> str:
+        """Which of the four it is; "" where not exactly one is given."""
+        given = [name for name in ("text", "image", "audio", "video") if getattr(self, name)]
+        return given[0] if len(given) == 1 else ""
+
+
 class UseCase(_Part):
     """All of poc.yaml."""
 
@@ -131,7 +149,7 @@ class UseCase(_Part):
     costs_are_examples: bool = False
     prevalence: dict[Word, Share] = {}
     volume_per_month: Annotated[int, Field(ge=0)] | None = None
-    scenarios: list[dict[str, Any]] = []
+    scenarios: tuple[Scenario, ...] = ()
     gates: Gates = Gates()
     model: Model = Model()
     training: Training = Training()
@@ -205,6 +223,15 @@ def _misfits(use: UseCase):
                     say(f"given {word!r}; allowed: {listed}", f"{word!r} は選択肢にありません: {listed}"),
                     say("use one of the options", "選択肢のどれかにしてください"),
                 )
+    for place, scenario in enumerate(use.scenarios):
+        if scenario.name in [other.name for other in use.scenarios[:place]]:
+            yield ("scenarios", str(place), "name"), say(f"{scenario.name!r} is there twice", f"{scenario.name!r} が 2 つあります"), say("give each a name of its own", "別々の名前にしてください")
+        if not scenario.modality:
+            yield (
+                ("scenarios", str(place)),
+                say(f"{scenario.name!r} gives none or several of text, image, audio, video", f"{scenario.name!r} に text、image、audio、video のうち 1 つだけを書いてください"),
+                say("give one of them; {wrong} in a text stands for an option that is not the answer", "1 つだけ残してください。text の {wrong} は正解でない選択肢に置き換わります"),
+            )
     if use.prevalence and abs(sum(use.prevalence.values()) - 1) > 0.01:
         yield (
             ("prevalence",),
@@ -233,5 +260,8 @@ def _words_that_must_be_options(use: UseCase):
     yield ("prevalence",), tuple(use.prevalence)
     if use.costs and use.costs.ok_answer:
         yield ("costs", "ok_answer"), (use.costs.ok_answer,)
+    for place, scenario in enumerate(use.scenarios):
+        if scenario.says:
+            yield ("scenarios", str(place), "says"), (scenario.says,)
     for truth, row in ((use.costs and use.costs.matrix) or {}).items():
         yield ("costs", "matrix", truth), (truth, *row)

@@ -97,9 +97,29 @@ FINDINGS: dict[str, str] = {  # the names that findings have in code and in file
     "interference of audio": "音声による干渉",
     "sensitivity": "判断に使う情報への感度",
     "shortcut index": "ショートカット指数",
+    "conflict": "食い違いの検知",
+    "explanation by image": "説明（画像）",
+    "explanation by video": "説明（動画）",
+    "explanation by audio": "説明（音声）",
+    "explanation by text": "説明（文章）",
 }
+
+PERTURBATIONS: dict[str, str] = {  # evidence that is put beside the deciding one (kit.data.perturbations) -> in Japanese, without the language in brackets
+    "unrelated facts": "無関係な事実", "misleading note A": "誤ったメモ A", "misleading note B": "誤ったメモ B", "matching note": "正しいメモ", "injected instruction": "紛れ込んだ指示",
+    "text of another row": "別の行の文章", "own text": "その行自身の文章", "own image": "その行自身の画像", "own audio": "その行自身の音声", "own video": "その行自身の動画",
+    "empty strip in the picture": "画像内の空白の帯", "misleading words in the picture": "画像内の誤った文字", "instruction in the picture": "画像内の指示", "grainy picture": "ざらついた画像",
+    "black image": "黒い画像", "white image": "白い画像", "noise image": "ノイズ画像", "another image": "別の画像", "silence audio": "無音", "noise audio": "雑音", "another audio": "別の音声",
+    "shuffled video": "順序を入れ替えた動画", "frozen video": "静止した動画", "noise video": "ノイズ動画", "another video": "別の動画",
+}  # fmt: skip
 
 
 def name_of_finding(name: str, language: str | None = None) -> str:
     """A finding's name as a person reads it."""
     return say(name, FINDINGS.get(name, name), language)
+
+
+def name_of_perturbation(name: str, language: str | None = None) -> str:
+    """What a table calls a perturbation; a company's own scenario keeps the name that it was given."""
+    plain, _, tongue = name.partition(" (")
+    spoken = {"en)": "（英語）", "ja)": "（日本語）"}.get(tongue, "")
+    return say(name, PERTURBATIONS[plain] + spoken if plain in PERTURBATIONS else name.replace("found: ", "実例："), language)

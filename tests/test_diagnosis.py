@@ -1,6 +1,7 @@
 """Perturbations, what is shown in a medium's place, the shared prefix, and the probes, on real rows and a model that has learnt to copy the note."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -38,8 +39,9 @@ from kit.diagnosis.interference import mean_interval
 from kit.errors import KitError
 from kit.evaluation import option_scores
 from kit.evaluation.shared_prefix import shared_scores
-from poc.diagnose import diagnose, diagnosis_lines
-from poc.words import FINDINGS
+from poc.diagnose import diagnose, diagnosis_lines, not_tested, scenarios_of
+from poc.usecase import load_usecase
+from poc.words import FINDINGS, name_of_perturbation
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = [*text_perturbations(), *words_in_picture(), grain(), own_evidence("text")]
@@ -278,9 +280,36 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     names = [finding.name for finding in found.findings]
     assert found.rows == 10 and names[:3] == ["interference of text", "interference of image", "interference of audio"] and "sensitivity" in names
     assert all(name in FINDINGS for name in [*names, "shortcut index"]), "each has a Japanese name"
+    assert {"conflict", "explanation by image"} <= set(names) and found.table["perturbation"].str.startswith("found: ").any(), "what misleads in the company's own rows is asked"
+    assert all(re.search("[ぁ-んァ-ヶ一-龥]", name_of_perturbation(name, "ja")) for name in found.table["perturbation"]), "each has a Japanese name"
     written = json.loads((run / "diagnosis.json").read_text(encoding="utf-8"))
     assert [finding["name"] for finding in written["findings"]] == names and set(written["findings"][0]["summary"]) == set(written["not_tested"]) == {"en", "ja"}
+    questions = [json.loads(line) for line in (run / "diagnosis_set.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(questions) == found.table["n"].sum() and len(written["set"]) == 16 and {q["perturbation"] for q in questions} == set(found.table["perturbation"])
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "What it believes" in page and "何を信じているか" in page and "誤ったメモ" in page and "10 held-out cases were asked again" in page
     said = "\n".join(diagnosis_lines(found))
     assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
     with pytest.raises(KitError, match="no finished run"):
         diagnose(tmp_path)
+
+
+def test_scenarios_of_poc_yaml_are_asked_and_a_wrong_one_says_what_to_do(tmp_path):
+    folder = Path(shutil.copytree(ROOT / "sample_data" / "company" / "inspection", tmp_path / "inspection"))
+    given = (folder / "poc.yaml").read_text(encoding="utf-8")
+    sound = next((folder / "audio").iterdir()).relative_to(folder).as_posix()
+
+    def with_scenarios(text: str):
+        (folder / "poc.yaml").write_text(given.replace("scenarios: []", f"scenarios: {text}"), encoding="utf-8")
+        return load_usecase(folder)
+
+    found = scenarios_of(with_scenarios('[{name: shift, text: "night shift: {wrong}"}, {name: hall, audio: ' + sound + ", says: dent}]"), folder)
+    assert [(one.name, one.modality, one.says, one.seen) for one in found] == [("shift", "text", "", 0), ("hall", "audio", "dent", 0)]
+    untold = not_tested([], found)
+    assert not any("list them under scenarios" in line or "spoken" in line for line in untold)
+    with pytest.raises(KitError, match="scenario 'hall': file 'gone.wav' is missing"):
+        scenarios_of(with_scenarios("[{name: hall, audio: gone.wav}]"), folder)
+    for text, words in (("[{name: a}]", "none or several of text, image, audio, video"), ("[{name: a, text: x, audio: y.wav}]", "none or several"), ("[{name: a, text: x, says: rust}]", "'rust'; allowed: ok"),
+                        ("[{name: a, text: x}, {name: a, text: y}]", "'a' is there twice")):  # fmt: skip
+        with pytest.raises(KitError, match=words):
+            with_scenarios(text)

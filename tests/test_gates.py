@@ -23,8 +23,8 @@ def interval(low, high):
     return {"value": (low + high) / 2, "low": low, "high": high}
 
 
-def verdict(tuned=(0.86, 0.92), cheap=0.6, better=(0.2, 0.3), drop=(0.0, 0.02), checks=GREEN, signed=SIGNED, rehearsal=False, guard=True):
-    use = UseCase(name="parts", question="Which defect?", options=("ok", "scratch"), gates={"kpi": "macro_recall", "threshold": 0.8})
+def verdict(tuned=(0.86, 0.92), cheap=0.6, better=(0.2, 0.3), drop=(0.0, 0.02), checks=GREEN, signed=SIGNED, rehearsal=False, guard=True, robust_drop=None, lost=None):
+    use = UseCase(name="parts", question="Which defect?", options=("ok", "scratch"), gates={"kpi": "macro_recall", "threshold": 0.8, "robust_drop": robust_drop})
     results = [{"arm": arm, "condition": "as_is", "n": 500, "macro_recall": interval(*ends)}
                for arm, ends in (("majority", (0.5, 0.5)), ("cheap_model", (cheap - 0.03, cheap + 0.03)), ("base", (0.5, 0.55)), ("tuned", tuned))]  # fmt: skip
     # a condition without the note, and another metric, must not be taken for the difference that decides
@@ -33,7 +33,8 @@ def verdict(tuned=(0.86, 0.92), cheap=0.6, better=(0.2, 0.3), drop=(0.0, 0.02), 
                    {"a": "tuned", "b": "cheap_model", "condition": "as_is", "metric": "macro_recall", "difference": interval(*better)},
                    {"a": "tuned", "b": "majority", "condition": "as_is", "metric": "macro_recall", "difference": interval(0.3, 0.4)}]  # fmt: skip
     measured = {"base": interval(0.9, 0.94), "tuned": interval(0.89, 0.93), "drop": interval(*drop), "n": 300} if guard else None
-    return decide(use, results=results, comparisons=comparisons, guard=measured, checks=checks, signed=signed, rehearsal=rehearsal)
+    believes = lost and {"perturbation": "misleading note A (ja)", "n": 100, **{f"lost{end}": value for end, value in zip(("", "_low", "_high"), (sum(lost) / 2, *lost), strict=True)}}
+    return decide(use, results=results, comparisons=comparisons, guard=measured, checks=checks, signed=signed, rehearsal=rehearsal, believes=believes)
 
 
 def test_all_gates_passed_is_go():
@@ -54,6 +55,10 @@ def test_all_gates_passed_is_go():
         ({"drop": (0.01, 0.04)}, "grey", "guard rows would decide"),
         ({"drop": (0.05, 0.09)}, "grey", "too much"),
         ({"guard": False}, "grey", "guard set was not measured"),
+        ({"robust_drop": 0.05}, "grey", "Nobody asked which evidence"),
+        ({"robust_drop": 0.05, "lost": (0.2, 0.3)}, "grey", "“misleading note A (ja)” beside the evidence it loses +20.0 to +30.0 points of right answers; 5 are allowed: too much"),
+        ({"robust_drop": 0.05, "lost": (0.0, 0.06)}, "grey", "held-out rows would decide"),
+        ({"robust_drop": 0.05, "lost": (0.0, 0.04)}, "go", "reached"),
     ],
 )
 def test_one_gate_missed_decides_the_verdict_and_its_reason_comes_first(changes, decision, words):
@@ -114,6 +119,15 @@ def test_a_signature_is_seen_and_a_changed_gate_undoes_it(folder):
     again = sign(folder, "Ito")
     assert [old["name"] for old in again["earlier"]] == ["Sato"] and "earlier" not in again["earlier"][0]
     assert not list(folder.glob("*.part"))
+
+
+def test_a_gate_that_nobody_set_leaves_older_signatures_valid(folder):
+    sign(folder, "Sato")
+    text = (folder / "poc.yaml").read_text()
+    (folder / "poc.yaml").write_text(text.replace("guard_drop: 0.03", "guard_drop: 0.03, robust_drop: null"))
+    assert signature(folder, load_usecase(folder))["state"] == "signed"
+    (folder / "poc.yaml").write_text(text.replace("guard_drop: 0.03", "guard_drop: 0.03, robust_drop: 0.1"))
+    assert signature(folder, load_usecase(folder))["state"] == "changed"
 
 
 def test_what_a_signature_does_not_cover_may_change(folder):

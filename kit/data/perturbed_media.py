@@ -1,6 +1,7 @@
 """What is shown or played in place of a medium when it is decoded: nothing is written to disk, and the original file is never touched.
 
 A perturbation (`kit.data.perturbations`) puts a mark, {"how": name, "seed": int, "words": str}, under the modality's name in `meta["shown_as"]`; the collator obeys it here.
+"hidden" (`kit.diagnosis.occlusion`) says "cells": numbers of the cells that are hidden, and "grid": cells per side of a picture, or spans of a sound or video.
 Sizes and lengths stay, so that the prompt keeps its number of tokens.
 """
 
@@ -11,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-IMAGE = ("black", "white", "noise", "grain", "words")
-VIDEO = ("shuffled", "frozen", "black", "noise")
-AUDIO = ("silence", "noise")
+IMAGE = ("black", "white", "noise", "grain", "words", "hidden")
+VIDEO = ("shuffled", "frozen", "black", "noise", "hidden")
+AUDIO = ("silence", "noise", "hidden")
 _GRAIN = 12.0  # of 255: a noisy sensor, through which a person still sees the part
 _LOUD = 0.1  # root mean square of noise, about that of speech close to a microphone
 
@@ -32,6 +33,8 @@ def image_shown_as(image: Image.Image, mark: dict | None) -> Image.Image:
     if how == "words":
         return _captioned(image, mark["words"])
     draws, pixels = np.random.default_rng(mark["seed"]), np.asarray(image.convert("RGB"))
+    if how == "hidden":
+        return Image.fromarray(_without_cells(pixels, mark["grid"], mark["cells"]))
     if how == "grain":
         return Image.fromarray(np.clip(pixels + draws.normal(scale=_GRAIN, size=pixels.shape), 0, 255).round().astype(np.uint8))
     return Image.fromarray(draws.integers(0, 256, pixels.shape, np.uint8))
@@ -52,6 +55,8 @@ def video_shown_as(frames: np.ndarray, mark: dict | None) -> np.ndarray:
         return frames[np.roll(order, 1) if (order == np.arange(len(frames))).all() else order]
     if how == "frozen":
         return np.repeat(frames[:1], len(frames), 0)
+    if how == "hidden":
+        return _without_spans(frames, mark["grid"], mark["cells"], frames.mean((0, 1, 2)).astype(frames.dtype))
     return np.zeros_like(frames) if how == "black" else draws.integers(0, 256, frames.shape, np.uint8)
 
 
@@ -63,9 +68,30 @@ def sound_played_as(wave: np.ndarray, mark: dict | None) -> np.ndarray:
     """
     if not mark:
         return wave
-    if _known(mark, AUDIO) == "silence":
+    how = _known(mark, AUDIO)
+    if how == "silence":
         return np.zeros_like(wave)
+    if how == "hidden":
+        return _without_spans(wave, mark["grid"], mark["cells"], 0.0)
     return np.clip(np.random.default_rng(mark["seed"]).normal(scale=_LOUD, size=len(wave)), -1, 1).astype(wave.dtype)
+
+
+def _without_cells(pixels: np.ndarray, grid: int, cells: list[int]) -> np.ndarray:
+    """The picture (H, W, 3) with cells of a grid, numbered row by row, in its own mean colour."""
+    shown, colour = pixels.copy(), pixels.mean((0, 1)).astype(pixels.dtype)
+    rows, columns = (np.linspace(0, side, grid + 1).round().astype(int) for side in pixels.shape[:2])
+    for cell in cells:
+        row, column = divmod(cell, grid)
+        shown[rows[row] : rows[row + 1], columns[column] : columns[column + 1]] = colour
+    return shown
+
+
+def _without_spans(signal: np.ndarray, grid: int, cells: list[int], blank) -> np.ndarray:
+    """Frames or a sound with some of `grid` equal spans of time blanked."""
+    shown, edges = signal.copy(), np.linspace(0, len(signal), grid + 1).round().astype(int)
+    for cell in cells:
+        shown[edges[cell] : edges[cell + 1]] = blank
+    return shown
 
 
 def _known(mark: dict, allowed: tuple[str, ...]) -> str:

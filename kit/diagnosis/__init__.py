@@ -1,18 +1,30 @@
 """Which evidence does the model believe? Probes that intervene on one modality and watch the answer; each returns Findings."""
 
+from kit.diagnosis.conflict import conflict, conflict_scores
 from kit.diagnosis.grid import counterfactual_grid, grid_pairs, shortcut_index
-from kit.diagnosis.interference import ask, by_perturbation, interference, price_of_notes, worst_of
+from kit.diagnosis.interference import ask, by_perturbation, interference, price_of_notes, within, worst_of
+from kit.diagnosis.occlusion import ask_hidden, deletion_test, importance, is_shown
+from kit.diagnosis.scenarios import Scenario, mined
 from kit.diagnosis.sensitivity import ask_sensitivity, sensitivity
 
 __all__ = [
+    "Scenario",
     "ask",
+    "ask_hidden",
     "ask_sensitivity",
     "by_perturbation",
+    "conflict",
+    "conflict_scores",
     "counterfactual_grid",
+    "deletion_test",
     "grid_pairs",
+    "importance",
     "interference",
+    "is_shown",
+    "mined",
     "price_of_notes",
     "sensitivity",
     "shortcut_index",
+    "within",
     "worst_of",
 ]

@@ -93,6 +93,19 @@ def by_perturbation(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 
     return pd.DataFrame(rows)
 
 
+def within(trials: pd.DataFrame, perturbation: str, column: str) -> pd.DataFrame:
+    """How one perturbation does in each class or group: one row per value of `column` ("answer" or "group"), the worst first, with n and clean, perturbed, lost as in `by_perturbation`.
+
+    Raises:
+        ValueError: the perturbation was not asked.
+    """
+    part = trials[trials["perturbation"].isin([CLEAN, perturbation])]
+    if perturbation not in set(part["perturbation"]):
+        raise ValueError(f"{perturbation!r} was not asked; asked: {', '.join(sorted(set(trials['perturbation'])))}")
+    rows = [{column: value} | by_perturbation(rows).iloc[0][["n", "clean", "perturbed", "lost", "lost_low", "lost_high"]].to_dict() for value, rows in part.groupby(column) if (rows["perturbation"] == perturbation).any()]
+    return pd.DataFrame(rows).sort_values("lost", ascending=False, ignore_index=True)
+
+
 def mean_interval(values: np.ndarray, groups: Sequence[str], among: np.ndarray | None = None, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:
     """(mean, low, high) of `values` (N,) where `among` (N,) is true, by a bootstrap over whole groups, or over rows where there are too few (`kit.evaluation.metrics.resampled_by`); NaN where there is none."""
     frame = pd.DataFrame({"group": np.asarray(groups, dtype=str)})
@@ -134,7 +147,8 @@ def interference(trials: pd.DataFrame, modality: str) -> Finding:
             f"{worst['perturbation']}: right answers fall from {was} to {now} on {number} rows, {100 * worst['flips']:.0f} % of the answers change",
             f"「{worst['perturbation']}」で正答率が {was} から {now} に変わります（{number} 件、回答が変わった割合 {100 * worst['flips']:.0f} %）",
         ),
-        {"table": table.to_dict("records"), "rows": _flipped(trials, worst["perturbation"])},
+        {"table": table.to_dict("records"), "rows": _flipped(trials, worst["perturbation"]), "worst": worst["perturbation"],
+         "by_answer": within(trials, worst["perturbation"], "answer").to_dict("records"), "by_group": within(trials, worst["perturbation"], "group").to_dict("records")},
         "" if verdict == "good" else say(
             "train with perturbed rows and the consistency term, then ask again",
             "撹乱した行と一貫性の項を加えて学習し直し、もう一度確認してください",

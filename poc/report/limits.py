@@ -5,7 +5,7 @@ from poc.words import Text, both
 _FEW = 30  # rows of one answer below which its recall is a rough number
 
 
-def limits(record: dict, tuned: dict, groups: int) -> list[Text]:
+def limits(record: dict, tuned: dict, groups: int, diagnosed: bool = False) -> list[Text]:
     """The sentences of the last section, those that fit this run."""
     rare = [label for label, row in tuned["per_class"].items() if row["n"] < _FEW]
     found = [
@@ -13,8 +13,10 @@ def limits(record: dict, tuned: dict, groups: int) -> list[Text]:
              f"この {tuned['n']:,} 件と異なる条件：別の設備・季節・仕入先・部屋の事例は含まれず、その性能は示していません。"),
         both("Another training run: the intervals hold for this one trained model and its test cases, one seed. A different seed moves the numbers a little.",
              "学習のやり直しによる差：区間はこの 1 回の学習（シード 1 つ）と評価データに対するものです。"),
-        both("Disturbed evidence: dirt, glare, noise, a note that contradicts the photo on purpose. See notebook 05.",
-             "乱れた入力：汚れ、反射、雑音、写真と食い違うメモ。ノートブック 05 で調べます。"),
+        both("Disturbed evidence beyond the section “What it believes”: dirt, glare, another camera.",
+             "「何を信じているか」で調べた以外の乱れた入力：汚れ、反射、別のカメラ。") if diagnosed else
+        both("Disturbed evidence: dirt, glare, noise, a note that contradicts the photo on purpose (poc diagnose RUN; notebook 05).",
+             "乱れた入力：汚れ、反射、雑音、写真と食い違うメモ（poc diagnose RUN、ノートブック 05）。"),
         both("Whether a shown probability can be taken at its word: it was not calibrated. See notebook 11.",
              "表示される確率の正しさ：校正していません。ノートブック 11 を参照してください。"),
         both("Cost of the machine, of labels, of people who check, and of keeping the model alive: the yen here are those of wrong answers only.",

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from poc import runs
 from poc.report import charts, money, pictures
+from poc.report.believes import believes
 from poc.report.limits import limits
 from poc.report.wording import about, duration, percent, points, t, yen
 from poc.words import ARMS, CHECKS, CONDITIONS, KPI_MEANING, KPIS, VERDICTS, Text, both, name_of_finding
@@ -40,6 +41,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
     kpi = record["gates"]["kpi"]
     rows = {(row["arm"], row["condition"]): row for row in record["results"]}
     tuned, chosen = rows["tuned", "as_is"], frame[(frame["arm"] == "tuned") & (frame["condition"] == "as_is") & (frame["split"] == "test")]
+    diagnosis = _json(run / runs.DIAGNOSIS)
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     cases, place = pictures.shown_cases(frame, record), folder or runs.evidence_folder(run, record, frame)
     for case in (*cases["wrong"], *cases["rescued"]):
@@ -61,13 +63,14 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "cost": charts.cost(chosen, record),
         "money": money.yen_range(record, frame),
         "findings": _json(run / "findings.json"),
+        "believes": believes(diagnosis),
         "mix": record["data"].get("mix"), "labels": record.get("labels"),  # older runs have none
         "audit": sorted(_json(run / runs.AUDIT), key=lambda finding: VERDICT_ORDER.index(finding["verdict"])),
         "name_of_finding": name_of_finding,
         "learning": charts.learning(record["training"]["history"]),
         "signature": signature_state(record),
         "groups_tested": int(chosen["group"].nunique()),
-        "limits": limits(record, tuned, int(chosen["group"].nunique())),
+        "limits": limits(record, tuned, int(chosen["group"].nunique()), diagnosed=bool(diagnosis)),
         "arms": ARMS,
         "stages": STAGES,
     }

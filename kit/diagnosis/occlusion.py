@@ -1,0 +1,124 @@
+"""Where does the answer come from? A piece of the evidence is taken away and the answer watched (causal: occlusion; Zeiler and Fergus, arXiv 1311.2901, section 4.2).
+
+    marks = importance(loaded, sample, "image")          # one number per cell of the picture
+    test = deletion_test(ask_hidden(loaded, samples, "image"), "image")      # do the marked cells matter more than others?
+    shown = marks if is_shown(test) else None             # a map that random cells beat is not shown to anyone
+
+Pieces: cells of a picture (painted in its mean colour), spans of a sound (silence) or of a video (its mean colour), words of a text (left out). Attention is no explanation and is not used here.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from kit.data import MODALITIES, Sample
+from kit.diagnosis.interference import mean_interval
+from kit.evaluation.shared_prefix import shared_scores
+from kit.finding import Finding
+from kit.language import say
+from kit.models import Loaded
+
+GRID = {"image": 6, "audio": 10, "video": 8}  # cells per side, spans
+SHARE = 0.15  # of the pieces, taken away together by the deletion test
+_WORD = re.compile(r"[一-龥々ぁ-んァ-ヶー]{1,2}|\S+?(?=[一-龥々ぁ-んァ-ヶー]|\s|$)")  # Japanese has no blanks: two characters at a time
+
+
+def pieces_of(sample: Sample, modality: str) -> int:
+    """Into how many pieces the sample's evidence is cut.
+
+    Raises:
+        ValueError: the sample has no such evidence.
+    """
+    if modality not in MODALITIES or not getattr(sample, modality):
+        raise ValueError(f"sample {sample.id!r} has no {modality!r} to hide pieces of; it has {', '.join(sample.modalities)}")
+    return len(words_of(sample.text)) if modality == "text" else GRID[modality] ** (2 if modality == "image" else 1)
+
+
+def words_of(text: str) -> list[tuple[int, int]]:
+    """(start, end) of the words of a text."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def hidden(sample: Sample, modality: str, pieces: Sequence[int]) -> Sample:
+    """The sample without some pieces of its evidence; nothing is written to disk."""
+    told = {"hidden": [modality, *map(int, pieces)]}
+    if modality == "text":
+        text = sample.text
+        for start, end in sorted((words_of(text)[piece] for piece in pieces), reverse=True):
+            text = text[:start] + text[end:]
+        return sample.perturbed("pieces hidden", told, text=text.strip())
+    mark = {modality: {"how": "hidden", "seed": 0, "words": "", "grid": GRID[modality], "cells": sorted(map(int, pieces))}}
+    return sample.perturbed("pieces hidden", told | {"shown_as": {**sample.meta.get("shown_as", {}), **mark}})
+
+
+def importance(loaded: Loaded, sample: Sample, modality: str, batch_size: int = 16) -> np.ndarray:
+    """(pieces,) by how much the log share of the model's answer falls, in nats, when a piece alone is hidden; negative: without it the answer is surer.
+
+    Raises:
+        ValueError: the sample has no such evidence.
+        KitError: it has no options.
+    """
+    return _importance(loaded, [sample], modality, batch_size)[0]
+
+
+def ask_hidden(loaded: Loaded, samples: Sequence[Sample], modality: str, draws: int = 5, seed: int = 0, batch_size: int = 16) -> pd.DataFrame:
+    """One row per sample: id, group, and the fall of the answer's log share without the most important SHARE of the pieces (marked), and without as many by chance (random, mean over the draws), in nats.
+
+    Args:
+        samples: those without that evidence, or with too few pieces to choose from, are left out.
+        draws: random choices per sample.
+
+    Raises:
+        ValueError: no sample has enough pieces.
+    """
+    samples = [sample for sample in samples if getattr(sample, modality) and pieces_of(sample, modality) >= 3]
+    if not samples:
+        raise ValueError(f"no sample has three pieces of {modality!r}: there is nothing to choose from")
+    marks, rng, asked = _importance(loaded, samples, modality, batch_size), np.random.default_rng(seed), []
+    for sample, mark in zip(samples, marks, strict=True):
+        number = max(1, round(SHARE * len(mark)))
+        chosen = [np.argsort(-mark, kind="stable")[:number], *(rng.permutation(len(mark))[:number] for _ in range(draws))]
+        asked += [(sample, pieces) for pieces in chosen]
+    falls = _falls(loaded, asked, modality, batch_size).reshape(len(samples), draws + 1)
+    return pd.DataFrame({"id": [s.id for s in samples], "group": [s.group for s in samples], "marked": falls[:, 0], "random": falls[:, 1:].mean(1)})
+
+
+def deletion_test(falls: pd.DataFrame, modality: str) -> Finding:
+    """Whether hiding the marked pieces takes more from the answer than hiding as many by chance: mean difference in nats with its 95 % interval over whole groups.
+
+    Args:
+        falls: of `ask_hidden`.
+    """
+    gain, low, high = mean_interval((falls["marked"] - falls["random"]).to_numpy(), falls["group"])
+    marked, random = falls["marked"].mean(), falls["random"].mean()
+    return Finding(
+        f"explanation by {modality}", gain, low, high, "good" if low > 0 else "bad",
+        say(
+            f"without the marked {SHARE:.0%} of the {modality} the answer loses {marked:.2f} nats, without as much taken by chance {random:.2f}: {gain:+.2f} [{low:+.2f}, {high:+.2f}] on {len(falls)} rows",
+            f"印を付けた {SHARE:.0%} を隠すと、回答の対数確率は {marked:.2f} nat 下がります。同じ量を無作為に隠した場合は {random:.2f}：差 {gain:+.2f} [{low:+.2f}, {high:+.2f}]（{len(falls)} 行）",
+        ),
+        {"falls": falls.to_dict("records"), "share": SHARE},
+        "" if low > 0 else say("show no map: the marked pieces matter no more than any others", "説明図は表示しないでください。印の箇所は、ほかの箇所より重要とは言えません"),
+    )  # fmt: skip
+
+
+def is_shown(test: Finding) -> bool:
+    """Whether a map may be shown: marked pieces beat random ones."""
+    return test.low is not None and test.low > 0
+
+
+def _importance(loaded: Loaded, samples: Sequence[Sample], modality: str, batch_size: int) -> list[np.ndarray]:
+    sizes = [pieces_of(sample, modality) for sample in samples]
+    falls = _falls(loaded, [(sample, [piece]) for sample, size in zip(samples, sizes, strict=True) for piece in range(size)], modality, batch_size)
+    return np.split(falls, np.cumsum(sizes)[:-1])
+
+
+def _falls(loaded: Loaded, asked: list[tuple[Sample, Sequence[int]]], modality: str, batch_size: int) -> np.ndarray:
+    """(asked,) log share of the model's answer to the whole sample, less that without the pieces."""
+    whole = list({id(sample): sample for sample, _ in asked}.values())
+    scores = shared_scores(loaded, [*whole, *(hidden(sample, modality, pieces) for sample, pieces in asked)], batch_size, say("hiding pieces", "一部を隠して確認"))
+    logs = [score - np.logaddexp.reduce(score) for score in scores]
+    before = {id(sample): (int(log.argmax()), float(log.max())) for sample, log in zip(whole, logs, strict=False)}
+    return np.array([before[id(sample)][1] - log[before[id(sample)][0]] for (sample, _), log in zip(asked, logs[len(whole) :], strict=True)])

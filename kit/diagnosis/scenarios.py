@@ -1,0 +1,93 @@
+"""What misleads in this company: notes, pictures, sounds and videos that really occur there, written down in poc.yaml or mined from rows whose evidence names another answer than their label."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kit.data import MEDIA, MODALITIES, Perturbation, Sample
+from kit.data.perturbations import wrong_option
+
+WRONG = "{wrong}"  # in a scenario's text: an option that is not the row's answer
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Evidence that occurs and should not decide.
+
+    Attributes:
+        name: as in tables.
+        modality: of MODALITIES.
+        text: the words, where the modality is text; WRONG in them is replaced by an option that is not the answer.
+        file: the picture, sound or video, else.
+        says: the option that it names; rows with that answer are left out. "": none, or WRONG's.
+        seen: in how many rows it was found; 0 where a person wrote it down.
+    """
+
+    name: str
+    modality: str
+    text: str = ""
+    file: Path | None = None
+    says: str = ""
+    seen: int = 0
+
+    def __post_init__(self):
+        if self.modality not in MODALITIES or bool(self.text) != (self.modality == "text") or (self.file is None) != (self.modality == "text"):
+            raise ValueError(f"scenario {self.name!r}: modality {self.modality!r}, text {self.text!r}, file {self.file}; allowed: text with words, or one of {', '.join(MEDIA)} with a file")
+
+    def as_perturbation(self, seed: int = 0) -> Perturbation:
+        """What `kit.diagnosis.ask` asks."""
+        return Perturbation(self.name, self.modality, "scenario", partial(_shown, self, seed), named=bool(self.says or WRONG in self.text))
+
+
+def _shown(scenario: Scenario, seed: int, sample: Sample) -> Sample | None:
+    says = wrong_option(sample, seed) if WRONG in scenario.text else scenario.says
+    if says is None or (says and (says == sample.answer or says not in sample.options)):
+        return None
+    shown = sample.replace(**{scenario.modality: scenario.text.replace(WRONG, says) if scenario.modality == "text" else (scenario.file,)})
+    return shown.replace(meta={**shown.meta, "named": says}) if says else shown
+
+
+def mined(samples: Sequence[Sample], most: int = 12) -> list[Scenario]:
+    """Evidence beside what decides that named another answer than the label, the most frequent first.
+
+    What a text or a recording says is known from a column that speaks in the options' words (`note_says`, say), or from the one option that the text names. A text that names it literally becomes
+    a template with WRONG in its place; other words and recordings keep what they say.
+
+    Args:
+        samples: labelled rows.
+        most: scenarios at most.
+    """
+    found: Counter[tuple] = Counter()
+    for sample in samples:
+        says = said_beside(sample)
+        if not says or not sample.answer or says == sample.answer:
+            continue
+        if sample.text and "text" not in sample.decided_by:
+            template = _word(says).sub(WRONG, sample.text)
+            if WRONG not in template or template.isascii() != says.isascii():  # "シミ (stain)" says it twice
+                found["text", sample.text, None, says] += 1
+            else:
+                found["text", template, None, ""] += 1
+        elif sample.audio and "audio" not in sample.decided_by:
+            found["audio", "", sample.audio[0], says] += 1
+    return [Scenario(_name(text, file, says), modality, text, file, says, seen) for (modality, text, file, says), seen in found.most_common(most)]
+
+
+def _name(text: str, file: Path | None, says: str) -> str:
+    return f"found: {text.replace(WRONG, '...') if text else file.name}" + (f" ({says})" if says else "")
+
+
+def said_beside(sample: Sample) -> str:
+    """The option that the row's irrelevant evidence names, by a column of the options' words or by the text itself; "" where none or several are named."""
+    columns = {value for value in sample.meta.values() if isinstance(value, str) and value in sample.options}
+    named = {option for option in sample.options if _word(option).search(sample.text)} if "text" not in sample.decided_by else set()
+    told = columns or named
+    return told.pop() if len(told) == 1 else ""
+
+
+def _word(option: str) -> re.Pattern:
+    """A whole word where words are set apart, any place in Japanese."""
+    return re.compile(rf"(?<!\w){re.escape(option)}(?!\w)", re.ASCII | re.IGNORECASE)
