@@ -62,7 +62,7 @@ class MediaFiles:
         if name.startswith(self.root.as_posix() + "/"):
             name = name[len(self.root.as_posix()) + 1 :]
         path = self._find(os.path.normpath(name)) or self.root / name
-        if not path.is_file():
+        if not os.path.isfile(path):  # False for a name that no file can have; Path.is_file raises where it is too long
             return self._missing(name)
         if not path.resolve().is_relative_to(self.root):
             return None, *left(cell)
@@ -130,7 +130,7 @@ class UnlistedFiles(MediaFiles):
 
     def _find(self, name: str) -> Path | None:
         path = self.root / name
-        if path.is_file():
+        if os.path.isfile(path):
             return path
         alike = self._names(path.parent).get(_lax(path.name), [])
         return path.with_name(alike[0]) if len(alike) == 1 else None
@@ -138,7 +138,7 @@ class UnlistedFiles(MediaFiles):
     def _names_in(self, folder: Path) -> dict[str, list[str]]:
         """{lax name: names} of one folder, which macOS, Windows or another hand may have written otherwise than the table."""
         found = {}
-        for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             found.setdefault(_lax(name), []).append(name)
         return found
 
