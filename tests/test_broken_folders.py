@@ -25,7 +25,7 @@ CELLS = st.one_of(
     NAMES, st.sampled_from(["", "ok", "ng", "../secret.jpg", "/etc/passwd", "..\\..\\secret.jpg", "a.jpg|b.png", "file:///etc/passwd", "C:\\x.jpg", "~/x.jpg", "a.jpg\x00.png", "=cmd|' /C calc'!A0", "out/secret.jpg", "x" * 300 + ".jpg", "傷" * 100 + ".png", "d/" * 3000 + "x.png", "\ud800.jpg"]),
     st.text(max_size=12),
 )  # fmt: skip
-BYTES = st.one_of(st.binary(max_size=64), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"RIFF\xff\xff\xff\xffWAVEfmt ", b"\x89PNG\r\n\x1a\n", b"\x00\x00\x00\x18ftypmp42", b"OggS", b"GIF89a", b"ID3"]))
+BYTES = st.one_of(st.binary(max_size=64), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"RIFF\xff\xff\xff\xffWAVEfmt ", b"\x89PNG\r\n\x1a\n", b"\x00\x00\x00\x18ftypmp42", b"OggS", b"GIF89a", b"ID3", b"ffconcat version 1.0\nfile ../secret.jpg\n", b"ffconcat version 1.0\nfile d.mp4\nfile d.mp4\n", b"#EXTM3U\n#EXTINF:1,\n../secret.jpg\n"]))
 
 
 def png_that_claims(width: int, height: int) -> bytes:
