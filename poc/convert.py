@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.data import Fault, Folder, read_folder, write_folder
+from kit.data.files import apart
 from kit.errors import KitError
 from kit.interchange import FORMATS, lmms_eval
 from kit.language import say
@@ -33,11 +34,13 @@ def convert(source: Path, out: Path, to: str, written_as: str = COMPANY) -> Conv
         written_as: one of SOURCES.
 
     Raises:
-        KitError: an unknown format, a source that cannot be read, an `out` that is not empty, or no row left.
+        KitError: an unknown format, a source that cannot be read, an `out` that is not empty or lies in the source's folder (or the other way round), or no row left.
     """
     for given, allowed, option in ((to, TARGETS, "--to"), (written_as, SOURCES, "--from")):
         if given not in allowed:
             raise KitError(say(f"{option} {given!r}: allowed are {', '.join(allowed)}", f"{option} {given!r}：使えるのは {', '.join(allowed)} です"))
+    if Path(source).is_dir():
+        apart(source, out)
     folder, name = _read(Path(source), written_as)
     samples = folder.samples
     if to == COMPANY:

@@ -310,3 +310,9 @@ def test_a_use_case_is_converted_and_comes_back(media, tmp_path, monkeypatch):
     assert sum(task.rows.values()) == there.rows["test"]
     with pytest.raises(KitError, match="--to 'axolotl': allowed are llama-factory, ms-swift, trl, llava, hugging-face, lmms-eval, company"):
         convert(root, tmp_path / "x", "axolotl")
+    for format in ("company", "ms-swift"):
+        with pytest.raises(KitError, match="a copy is never written into its original. Give a folder beside it"):
+            convert(root, root / "out", format)
+        assert not (root / "out").exists()
+    with pytest.raises(KitError, match="lies in .* or holds it"):
+        convert(tmp_path / "swift", tmp_path, "company", "ms-swift")
