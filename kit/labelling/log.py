@@ -158,8 +158,8 @@ def standing(entries: Iterable[Entry]) -> dict[str, dict[str, Entry]]:
     by_annotator: dict[str, list[Entry]] = {}
     for entry in entries:
         by_annotator.setdefault(entry.annotator, []).append(entry)
-    for annotator, own in by_annotator.items():
-        for entry in _not_undone(sorted(own, key=lambda entry: entry.n)):
+    for annotator, theirs in by_annotator.items():
+        for entry in _not_undone(sorted(theirs, key=lambda entry: entry.n)):
             found.setdefault(entry.sample, {})[annotator] = entry
     return found
 
