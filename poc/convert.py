@@ -44,8 +44,8 @@ def convert(source: Path, out: Path, to: str, written_as: str = COMPANY) -> Conv
     folder, name = _read(Path(source), written_as)
     samples = folder.samples
     if to == COMPANY:
-        if Path(out).exists() and any(Path(out).iterdir()):
-            raise KitError(say(f"{out} is not empty: name a new folder", f"{out} は空ではありません。新しいフォルダーを指定してください"))
+        if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+            raise KitError(say(f"{out} is no folder or is not empty: name a new folder", f"{out} はフォルダーでないか、空ではありません。新しいフォルダーを指定してください"))
         write_folder(samples, out)
         counts = {split: len(rows) for split, rows in folder.by_split.items() if rows} or {"all": len(samples)}
         return Converted(Path(out), counts, folder.faults, ())

@@ -39,8 +39,8 @@ def mask_usecase(directory: Path, out: Path, tell=quiet) -> Copy:
     """
     directory, out = Path(directory), Path(out)
     apart(directory, out)
-    if out.exists() and any(out.iterdir()):
-        raise KitError(say(f"{out} is not empty: give a new folder for the masked copy", f"{out} は空ではありません。マスクした写しには新しいフォルダーを指定してください"))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise KitError(say(f"{out} is no folder or is not empty: give a new folder for the masked copy", f"{out} はフォルダーでないか、空ではありません。マスクした写しには新しいフォルダーを指定してください"))
     material = material_of(directory, tell)
     tell(say("masking", "マスク中"))
     masked = mask_folder(material, out)

@@ -316,3 +316,7 @@ def test_a_use_case_is_converted_and_comes_back(media, tmp_path, monkeypatch):
         assert not (root / "out").exists()
     with pytest.raises(KitError, match="lies in .* or holds it"):
         convert(tmp_path / "swift", tmp_path, "company", "ms-swift")
+    (tmp_path / "file").write_text("mine")
+    for format in ("company", "ms-swift"):
+        with pytest.raises(KitError, match="file is no folder or is not empty"):
+            convert(root, tmp_path / "file", format)
