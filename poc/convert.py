@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.data import Fault, Folder, read_folder, write_folder
+from kit.data.files import apart
 from kit.errors import KitError
 from kit.interchange import FORMATS, lmms_eval
 from kit.language import say
@@ -33,16 +34,18 @@ def convert(source: Path, out: Path, to: str, written_as: str = COMPANY) -> Conv
         written_as: one of SOURCES.
 
     Raises:
-        KitError: an unknown format, a source that cannot be read, an `out` that is not empty, or no row left.
+        KitError: an unknown format, a source that cannot be read, an `out` that is not empty or lies in the source's folder (or the other way round), or no row left.
     """
     for given, allowed, option in ((to, TARGETS, "--to"), (written_as, SOURCES, "--from")):
         if given not in allowed:
             raise KitError(say(f"{option} {given!r}: allowed are {', '.join(allowed)}", f"{option} {given!r}：使えるのは {', '.join(allowed)} です"))
+    if Path(source).is_dir():
+        apart(source, out)
     folder, name = _read(Path(source), written_as)
     samples = folder.samples
     if to == COMPANY:
-        if Path(out).exists() and any(Path(out).iterdir()):
-            raise KitError(say(f"{out} is not empty: name a new folder", f"{out} は空ではありません。新しいフォルダーを指定してください"))
+        if Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
+            raise KitError(say(f"{out} is no folder or is not empty: name a new folder", f"{out} はフォルダーでないか、空ではありません。新しいフォルダーを指定してください"))
         write_folder(samples, out)
         counts = {split: len(rows) for split, rows in folder.by_split.items() if rows} or {"all": len(samples)}
         return Converted(Path(out), counts, folder.faults, ())

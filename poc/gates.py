@@ -16,6 +16,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from kit.data.files import own
 from kit.errors import KitError
 from kit.language import say
 from poc.usecase import gates_hash, load_usecase
@@ -46,7 +47,7 @@ def sign(directory: Path, name: str) -> dict:
         "time": datetime.now().astimezone().isoformat(timespec="seconds"),
         "earlier": earlier,
     }
-    half = path.with_suffix(".part")
+    half = own(path.with_suffix(".part"), path.parent)
     try:
         half.write_text(json.dumps(signed, ensure_ascii=False, indent=1), encoding="utf-8")
         os.replace(half, path)

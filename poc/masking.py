@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kit.curation import Material, mask_folder, price_of_privacy, with_features
 from kit.curation.masking import Masked
+from kit.data.files import apart
 from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
@@ -34,11 +35,12 @@ def mask_usecase(directory: Path, out: Path, tell=quiet) -> Copy:
         tell: receives one line per step.
 
     Raises:
-        KitError: the folder cannot be read, or `out` is not empty.
+        KitError: the folder cannot be read, or `out` is not empty, lies in it or holds it.
     """
     directory, out = Path(directory), Path(out)
-    if out.exists() and any(out.iterdir()):
-        raise KitError(say(f"{out} is not empty: give a new folder for the masked copy", f"{out} は空ではありません。マスクした写しには新しいフォルダーを指定してください"))
+    apart(directory, out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise KitError(say(f"{out} is no folder or is not empty: give a new folder for the masked copy", f"{out} はフォルダーでないか、空ではありません。マスクした写しには新しいフォルダーを指定してください"))
     material = material_of(directory, tell)
     tell(say("masking", "マスク中"))
     masked = mask_folder(material, out)

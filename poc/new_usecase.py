@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from kit.data import Folder, read_folder
+from kit.data.files import own
 from kit.data.tables import normal
 from kit.errors import KitError
 from kit.language import current, say
@@ -35,7 +36,7 @@ def write_usecase(
         costs: {miss, false_alarm, ok_answer} or {matrix}; without them costs stay a commented example and the report shows no yen curve.
 
     Raises:
-        KitError: poc.yaml exists already, `like` is unknown, or the folder cannot be read.
+        KitError: poc.yaml exists already, poc.yaml.new is a link, `like` is unknown, or the folder cannot be read.
     """
     path = Path(directory) / "poc.yaml"
     if path.exists():
@@ -54,7 +55,7 @@ def write_usecase(
         )
     folder = read_folder(directory, verify=False)
     text = _text(folder, PRACTICE.get(like, ANY), language or current(), name or name_of(directory), costs)
-    new = path.with_name("poc.yaml.new")  # a full disk must not leave half a poc.yaml behind
+    new = own(path.with_name("poc.yaml.new"), path.parent)  # a full disk must not leave half a poc.yaml behind
     try:
         new.write_text(text, encoding="utf-8", newline="\n")
         new.rename(path)

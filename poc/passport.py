@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.data import Fault, Folder
 from kit.data.croissant import croissant, write_croissant
+from kit.data.files import own
+from kit.data.tables import normal
 from kit.errors import KitError
 from kit.language import say
 from poc.usecase import data_hash, load_samples, load_usecase
@@ -19,6 +21,7 @@ from poc.usecase_faults import explain
 from poc.yaml_lines import read_yaml
 
 FILE = "dataset.yaml"
+_OPEN = re.compile(r"(todo|tbd|tba|fixme)\b.*|n\.?/?a\.?|(未定|未記入|要確認).*|x+", re.DOTALL)
 CARDS = {"en": "DATASET_CARD.md", "ja": "DATASET_CARD.ja.md"}
 
 
@@ -102,11 +105,19 @@ def passport_faults(directory: Path) -> list[Fault]:
     except KitError as error:
         problem, _, fix = str(error).partition(". ")
         return [Fault(None, FILE, problem, fix)]
-    return [
-        Fault(None, FILE, say(f"{name} is empty", f"{name} が空です"), say(f"write {asked.en}", f"記入してください：{asked.ja}"))
-        for name, asked in FIELDS.items()
-        if asked.needed and not getattr(passport, name).strip()
-    ]
+    faults = []
+    for name, asked in FIELDS.items():
+        written = getattr(passport, name)
+        if asked.needed and not stated(written):
+            problem = say(f"{name} says only {written.strip()!r}", f"{name} が {written.strip()!r} だけです") if written.strip() else say(f"{name} is empty", f"{name} が空です")
+            faults.append(Fault(None, FILE, problem, say(f"write {asked.en}", f"記入してください：{asked.ja}")))
+    return faults
+
+
+def stated(text: str) -> str:
+    """What somebody wrote; "" where it only holds the place: a dash, "?", "TODO: ask legal", "n/a", 未定. "none" and なし are answers."""
+    words = normal(text).casefold()
+    return "" if _OPEN.fullmatch(words) or not any(letter.isalnum() for letter in words.replace("ー", "")) else text.strip()
 
 
 def write_template(directory: Path) -> Path:
@@ -129,18 +140,21 @@ def write_passport(directory: Path) -> list[Path]:
     """Writes croissant.json (Croissant 1.1 with its Responsible AI fields, validated by mlcroissant) and the dataset cards beside poc.yaml; returns their paths.
 
     Raises:
-        KitError: a field that nobody may leave open is empty, dataset.yaml or the folder cannot be read, or mlcroissant refuses the result.
+        KitError: a field that nobody may leave open is empty, dataset.yaml or the folder cannot be read, mlcroissant refuses the result, or one of the files is a link.
     """
     directory = Path(directory)
     if faults := passport_faults(directory):
         raise KitError("\n".join(str(fault) for fault in faults))
     use, passport = load_usecase(directory), load_passport(directory)
+    passport = passport.model_copy(update={name: stated(getattr(passport, name)) for name in FIELDS})
     folder = load_samples(directory, use, verify=False)
     digest = data_hash(folder.samples, unlabelled=True)
     described = croissant(
         folder, name=use.name, version=passport.version, description=passport.description or use.titles()["en"], licence=passport.licence,
         rai=_rai(passport), language=use.language, digest=digest,
     )  # fmt: skip
+    for name in CARDS.values():
+        own(directory / name, directory)  # before anything is written
     written = [write_croissant(described, directory / "croissant.json")]
     for language, name in CARDS.items():
         (directory / name).write_text(_card(use.titles()[language], passport, folder, digest, language), encoding="utf-8")
@@ -174,5 +188,5 @@ def _card(title: str, passport: Passport, folder: Folder, digest: str, language:
     lines += [say(f"Generated rows: {generated}.", f"生成した行：{generated}。", language), "", say("| answer | rows |", "| 答え | 行 |", language), "|---|---|", *(f"| {answer} | {n} |" for answer, n in answers.items()), ""]
     for name, asked in FIELDS.items():
         if name != "description":
-            lines += [f"## {asked.title[index]}", "", getattr(passport, name).strip() or say("not stated", "記載なし", language), ""]
+            lines += [f"## {asked.title[index]}", "", getattr(passport, name) or say("not stated", "記載なし", language), ""]
     return "\n".join(lines)

@@ -22,10 +22,10 @@ from kit.errors import KitError
 OFTEN = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = st.sampled_from(["a.jpg", "b.png", "c.wav", "d.mp4", "e.heic", "f.ogg", "深い/傷.jpg", "up.jpg.wav", "x" * 120 + ".png"])
 CELLS = st.one_of(
-    NAMES, st.sampled_from(["", "ok", "ng", "../secret.jpg", "/etc/passwd", "..\\..\\secret.jpg", "a.jpg|b.png", "file:///etc/passwd", "C:\\x.jpg", "~/x.jpg", "a.jpg\x00.png", "=cmd|' /C calc'!A0", "out/secret.jpg"]),
+    NAMES, st.sampled_from(["", "ok", "ng", "../secret.jpg", "/etc/passwd", "..\\..\\secret.jpg", "a.jpg|b.png", "file:///etc/passwd", "C:\\x.jpg", "~/x.jpg", "a.jpg\x00.png", "=cmd|' /C calc'!A0", "out/secret.jpg", "x" * 300 + ".jpg", "傷" * 100 + ".png", "d/" * 3000 + "x.png", "\ud800.jpg"]),
     st.text(max_size=12),
 )  # fmt: skip
-BYTES = st.one_of(st.binary(max_size=64), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"RIFF\xff\xff\xff\xffWAVEfmt ", b"\x89PNG\r\n\x1a\n", b"\x00\x00\x00\x18ftypmp42", b"OggS", b"GIF89a", b"ID3"]))
+BYTES = st.one_of(st.binary(max_size=64), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"RIFF\xff\xff\xff\xffWAVEfmt ", b"\x89PNG\r\n\x1a\n", b"\x00\x00\x00\x18ftypmp42", b"OggS", b"GIF89a", b"ID3", b"ffconcat version 1.0\nfile ../secret.jpg\n", b"ffconcat version 1.0\nfile d.mp4\nfile d.mp4\n", b"#EXTM3U\n#EXTINF:1,\n../secret.jpg\n"]))
 
 
 def png_that_claims(width: int, height: int) -> bytes:
@@ -61,6 +61,7 @@ def read_every_way(root: Path) -> None:
         assert all(str(fault) and fault.fix for fault in folder.faults)
         paths = [path for sample in folder.samples for path in (*sample.image, *sample.video, *sample.audio)]
         assert all(path.resolve().is_relative_to(root.resolve()) for path in paths)
+        "".join([s.id + s.question + s.answer + s.text + s.group + "".join([*s.options, *s.meta, *map(str, s.meta.values())]) for s in folder.samples]).encode()  # what was read can be written
         audit(gather(folder.samples, folder.faults))
     try:
         for row in stream_folder(root, "Which?", ("ok", "ng"), ("image",)):
@@ -86,6 +87,19 @@ def test_any_table_and_any_files_are_read_or_refused(tmp_path_factory, files, ro
     before = state(outside)
     read_every_way(root)
     assert state(outside) == before, "reading writes nothing"
+
+
+JSON = st.sampled_from(["[" * 900 + "]" * 900, "[" * 9000, '{"a":' * 900 + "1" + "}" * 900, "9" * 5000, "1e999", "NaN", "-0.0", '"\\ud800"', '"\\ud83d\\ude00"', '"' + "x" * 300 + '.jpg"', '"a.jpg\\u0000"', '["a.jpg", ["b.png", null]]', "{}", "true", '"a.jpg"', '"ok"'])
+
+
+@OFTEN
+@given(rows=st.lists(st.tuples(JSON, JSON, JSON), max_size=5), names=st.sampled_from([("image", "answer", "id"), ("file_name", "label", "メモ"), ("text", "options", "\\ud800"), ("audio", "decided_by", "split")]))
+def test_any_json_lines_and_any_files_are_read_or_refused(tmp_path_factory, rows, names):
+    root = tmp_path_factory.mktemp("company")
+    (root / "a.jpg").write_bytes(photo())
+    lines = ["{" + ", ".join(f'"{name}": {value}' for name, value in zip(names, row, strict=True)) + "}" for row in rows]
+    (root / "metadata.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    read_every_way(root)
 
 
 @OFTEN

@@ -245,8 +245,10 @@ def test_a_masked_copy_hides_faces_and_names_and_the_original_stays(tmp_path):
     for x, y, w, h in next(iter(look_at_all((copy[0].replace(image=(sticker,)),)).values())).faces:
         inside[y : y + h, x : x + w] = True
     assert np.abs(old - new)[~inside].max() == 0 and new[top : top + height, left : left + width].std() < old[top : top + height, left : left + width].std()
-    with pytest.raises(KitError, match="folder of its own"):
-        mask_folder(material, root)
+    for place in (root, root / "masked", tmp_path):
+        with pytest.raises(KitError, match="folder of its own"):
+            mask_folder(material, place)
+    assert {path: path.read_bytes() for path in root.iterdir()} == before
 
 
 def test_the_price_of_privacy_has_an_interval():

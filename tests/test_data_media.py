@@ -240,6 +240,119 @@ def test_a_turned_phone_video_is_upright(tmp_path):
     assert frames[0, :28].mean() > 230 and frames[0, 36:].mean() < 40, "the left half is now the upper one"
 
 
+# --- files that lie in wait
+
+ENDINGS = {"mp4": "mpeg4", "mov": "mpeg4", "avi": "mpeg4", "mkv": "mpeg4", "webm": "libvpx", "m4v": "mpeg4", "mpg": "mpeg1video", "mpeg": "mpeg2video", "wmv": "wmv2", "3gp": "mpeg4", "mts": "mpeg2video",
+           "wav": "pcm_s16le", "flac": "flac", "ogg": "flac", "oga": "flac", "opus": "libopus", "mp3": "libmp3lame", "m4a": "aac", "aac": "aac", "wma": "wmav2", "aif": "pcm_s16be", "aiff": "pcm_s16be", "amr": "libopencore_amrnb"}  # fmt: skip
+MUXERS = {"m4v": "mp4", "mkv": "matroska", "mpg": "mpeg", "mpeg": "mpeg", "wmv": "asf", "wma": "asf", "mts": "mpegts", "m4a": "ipod", "aac": "adts", "aif": "aiff"}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_ending_that_the_kit_names_is_read(tmp_path, ending):
+    assert f".{ending}" in media_room.SUFFIXES["video"] + media_room.SUFFIXES["audio"] and len(ENDINGS) == sum(len(media_room.SUFFIXES[kind]) for kind in ("video", "audio"))
+    path, rate = tmp_path / f"a.{ending}", {"amr": 8000, "opus": 48000, "wma": 44100}.get(ending, 16000)
+    with av.open(str(path), "w", format=MUXERS.get(ending, ending)) as container:
+        if path.suffix in media_room.SUFFIXES["video"]:
+            stream = container.add_stream(ENDINGS[ending], rate=25, width=176, height=144, pix_fmt="yuv420p")
+            given = [av.VideoFrame.from_ndarray(np.full((144, 176, 3), 10 * k, np.uint8), format="rgb24") for k in range(10)]
+        else:
+            stream = container.add_stream(ENDINGS[ending], rate=rate, layout="mono", **({"bit_rate": 64000} if ending == "wma" else {}))
+            frame = av.AudioFrame.from_ndarray((tone(1.0, rate) * 20000).astype(np.int16)[None], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+            stream.codec_context.open()
+            fitted = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate, frame_size=stream.codec_context.frame_size or 1024)
+            given = [*fitted.resample(frame), *fitted.resample(None)]
+        for frame in (*given, None):
+            container.mux(stream.encode(frame))
+    if path.suffix in media_room.SUFFIXES["video"]:
+        assert load_video(path, frames=2)[0].shape == (2, 144, 176, 3)
+    else:
+        assert abs(len(load_audio(path)) - 16000) < 3000
+
+
+LISTS = {
+    "concat": "ffconcat version 1.0\nfile '{}'\n", "nested": "ffconcat version 1.0\nfile inner.mp4\nfile inner.mp4\n", "hls": "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:9\n#EXTINF:2.0,\n{}\n#EXT-X-ENDLIST\n",
+    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-main:2011" type="static"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1"><BaseURL>{}</BaseURL></Representation></AdaptationSet></Period></MPD>',
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n", "playlist": "[playlist]\nFile1={}\nNumberOfEntries=1\n", "metadata": ";FFMETADATA1\ntitle={}\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["mp4", "wav", "mkv", "ogg"])
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_list_of_other_files_is_never_opened(tmp_path, kind, ending):
+    (tmp_path / "company").mkdir()
+    secret = write_video(tmp_path / "secret.mp4", sound=tone(2.0, 22050))
+    (tmp_path / "company" / "link.mp4").symlink_to(secret)
+    (tmp_path / "company" / "inner.mp4").write_text(LISTS["concat"].format("link.mp4"))
+    path = tmp_path / "company" / f"a.{ending}"
+    path.write_text(LISTS[kind].format("link.mp4"))
+    for load in (load_audio, load_video, media_room.video_length):
+        with pytest.raises(MediaError, match="not readable as a"):
+            load(path)
+
+
+def film(path: Path, width: int, height: int, frames: int = 2) -> Path:
+    """PNG pictures in a .mov, of one colour: much in little."""
+    picture = io.BytesIO()
+    Image.new("P", (width, height)).save(picture, "PNG")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=25, width=width, height=height, pix_fmt="rgb24")
+        for k in range(frames):
+            packet = av.Packet(picture.getvalue())
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, k, k, Fraction(1, 25)
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("claimed", [(9000, 4000), (64, 64)])
+def test_a_film_of_huge_pictures_is_refused_whatever_its_header_claims(tmp_path, claimed):
+    content = film(tmp_path / "a.mov", 9000, 4000).read_bytes()
+    assert len(content) < 500_000
+    true, said = ((9000).to_bytes(2, "big") + (4000).to_bytes(2, "big"), claimed[0].to_bytes(2, "big") + claimed[1].to_bytes(2, "big"))
+    at = content.index(true, content.index(b"stsd"))
+    (tmp_path / "a.mov").write_bytes(content[:at] + said + content[at + 4 :])
+    for frames in (2, 8):
+        with pytest.raises(MediaError, match="no size or more than 33 million pixels.*Save it in a smaller size"):
+            load_video(tmp_path / "a.mov", frames=frames)
+
+
+def test_many_large_frames_are_refused_before_they_are_kept(tmp_path):
+    path = film(tmp_path / "a.mov", 4000, 3000)
+    assert load_video(path, frames=2)[0].shape == (2, 3000, 4000, 3)
+    with pytest.raises(MediaError, match="more than 4 million pixels, and 64 of them could fill the memory"):
+        load_video(path, frames=64)
+
+
+def test_pictures_that_change_their_size_are_refused(tmp_path):
+    small, large = film(tmp_path / "small.mov", 64, 64).read_bytes(), io.BytesIO()
+    first = small.index(b"\x89PNG")
+    Image.new("P", (32, 96)).save(large, "PNG")
+    one = small[first : small.index(b"IEND") + 8]
+    other = large.getvalue() + b"\0" * max(0, len(one) - len(large.getvalue()))
+    assert len(other) == len(one)
+    (tmp_path / "a.mov").write_bytes(small[: first + len(one)] + other + small[first + 2 * len(one) :])
+    with pytest.raises(MediaError, match="change their size"):
+        load_video(tmp_path / "a.mov", frames=2)
+
+
+@pytest.mark.parametrize("claimed", [1_000_000, 1000])
+def test_a_sound_of_many_hours_is_refused_whatever_its_header_claims(tmp_path, claimed):
+    with soundfile.SoundFile(str(tmp_path / "a.flac"), "w", 100, 1, "PCM_16") as file:
+        file.write(np.zeros(1_000_000, np.int16))  # 2.8 hours in 4 kB
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[22:26] = claimed.to_bytes(4, "big")
+    (tmp_path / "a.flac").write_bytes(content)
+    assert len(content) < 10_000
+    with pytest.raises(MediaError, match="lasts more than 2 hours.*Cut it up"):
+        load_audio(tmp_path / "a.flac")
+
+
+def test_a_block_of_an_hour_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.flac", np.zeros(4000, np.int16), 1)
+    with pytest.raises(MediaError, match="4000 samples at 1 Hz in one block"):
+        load_audio(tmp_path / "a.flac")
+
+
 def test_endings_tell_the_modality():
     assert [media_room.modality_of(Path(name)) for name in ("A.JPG", "b.flac", "c.MOV", "README.md", "LICENSE")] == [
         "image", "audio", "video", "", ""]  # fmt: skip

@@ -123,3 +123,18 @@ def test_jsonl_lists_and_nulls_become_cells_and_bad_lines_are_told(tmp_path):
 
 def test_full_width_letters_are_plain_ones():
     assert normal("　ＯＫ１２３　") == "OK123" and normal("ﾛｯﾄ") == "ロット"
+
+
+DEEP, LONG = "[" * 900 + "]" * 900, "9" * 5000
+
+
+@pytest.mark.parametrize(("line", "why"), [
+    (f'{{"text": {DEEP}}}', "nested more than 50 levels deep"), (f'{{"text": {"[" * 60000 + "]" * 60000}}}', "nested more than 50 levels deep"), (f'{{"text": {LONG}}}', "a number of thousands of digits"),
+    ('{"text": "\\ud800", "answer": "ok"}', "half of a letter"), ('{"\\uDC00": "x"}', "half of a letter"), ('{"text": "x"', "Expecting"),
+], ids=range(6))  # fmt: skip
+def test_json_that_cannot_be_kept_is_a_fault_of_its_line(tmp_path, line, why):
+    (tmp_path / "metadata.jsonl").write_text('{"text": "whole \\ud83d\\ude00"}\n' + line + '\n{"text": "\\\\ud800 spelled out"}\n', encoding="utf-8")
+    table = read_table(tmp_path / "metadata.jsonl")
+    assert [cells["text"] for _, cells in table.rows] == ["whole 😀", "\\ud800 spelled out"]
+    ((row, problem, fix),) = table.bad
+    assert row == 2 and "not a JSON object" in problem and why in problem and "write one line like" in fix

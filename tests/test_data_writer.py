@@ -50,3 +50,26 @@ def test_a_table_is_never_overwritten(company):
     with pytest.raises(KitError, match="exists already"):
         write_folder(read_folder(root).samples, root)
     assert (root / "metadata.csv").read_text() == "file_name\na.jpg\n"
+
+
+@pytest.mark.parametrize("link", ["metadata.csv", "metadata.csv.new", "image", "image/a.jpg"])
+def test_a_link_in_the_target_is_not_written_through(company, tmp_path, link):
+    samples = read_folder(company(PHOTOS)).samples
+    outside, target = tmp_path / "outside", tmp_path / "copy"
+    (outside / "image").mkdir(parents=True)
+    (target / link).parent.mkdir(parents=True)
+    place = outside / link
+    if link != "image":
+        place.write_bytes(b"somebody else's") if link.endswith("new") else None  # a link to nothing would be made, too
+    (target / link).symlink_to(place)
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    with pytest.raises(KitError, match="is a link.*nothing was written.*Delete the link"):
+        write_folder(samples, target)
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
+
+
+def test_a_link_to_itself_is_no_trouble(company):
+    root = company(PHOTOS)
+    (root / "loop.jpg").symlink_to(root / "loop.jpg")
+    folder = read_folder(root)
+    assert len(folder.samples) == 4 and [fault.id for fault in folder.faults] == ["loop.jpg"]

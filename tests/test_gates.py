@@ -146,3 +146,11 @@ def test_signing_without_a_name_or_over_a_broken_file_is_refused_in_one_line(fol
     (folder / FILE).write_text(json.dumps([1, 2]), encoding="utf-8")
     with pytest.raises(KitError, match="delete it and sign again"):
         signature(folder, load_usecase(folder))
+
+
+def test_a_signature_is_not_written_through_a_link(folder, tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    (folder / "gates.signed.part").symlink_to(tmp_path / "precious.txt")
+    with pytest.raises(KitError, match="gates.signed.part: is a link.*nothing was written"):
+        sign(folder, "Sato")
+    assert (tmp_path / "precious.txt").read_text() == "mine"

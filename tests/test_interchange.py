@@ -243,6 +243,33 @@ def test_a_file_that_is_something_else_is_refused(content, tmp_path):
         ms_swift.read(tmp_path / "empty")
 
 
+TURNS = '"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]'
+
+
+@pytest.mark.parametrize("wrong", [
+    '"more": ' + "[" * 900 + "]" * 900, '"more": ' + "[" * 60000 + "]" * 60000, '"more": ' + "9" * 5000, '"id": "\\ud800"', f'"{KEY}": "{"[" * 60000}"', f'"{KEY}": "{"9" * 5000}"', f'"{KEY}": "[\\"\\\\ud800\\"]"',
+    f'"images": ["{"x" * 300}.png"]', f'"images": ["{"x" * 90}/{"傷" * 90}.png"]',
+], ids=range(9))  # fmt: skip
+def test_what_no_row_can_hold_is_a_fault_of_that_row(wrong, tmp_path):
+    (tmp_path / "train.jsonl").write_text(f"{{{TURNS}}}\n{{{TURNS}, {wrong}}}\n", encoding="utf-8")
+    folder = trl.read(tmp_path)
+    assert [sample.answer for sample in folder.samples] == ["A"]
+    (fault,) = folder.faults
+    assert fault.row == 2 and fault.problem and fault.fix
+    (tmp_path / "train.json").write_text(f"[{{{TURNS}, {wrong}}}]", encoding="utf-8")
+    try:
+        assert llava.read(tmp_path).samples == ()
+    except KitError as error:
+        assert "holds no JSON list (" in str(error)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "\ud800"], ids=range(3))
+def test_a_data_set_by_a_name_that_no_file_can_have_is_refused(name, tmp_path):
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": name, "formatting": "sharegpt"}}))
+    with pytest.raises(KitError, match="cannot be read|half of a letter"):
+        llamafactory.read(tmp_path)
+
+
 def test_the_held_out_split_becomes_a_task(media, tmp_path):
     rows = [photo(media, "a", split="test"), photo(media, "b", answer="ok", split="test", audio=media / "a" / "memo.wav"), photo(media, "c", answer="ok", split="test")]
     done = lmms_eval.write(rows, tmp_path / "task", "Press line 2")
@@ -283,3 +310,13 @@ def test_a_use_case_is_converted_and_comes_back(media, tmp_path, monkeypatch):
     assert sum(task.rows.values()) == there.rows["test"]
     with pytest.raises(KitError, match="--to 'axolotl': allowed are llama-factory, ms-swift, trl, llava, hugging-face, lmms-eval, company"):
         convert(root, tmp_path / "x", "axolotl")
+    for format in ("company", "ms-swift"):
+        with pytest.raises(KitError, match="a copy is never written into its original. Give a folder beside it"):
+            convert(root, root / "out", format)
+        assert not (root / "out").exists()
+    with pytest.raises(KitError, match="lies in .* or holds it"):
+        convert(tmp_path / "swift", tmp_path, "company", "ms-swift")
+    (tmp_path / "file").write_text("mine")
+    for format in ("company", "ms-swift"):
+        with pytest.raises(KitError, match="file is no folder or is not empty"):
+            convert(root, tmp_path / "file", format)

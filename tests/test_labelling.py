@@ -140,6 +140,71 @@ def test_a_line_that_was_cut_short_is_passed_over(tmp_path, cut):
     assert [(entry.sample, entry.answer) for entry in entries_in(tmp_path)] == [("r00", "OK"), ("r01", "scratch")] and bench.log.path.read_bytes().startswith(torn)
 
 
+@pytest.mark.parametrize("change", [
+    lambda text: text.replace(b"\n", b"\r\n"), lambda text: text.replace(b"\n", b"\r\n", 2), lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n") + b"\r\n", lambda text: text.rstrip(b"\n"),
+], ids=["crlf", "mixed", "mark", "blank line", "no last end"])  # fmt: skip
+def test_line_ends_of_windows_are_no_change(tmp_path, change):
+    bench = Bench(rows(), tmp_path, "花", {f"r{i:02}": 9 - i for i in range(5)})
+    for key in "123":
+        pressed(bench, key)
+    before = entries_in(tmp_path)
+    bench.log.path.write_bytes(change(bench.log.path.read_bytes()))
+    assert entries_in(tmp_path) == before
+    Bench(rows(), tmp_path, "花", {"r04": 1}, overlap=0, controls=0).answer("OK")
+    assert [entry.n for entry in entries_in(tmp_path)] == [1, 2, 3, 4], "and the log goes on"
+    bench.log.path.write_bytes(change(bench.log.path.read_bytes()).replace(b'"scratch"', b'"dent"', 1))
+    with pytest.raises(KitError, match="was changed by something else"):
+        entries_in(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["{" + '"n": ' + "[" * 900 + "]" * 900 + "}", '{"n": ' + "[" * 60000, '{"n": ' + "9" * 5000 + "}", "[]", "7", '"\\ud800"'], ids=range(6))
+def test_a_line_that_no_kit_wrote_is_refused_or_passed_over(tmp_path, line):
+    bench = Bench(rows(), tmp_path, "A", {"r00": 1})
+    bench.answer("OK")
+    bench.log.path.write_bytes(bench.log.path.read_bytes() + line.encode() + b"\n")
+    try:
+        assert len(entries_in(tmp_path)) == 1 and not line.endswith("}")
+    except KitError as error:
+        assert "line 2: was changed" in str(error)
+
+
+@pytest.mark.parametrize(("field", "value"), [("undoes", [1]), ("time", 3), ("sample", {}), ("seconds", "long"), ("kind", ["label"])])
+def test_a_field_of_another_type_is_a_change(tmp_path, field, value):
+    bench = Bench(rows(), tmp_path, "A", {"r00": 1})
+    bench.answer("OK")
+    said = json.loads(bench.log.path.read_text(encoding="utf-8"))
+    bench.log.path.write_text(json.dumps(said | {field: value}) + "\n", encoding="utf-8")
+    with pytest.raises(KitError, match="line 1: was changed"):
+        standing(entries_in(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "花" * 90])
+def test_a_name_that_no_file_can_have_is_told_as_that(tmp_path, name):
+    with pytest.raises(KitError, match=r"name is \d+ bytes long.*at most 240 bytes are allowed.*Use a shorter one"):
+        LabelLog(tmp_path, name)
+    LabelLog(tmp_path, "花" * 80).write(rows()[0], "OK", 1.0)
+    with pytest.raises(KitError, match="name the annotator"):
+        LabelLog(tmp_path, "Sato \udce3")
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "lock"])
+def test_labels_are_not_written_through_a_link(tmp_path, kind):
+    outside, root = tmp_path / "outside", tmp_path / "company"
+    outside.mkdir()
+    (root / LOGS).mkdir(parents=True)
+    (outside / "A.jsonl").write_text("", encoding="utf-8")
+    log = LabelLog(root / LOGS, "A")  # the link may come later than the log
+    if kind == "folder":
+        (root / LOGS).rmdir()
+        (root / LOGS).symlink_to(outside)
+    else:
+        (root / LOGS / ("A.jsonl" if kind == "file" else "A.jsonl.lock")).symlink_to(outside / "A.jsonl")
+    for act in (lambda: LabelLog(root / LOGS, "A"), lambda: log.write(rows()[0], "OK", 1.0)):
+        with pytest.raises(KitError, match="is a link, or lies behind one.*nothing was written"):
+            act()
+    assert [path.name for path in outside.iterdir()] == ["A.jsonl"] and (outside / "A.jsonl").read_bytes() == b""
+
+
 def test_two_names_that_would_share_a_file_are_told_apart(tmp_path):
     Bench(rows(), tmp_path, "A/B", {"r00": 1}).answer("OK")
     with pytest.raises(KitError, match="is the log of 'A/B', not of 'A:B': use another name"):

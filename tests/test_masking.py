@@ -44,3 +44,16 @@ def test_a_folder_with_something_in_it_is_not_written_to(company, tmp_path):
     (tmp_path / "full" / "mine.txt").write_text("x")
     with pytest.raises(KitError, match="is not empty: give a new folder for the masked copy"):
         mask_usecase(company, tmp_path / "full")
+
+
+@pytest.mark.parametrize("place", ["masked", "deep/masked", "."])
+def test_a_copy_is_not_written_into_its_original(company, place):
+    before = sorted(company.rglob("*"))
+    with pytest.raises(KitError, match="a copy is never written into its original. Give a folder beside it, such as .*parts-copy"):
+        mask_usecase(company, company / place)
+    with pytest.raises(KitError, match="lies in .* or holds it"):
+        mask_usecase(company, company.parent)
+    (company.parent / "link").symlink_to(company)
+    with pytest.raises(KitError, match="a copy is never written into its original"):
+        mask_usecase(company, company.parent / "link" / "masked")
+    assert sorted(company.rglob("*")) == before

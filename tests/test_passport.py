@@ -78,3 +78,39 @@ def test_class_folders_have_a_passport_too(tmp_path):
     write_template(tmp_path)
     (tmp_path / FILE).write_text("".join(f"{name}: {'internal' if name == 'confidentiality' else 'said'}\n" for name in FIELDS), encoding="utf-8")
     validate(json.loads(write_passport(tmp_path)[0].read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("text", ["-", "—", "ー", "...", "?", "？？", "TODO", "todo: ask legal", "tbd", "ＴＢＤ", "n/a", "N.A.", "na", "xxx", "未定", "未定です", "未記入", " "])
+def test_what_only_holds_the_place_is_no_answer(documents, text):
+    kept = [line for line in (documents / FILE).read_text(encoding="utf-8").splitlines() if not line.startswith("owner:")]
+    (documents / FILE).write_text("\n".join([*kept, f'owner: "{text}"', ""]), encoding="utf-8")
+    (fault,) = passport_faults(documents)
+    assert "owner" in fault.problem and text.strip() in fault.problem and "whose drawings" in fault.fix
+    with pytest.raises(KitError, match="owner"):
+        write_passport(documents)
+
+
+def test_the_card_says_not_stated_where_somebody_wrote_todo(documents):
+    kept = [line for line in (documents / FILE).read_text(encoding="utf-8").splitlines() if not line.startswith("limitations:")]
+    (documents / FILE).write_text("\n".join([*kept, "limitations: TODO", ""]), encoding="utf-8")
+    croissant, english, _ = write_passport(documents)
+    assert "## Limitations\n\nnot stated" in english.read_text(encoding="utf-8") and "rai:dataLimitations" not in json.loads(croissant.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("text", ["none", "None", "なし", "no", "MIT", "x-ray films of customer A", "todos of the line", "2"])
+def test_a_short_answer_is_an_answer(documents, text):
+    kept = [line for line in (documents / FILE).read_text(encoding="utf-8").splitlines() if not line.startswith("personal_data:")]
+    (documents / FILE).write_text("\n".join([*kept, f'personal_data: "{text}"', ""]), encoding="utf-8")
+    assert passport_faults(documents) == []
+
+
+@pytest.mark.parametrize("name", ["croissant.json", "DATASET_CARD.md", "DATASET_CARD.ja.md"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_passport_is_not_written_through_a_link(documents, tmp_path, name, inside):
+    precious = (documents if inside else tmp_path) / "precious.txt"
+    precious.write_text("mine", encoding="utf-8")
+    (documents / name).unlink(missing_ok=True)
+    (documents / name).symlink_to(precious)
+    with pytest.raises(KitError, match=f"{name}: is a link.*leads to .*precious.txt; nothing was written.*Delete the link"):
+        write_passport(documents)
+    assert precious.read_text(encoding="utf-8") == "mine"

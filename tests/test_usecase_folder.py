@@ -56,6 +56,14 @@ def test_a_written_poc_yaml_is_valid_commented_and_proposes_what_the_folder_show
     assert yaml.safe_load(text)["question"] == use.question
 
 
+def test_a_poc_yaml_is_not_written_through_a_link(company, tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    (company / "poc.yaml.new").symlink_to(tmp_path / "precious.txt")
+    with pytest.raises(KitError, match="poc.yaml.new: is a link.*nothing was written"):
+        write_usecase(company)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
 def test_what_is_written_are_the_defaults_of_the_model(company):
     write_usecase(company)
     use = load_usecase(company)

@@ -13,6 +13,7 @@ from sklearn.model_selection import cross_val_predict
 from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
 from kit.curation.material import Material
 from kit.data import Sample, write_folder
+from kit.data.files import own
 from kit.data.media import load_image
 from kit.errors import KitError
 from kit.finding import Finding
@@ -48,12 +49,13 @@ def mask_folder(material: Material, out: Path, faces: bool = True, text: bool = 
         faces, text: what to mask.
 
     Raises:
-        KitError: `out` has a table already, or lies in the folder that is to be masked.
+        KitError: `out` has a table already, or lies in a folder of an original file, or holds one.
     """
     out = Path(out).resolve()
-    for path, _ in material.looks:
-        if path.resolve().is_relative_to(out):
-            raise KitError(say(f"{out} holds the original files; give a folder of its own for the masked copy", f"{out} には元のファイルがあります。マスクした写しには別のフォルダーを指定してください"))
+    folders = {path.resolve().parent for path, _ in material.looks}
+    if any(out.is_relative_to(folder) or folder.is_relative_to(out) for folder in folders):
+        raise KitError(say(f"{out} lies among the original files; give a folder of its own for the masked copy", f"{out} は元のファイルのフォルダーの中です。マスクした写しには別のフォルダーを指定してください"))
+    own(out / "masked", out)
     blurred = _blurred(material, out) if faces else {}
     samples = tuple(_masked(sample, blurred, text) for sample in material.samples)
     changed = tuple(new.id for old, new in zip(material.samples, samples, strict=True) if (old.text, old.meta) != (new.text, new.meta))

@@ -9,6 +9,7 @@ import warnings
 from datetime import date
 from pathlib import Path
 
+from kit.data.files import own
 from kit.data.folder import Folder
 from kit.data.media import SUFFIXES
 from kit.data.tables import read_table
@@ -62,8 +63,12 @@ def validate(described: dict) -> None:
 
 
 def write_croissant(described: dict, path: Path) -> Path:
-    """Writes the JSON-LD and returns its path."""
-    path.write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    """Writes the JSON-LD and returns its path.
+
+    Raises:
+        KitError: the path is a link.
+    """
+    own(path, path.parent).write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kit.data.media import modality_of
 from kit.data.tables import normal
+from kit.errors import KitError
 from kit.language import say
 
 SKIPPED = ("__pycache__", "__MACOSX", "runs")  # and every hidden folder; "runs" only at the top
@@ -15,7 +16,45 @@ SKIPPED = ("__pycache__", "__MACOSX", "runs")  # and every hidden folder; "runs"
 
 def leaves(path: Path, root: Path) -> bool:
     """Whether a file is a link to something outside `root`: what lies there is not the company's folder, and may be anybody's."""
-    return path.is_symlink() and not path.resolve().is_relative_to(Path(root).resolve())
+    return path.is_symlink() and not _lies_in(path, root)
+
+
+def own(path: Path, root: Path) -> Path:
+    """The path, for a writer: what is written there stays in `root` and changes nothing under another name.
+
+    Raises:
+        KitError: it is a link, or lies behind one that leads out of `root`.
+    """
+    if path.is_symlink() or not _lies_in(path, root):
+        real = os.path.realpath(path)
+        raise KitError(
+            say(
+                f"{path}: is a link, or lies behind one, and leads to {real}; nothing was written, because what lies there may be somebody else's. Delete the link and type the same again.",
+                f"{path}: リンクであるか、リンクの先にあり、実体は {real} です。他人のファイルかもしれないため、書き込みませんでした。リンクを削除してから、もう一度実行してください。",
+            )
+        )
+    return path
+
+
+def apart(source: Path, out: Path) -> None:
+    """Nothing where a copy of the folder `source` can be written to `out`.
+
+    Raises:
+        KitError: one lies in the other.
+    """
+    if _lies_in(out, source) or _lies_in(source, out):
+        beside = Path(os.path.realpath(source))
+        raise KitError(
+            say(
+                f"{out}: lies in {source}, or holds it; a copy is never written into its original. Give a folder beside it, such as {beside.with_name(beside.name + '-copy')}",
+                f"{out}: {source} の中にあるか、それを含んでいます。写しを元のフォルダーに書き込むことはありません。{beside.with_name(beside.name + '-copy')} のような、外のフォルダーを指定してください",
+            )
+        )
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    """By what the links lead to; realpath, because Path.resolve raises at a link to itself."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def walk(root: Path) -> Iterator[tuple[str, Path]]:
@@ -62,9 +101,9 @@ class MediaFiles:
         if name.startswith(self.root.as_posix() + "/"):
             name = name[len(self.root.as_posix()) + 1 :]
         path = self._find(os.path.normpath(name)) or self.root / name
-        if not path.is_file():
+        if not os.path.isfile(path):  # False for a name that no file can have; Path.is_file raises where it is too long
             return self._missing(name)
-        if not path.resolve().is_relative_to(self.root):
+        if not _lies_in(path, self.root):
             return None, *left(cell)
         if not modality_of(path):
             return (
@@ -130,7 +169,7 @@ class UnlistedFiles(MediaFiles):
 
     def _find(self, name: str) -> Path | None:
         path = self.root / name
-        if path.is_file():
+        if os.path.isfile(path):
             return path
         alike = self._names(path.parent).get(_lax(path.name), [])
         return path.with_name(alike[0]) if len(alike) == 1 else None
@@ -138,7 +177,7 @@ class UnlistedFiles(MediaFiles):
     def _names_in(self, folder: Path) -> dict[str, list[str]]:
         """{lax name: names} of one folder, which macOS, Windows or another hand may have written otherwise than the table."""
         found = {}
-        for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             found.setdefault(_lax(name), []).append(name)
         return found
 

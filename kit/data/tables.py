@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.data.json_text import json_of
 from kit.errors import KitError
 from kit.language import say
 
@@ -202,14 +203,14 @@ def _objects(path: Path) -> Iterator[Row]:
                 continue
             empty = False
             try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                record = error
+                record, reason = json_of(line), ""
+            except ValueError as error:
+                record, reason = None, f" ({str(error)[:120]})"
             if isinstance(record, dict):
-                yield number, {normal(str(name)): _cell(value) for name, value in record.items()}
+                yield number, {normal(name): _cell(value) for name, value in record.items()}
                 continue
             yield number, (
-                say("not a JSON object", "JSONオブジェクトではありません"),
+                say(f"not a JSON object{reason}", f"JSONオブジェクトではありません{reason}"),
                 say(
                     'write one line like {"file_name": "a.jpg", "answer": "OK"}',
                     '{"file_name": "a.jpg", "answer": "OK"} のように1行で書いてください',

@@ -9,6 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
+from kit.data.files import own
 from kit.data.sample import MEDIA, Sample
 from kit.errors import KitError
 from kit.language import say
@@ -23,11 +24,11 @@ def write_folder(samples: tuple[Sample, ...], root: Path) -> Path:
     Files from elsewhere are copied in. The table appears last and whole, so an interrupted call leaves no folder that looks finished.
 
     Raises:
-        KitError: `root` already has a metadata.csv.
+        KitError: `root` already has a metadata.csv, or a link in it leads elsewhere.
     """
     root = Path(root).resolve()
     table = root / "metadata.csv"
-    if table.exists():
+    if own(table, root).exists():
         raise KitError(
             say(
                 f"{table}: exists already and is not overwritten. Give another folder or delete it.",
@@ -37,7 +38,7 @@ def write_folder(samples: tuple[Sample, ...], root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     columns = ("id", *MEDIA, *PLAIN, *LISTS)
     extra = dict.fromkeys(key for sample in samples for key in sample.meta if key not in columns)
-    new = table.with_name("metadata.csv.new")
+    new = own(table.with_name("metadata.csv.new"), root)
     with new.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, [*columns, *extra], restval="", extrasaction="ignore")
         writer.writeheader()
@@ -54,14 +55,18 @@ def _row(sample: Sample, root: Path) -> dict[str, str]:
 
 
 def bring_in(path: Path, root: Path, place: str) -> str:
-    """The path relative to `root`, after copying the file into the folder `place` there when it lies elsewhere; two files of one name get two names."""
+    """The path relative to `root`, after copying the file into the folder `place` there when it lies elsewhere; two files of one name get two names.
+
+    Raises:
+        KitError: a link in `root` leads elsewhere.
+    """
     path = path.resolve()
     if path.is_relative_to(root):
         return path.relative_to(root).as_posix()
     content = path.read_bytes()
-    target = root / place / path.name
+    target = own(root / place / path.name, root)
     if target.exists() and target.read_bytes() != content:  # two folders, one name
-        target = target.with_stem(f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}")
+        target = own(target.with_stem(f"{path.stem}-{hashlib.sha256(content).hexdigest()[:12]}"), root)
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         shutil.copyfile(path, target)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit.data import MEDIA, Folder, Sample
+from kit.data.json_text import json_of
 from kit.errors import KitError
 from kit.interchange import ms_swift
 from kit.interchange.reading import Reading, Taken, list_in, of_two_turns, split_of, text_of, untagged
@@ -46,7 +47,7 @@ def read(path: Path) -> Folder:
     if info.name != INFO:
         raise KitError(say(f"{path}: give the folder with {INFO}, or that file: it says what the columns mean", f"{path}：{INFO} のあるフォルダーか、そのファイルを指定してください（列の意味が書かれています）"))
     try:
-        described = json.loads(text_of(info))
+        described = json_of(text_of(info))
         datasets = {name: (one["file_name"], one.get("formatting", "alpaca"), one.get("columns") or {}, {**_FIRST, **(one.get("tags") or {})}) for name, one in described.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KitError(say(f"{info}: is no dataset_info.json that the kit understands ({type(error).__name__}: {error})", f"{info}：理解できない dataset_info.json です（{type(error).__name__}: {error}）")) from error
@@ -54,7 +55,7 @@ def read(path: Path) -> Folder:
     for name, (file, formatting, columns, tags) in datasets.items():
         if formatting != "sharegpt":
             raise KitError(say(f"{info}: dataset {name!r} is of formatting {formatting!r}; the kit reads sharegpt", f"{info}：データセット {name!r} は {formatting!r} 形式です。読めるのは sharegpt です"))
-        place = (info.parent / str(file)).resolve()
+        place = (info.parent / str(file).replace("\0", "?")).resolve()  # no path holds a NUL, and resolve() raises at one
         if not place.is_relative_to(info.parent.resolve()):
             raise KitError(say(f"{info}: file {file!r} leaves the folder; copy it in", f"{info}：{file!r} はフォルダーの外です。中にコピーしてください"))
         for row in list_in(place):

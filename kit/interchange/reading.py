@@ -1,11 +1,12 @@
 """What the formats share when they are read: rows of one file or folder become samples, and what cannot be read is a fault. Nothing outside the folder is opened."""
 
-import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from kit.data import MEDIA, Fault, Folder, MediaError, Sample, answer_text
 from kit.data.files import MediaFiles
+from kit.data.json_text import json_of
 from kit.data.media import check_file, modality_of
 from kit.data.rows import SPLIT_NAMES
 from kit.errors import KitError
@@ -64,6 +65,8 @@ class Reading:
         self.number += 1
         number, shown = self.number, str(row.get("id", "")) if isinstance(row, dict) else ""
         try:
+            if isinstance(row, ValueError):
+                raise row
             prompt, answer, names = take(row)
             found = {modality: self._media(modality, cells) for modality, cells in names.items()}
             sample = self._restored(row[KEY], prompt, answer, found) if row.get(KEY) else self._plain(number, shown, prompt, answer, found, split)
@@ -101,7 +104,7 @@ class Reading:
         return tuple(found)
 
     def _restored(self, text: str, prompt: str, answer: str, found: dict) -> Sample:
-        said = json.loads(text)
+        said = json_of(text)
         kinds = {**dict.fromkeys(KEPT, str), **dict.fromkeys(_LISTS, list), "meta": dict}
         if not isinstance(said, dict) or any(not isinstance(said.get(name), kind) for name, kind in kinds.items()) or not all(isinstance(one, str) for name in _LISTS for one in said[name]):
             raise TypeError(f"{KEY} does not hold a sample")
@@ -157,7 +160,7 @@ def untagged(prompt: str, names: dict[str, list[str]]) -> str:
 
 
 def lines_of(file: Path) -> list:
-    """The rows of a .jsonl file; a line that is no JSON is a string, which `Reading.add` refuses.
+    """The rows of a .jsonl file; a line that is no JSON is a ValueError, which `Reading.add` makes a fault of.
 
     Raises:
         KitError: the file cannot be read.
@@ -173,7 +176,8 @@ def list_in(file: Path) -> list:
     """
     rows = _loaded(text_of(file))
     if not isinstance(rows, list):
-        raise KitError(say(f"{file}: holds no JSON list. Give a file that a trainer's list of rows is in.", f"{file}：JSON のリストではありません。行のリストが入ったファイルを指定してください。"))
+        reason = f" ({str(rows)[:120]})" if isinstance(rows, ValueError) else ""
+        raise KitError(say(f"{file}: holds no JSON list{reason}. Give a file that a trainer's list of rows is in.", f"{file}：JSON のリストではありません{reason}。行のリストが入ったファイルを指定してください。"))
     return rows
 
 
@@ -185,7 +189,7 @@ def text_of(file: Path) -> str:
     """
     try:
         return Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name that no file can have
         raise KitError(say(f"{file}: cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8'}). Give a UTF-8 file.", f"{file}：読めません（{getattr(error, 'strerror', None) or 'UTF-8 ではありません'}）。UTF-8 のファイルを指定してください。")) from error
 
 
@@ -196,7 +200,7 @@ def files_in(path: Path, ending: str) -> list[Path]:
         KitError: there is none.
     """
     path = Path(path)
-    found = [path] if path.is_file() else sorted(path.glob(f"*{ending}")) if path.is_dir() else []
+    found = [path] if os.path.isfile(path) else sorted(path.glob(f"*{ending}")) if os.path.isdir(path) else []
     if not found:
         raise KitError(say(f"{path}: no {ending} file there. Name the file, or the folder that holds it.", f"{path}：{ending} ファイルがありません。ファイル、またはそれが入ったフォルダーを指定してください。"))
     return found
@@ -204,6 +208,6 @@ def files_in(path: Path, ending: str) -> list[Path]:
 
 def _loaded(text: str):
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text[:80]
+        return json_of(text)
+    except ValueError as error:
+        return error

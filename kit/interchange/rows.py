@@ -47,8 +47,8 @@ def written(samples: Sequence[Sample], out: Path, refuse: Callable[[Sample], tup
         KitError: `out` is not empty.
     """
     out = Path(out).resolve()
-    if out.exists() and any(out.iterdir()):
-        raise KitError(say(f"{out} is not empty: name a new folder", f"{out} は空ではありません。新しいフォルダーを指定してください"))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise KitError(say(f"{out} is no folder or is not empty: name a new folder", f"{out} はフォルダーでないか、空ではありません。新しいフォルダーを指定してください"))
     out.mkdir(parents=True, exist_ok=True)
     kept, refused = {}, []
     for number, sample in enumerate(samples, 1):

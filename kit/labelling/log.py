@@ -1,9 +1,10 @@
 """Who said what, when and after how many seconds: one append-only file per annotator, which nothing but `LabelLog` writes to.
 
 A line is JSON and holds the digest of the line before it, so that a line that was changed, taken out or put in later is noticed when the file is read. Taking something back adds a
-line, too. A line that an interruption cut short was never confirmed to anybody and is passed over.
+line, too. A line that an interruption cut short was never confirmed to anybody and is passed over. Line ends may be those of Windows: the digest is of the line without its end.
 """
 
+import codecs
 import hashlib
 import json
 import os
@@ -15,10 +16,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from kit.data import MEDIA, Sample
+from kit.data.files import own
+from kit.data.json_text import json_of
 from kit.errors import KitError
 from kit.language import say
 
+_TYPES = {"n": int, "seconds": int | float, "undoes": int | None}  # of the fields that are no text
 KINDS = ("label", "settle", "undo")  # an answer; a person's decision where others disagree; one's own last answer taken back
+_LONGEST_NAME = 240  # bytes; file systems take 255, and .jsonl.lock is added
 _ILLEGAL = str.maketrans({c: "-" for c in '/\\:*?"<>|'} | {chr(n): "-" for n in range(32)})
 
 
@@ -63,18 +68,27 @@ class LabelLog:
         annotator: a name; folders of other systems than this one must be able to hold it.
 
     Raises:
-        KitError: no name, or the file is another annotator's, or was changed by something else.
+        KitError: no name, or one that is too long, or the file is a link or another annotator's, or was changed by something else.
     """
 
     def __init__(self, folder: Path, annotator: str):
         self.annotator = " ".join(annotator.split())
-        if not self.annotator.strip(". "):
+        if not self.annotator.strip(". ") or any("\ud800" <= letter <= "\udfff" for letter in annotator):  # half of a letter: bytes that the terminal did not understand
             raise KitError(say("a label needs somebody who gave it: name the annotator", "ラベルには付けた人の名前が必要です。名前を入れてください"))
-        self.path = Path(folder) / f"{self.annotator.translate(_ILLEGAL).rstrip('.')}.jsonl"
+        name = self.annotator.translate(_ILLEGAL).rstrip(".")
+        if (size := len(name.encode(errors="replace"))) > _LONGEST_NAME:
+            raise KitError(say(f"the annotator's name is {size} bytes long and becomes a file's name; at most {_LONGEST_NAME} bytes are allowed (about 80 kanji). Use a shorter one",
+                               f"担当者名が {size} バイトあります。ファイル名になるため、上限は {_LONGEST_NAME} バイト（漢字で約 80 字）です。短い名前にしてください"))  # fmt: skip
+        self.path = Path(folder) / f"{name}.jsonl"
+        self._require_own()
         self._tail = _Tail(self.path)
         others = {entry.annotator for entry in self.entries()} - {self.annotator}
         if others:
             raise KitError(say(f"{self.path} is the log of {sorted(others)[0]!r}, not of {self.annotator!r}: use another name", f"{self.path} は {sorted(others)[0]!r} さんの記録です。別の名前を使ってください"))
+
+    def _require_own(self) -> None:
+        for path in (self.path, Path(f"{self.path}.lock")):
+            own(path, self.path.parent.parent)
 
     def entries(self) -> list[Entry]:
         """All of them, undone ones too."""
@@ -100,6 +114,7 @@ class LabelLog:
         return last
 
     def _append(self, kind: str, sample: str, answer: str, given: str, seconds: float, why: str, evidence: str, undoes: int | None = None) -> Entry:
+        self._require_own()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{self.path}.lock"):  # two windows of one person
@@ -143,8 +158,8 @@ def standing(entries: Iterable[Entry]) -> dict[str, dict[str, Entry]]:
     by_annotator: dict[str, list[Entry]] = {}
     for entry in entries:
         by_annotator.setdefault(entry.annotator, []).append(entry)
-    for annotator, own in by_annotator.items():
-        for entry in _not_undone(sorted(own, key=lambda entry: entry.n)):
+    for annotator, theirs in by_annotator.items():
+        for entry in _not_undone(sorted(theirs, key=lambda entry: entry.n)):
             found.setdefault(entry.sample, {})[annotator] = entry
     return found
 
@@ -207,6 +222,8 @@ class _Tail:
 
     def _take(self, line: bytes) -> None:
         self._lines += 1
+        # what editors and git on Windows add: JSON holds no line end but as an escape, so neither is anybody's words
+        line = (line.removeprefix(codecs.BOM_UTF8) if self._lines == 1 else line).removesuffix(b"\r")
         entry = _entry(line)
         if not line or (entry is None and line[:1] == b"{" and not line.endswith(b"}")):  # cut short while it was written; the next line goes on from the one before it
             return
@@ -219,8 +236,8 @@ class _Tail:
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        said = json.loads(line)
+        said = json_of(line.decode("utf-8-sig"))
     except ValueError:  # of a line that was cut inside a letter, too
         return None
     whole = isinstance(said, dict) and set(said) == {field.name for field in fields(Entry)} and said["kind"] in KINDS
-    return Entry(**said) if whole else None
+    return Entry(**said) if whole and all(isinstance(value, _TYPES.get(name, str)) for name, value in said.items()) else None

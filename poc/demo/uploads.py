@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from kit.data import MediaError, Sample, load_audio, load_image, load_video
+from kit.data.clips import OPENED_WITH
 from kit.data.media import MOST_PIXELS
 from poc.demo.words import MODALITIES, OWN_NAME, Refusal, fill
 from poc.words import both
@@ -143,7 +144,7 @@ def _opened(file: Path):
 
     av.logging.set_level(av.logging.PANIC)
     try:
-        container = av.open(str(file))
+        container = av.open(str(file), options=OPENED_WITH)
     except (av.FFmpegError, ValueError, OSError):
         yield None
         return
