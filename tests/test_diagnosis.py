@@ -287,7 +287,7 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     questions = [json.loads(line) for line in (run / "diagnosis_set.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(questions) == found.table["n"].sum() and len(written["set"]) == 16 and {q["perturbation"] for q in questions} == set(found.table["perturbation"])
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "What it believes" in page and "何を信じているか" in page and "誤ったメモ" in page and "10 held-out cases were asked again" in page
+    assert "What it believes" in page and "何を信じているか" in page and "10 held-out cases were asked again" in page
     said = "\n".join(diagnosis_lines(found))
     assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
     with pytest.raises(KitError, match="no finished run"):
