@@ -1,6 +1,7 @@
 """Recall and precision of the recognisers of personal data on sentences of manufacturing, call centres and documents, written for this test (nobody in them is real).
 
-Two halves, both written before the recognisers were tuned: KNOWN was tuned on, HELD was not. `{KIND:words}` marks what must be found; half of the sentences hold nothing, though they look it.
+Two halves, both written (by the hand that then tuned) before the recognisers were tuned: KNOWN was tuned on, HELD was not and stays as it is, with what it shows to be missed.
+Before: KNOWN recall 0.57, precision 0.50; HELD 0.50 and 0.46. After: KNOWN 1 and 1, HELD 0.96 and 0.96. `{KIND:words}` marks what must be found; half of the sentences hold nothing, though they look it.
 """
 
 import re
@@ -97,6 +98,19 @@ Matsuda Motors supplied the bracket
 MARK = re.compile(r"\{([A-Z_]+):([^}]*)\}")
 
 
+@pytest.mark.parametrize(("text", "column", "found"), [
+    ("山口", "担当者", "山口"), ("山口", "line", ""), ("Ueno", "operator_name", "Ueno"), ("N4", "inspector", ""), ("木梨 則夫", "氏名", "木梨 則夫"), ("鈴木太郎_01.jpg", "image", "鈴木太郎"), ("佐藤", "group", "佐藤"),
+    ("call_09012345678.wav", "audio", "09012345678"), ("ken_y@example.com", "memo", "ken_y@example.com"), ("IMG_20260103_101500.jpg", "image", ""), ("東京都様式3", "memo", ""),
+])  # fmt: skip
+def test_what_a_cell_stands_under_tells_what_it_is(text, column, found):
+    assert "".join(text[start:end] for _, start, end in find_personal(text, column)) == found
+
+
+def test_texts_that_differ_in_their_digits_alone_are_read_once_and_not_where_digits_tell():
+    assert [find_personal(f"佐藤さん lot {i:03}") for i in range(3)] == [[("PERSON", 0, 4)]] * 3
+    assert [bool(find_personal(text)) for text in ("1234 5678 9018", "1234 5678 9012", "1234 5678 9018")] == [True, False, True]
+
+
 def measured(sentences: list[str]) -> tuple[float, float, list[str]]:
     """(recall of the marked pieces, precision of what was found, what went wrong): a piece is found when all of it is covered by findings of its kind; a finding is right when it touches a piece of its kind."""
     wanted = found = right = told = 0
@@ -116,7 +130,7 @@ def measured(sentences: list[str]) -> tuple[float, float, list[str]]:
     return found / wanted, right / told, wrong
 
 
-@pytest.mark.parametrize(("half", "recall", "precision"), [("KNOWN", 0.0, 0.0), ("HELD", 0.0, 0.0)])
+@pytest.mark.parametrize(("half", "recall", "precision"), [("KNOWN", 1.0, 1.0), ("HELD", 0.95, 0.95)])
 def test_recall_and_precision_on_sentences_of_the_trade(half, recall, precision):
     measured_recall, measured_precision, wrong = measured(globals()[half])
     print(f"{half}: recall {measured_recall:.3f}, precision {measured_precision:.3f}", *wrong, sep="\n  ")
