@@ -172,10 +172,10 @@ def _pieces(text: str) -> tuple[tuple[str, int, int], ...]:
     return tuple(sorted(((one.entity_type, one.start, one.end) for one in kept), key=lambda piece: piece[1]))
 
 
-def masked_text(text: str, column: str = "") -> str:
-    """The text with each piece of personal data replaced by its kind, as in "call [PHONE_NUMBER]"; `column` as in `find_personal`."""
+def masked_text(text: str, column: str = "", form: str = "[{}]") -> str:
+    """The text with each piece of personal data replaced by its kind in this form, as in "call [PHONE_NUMBER]"; `column` as in `find_personal`."""
     for kind, start, end in reversed(find_personal(text, column)):
-        text = f"{text[:start]}[{kind}]{text[end:]}"
+        text = f"{text[:start]}{form.format(kind)}{text[end:]}"
     return text
 
 
