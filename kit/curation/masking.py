@@ -7,7 +7,6 @@ Not masked: faces that the cascades miss, faces in videos, voices, writing insid
 """
 
 from collections.abc import Iterable
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 
