@@ -209,7 +209,7 @@ def clip(path: Path, seed: int, stop: float, late: float) -> Path:
 
 @pytest.mark.parametrize(("text", "masked"), [
     ("call 090-1234-5678 now", "call [PHONE_NUMBER] now"), ("TEL (03)1234-5678", "TEL [PHONE_NUMBER]"), ("０９０－１２３４－５６７８", "[PHONE_NUMBER]"), ("+81 90 1234 5678", "[PHONE_NUMBER]"),
-    ("佐藤太郎さんに連絡", "[PERSON]に連絡"), ("担当：鈴木", "担当：鈴木"), ("林様より", "[PERSON]より"), ("林の中の傷", "林の中の傷"), ("ask Tanaka-san", "ask [PERSON]"), ("Ken Yamada here", "[PERSON] here"),
+    ("佐藤太郎さんに連絡", "[PERSON]に連絡"), ("担当：鈴木", "担当：[PERSON]"), ("林様より", "[PERSON]より"), ("林の中の傷", "林の中の傷"), ("ask Tanaka-san", "ask [PERSON]"), ("Ken Yamada here", "[PERSON] here"),
     ("my number 1234 5678 9018", "my number [MY_NUMBER]"), ("my number 1234 5678 9012", "my number 1234 5678 9012"), ("mail ken.y@example.co.jp", "mail [EMAIL_ADDRESS]"),
     ("〒100-0005 東京都千代田区丸の内1丁目1番1号", "[ADDRESS] [ADDRESS]"), ("card 4111 1111 1111 1111", "card [CREDIT_CARD]"),
     ("lot L2603-063, 2026-01-03 10:15, part DX-110", "lot L2603-063, 2026-01-03 10:15, part DX-110"), ("表面に傷あり、要確認", "表面に傷あり、要確認"), ("", ""),

@@ -1,8 +1,12 @@
-"""Faces blurred and personal data in text replaced, in a COPY of the folder: the original is never touched, nothing is masked unasked, and the price is measured.
+"""Faces blurred and personal data in words replaced, in a COPY of the folder: the original is never touched, nothing is masked unasked, and the price is measured.
 
-Not masked: faces that the cascades miss, faces in videos, voices, writing inside pictures. A mask is a help and no anonymisation.
+Words are masked in place. What rows are told apart by (groups, options and their answers, ids, names of files and columns) gets a neutral name instead where it holds personal data: equal ones
+stay equal and no two become one, so splits by group stay honest and an answer stays one of its options. Media files are copied without what they say beside their pixels and samples.
+
+Not masked: faces that the cascades miss, faces in videos, voices, writing inside pictures, names that are in no list. A mask is a help and no anonymisation.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +16,15 @@ from sklearn.model_selection import cross_val_predict
 
 from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
 from kit.curation.material import Material
-from kit.data import Sample, write_folder
+from kit.curation.metadata import write_bare
+from kit.data import MEDIA, Sample, write_folder
 from kit.data.files import own
-from kit.data.media import load_image
+from kit.data.media import MediaError, load_image
 from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
 from kit.processes import one_thread
+from kit.show import progress
 
 _BLUR = 0.35  # of a box's side: eyes and mouth run together
 
@@ -29,19 +35,27 @@ class Masked:
 
     Attributes:
         table: metadata.csv of the copy.
-        samples: its rows.
+        samples: id in the original -> the row in the copy, whose id may be another.
         pictures: names of pictures in which faces were blurred.
-        rows: ids of rows in whose words something was replaced.
+        rows: ids, in the original, of rows in whose words something was replaced.
+        same: ids, in the original, of rows in which a model sees what it saw: no word and no pixel of theirs was changed.
+        left_out: ids of rows that are not in the copy: a file of theirs cannot be read, or not be written without what it says about itself.
+        options: those that were replaced -> their names in the copy.
     """
 
     table: Path
-    samples: tuple[Sample, ...]
+    samples: dict[str, Sample]
     pictures: tuple[str, ...]
     rows: tuple[str, ...]
+    same: frozenset[str]
+    left_out: tuple[str, ...]
+    options: dict[str, str]
 
 
 def mask_folder(material: Material, out: Path, faces: bool = True, text: bool = True) -> Masked:
-    """Writes a copy of the folder with blurred faces and masked texts, with all other files and columns as they are.
+    """Writes a copy of the folder with blurred faces, masked words and media without metadata (see above for what is replaced how); what is neither is as it was.
+
+    Label logs, files that no row names and everything else beside the rows are not copied: the answers that the logs decided are in the rows.
 
     Args:
         material: of `gather`, looked at with faces.
@@ -55,11 +69,20 @@ def mask_folder(material: Material, out: Path, faces: bool = True, text: bool = 
     folders = {path.resolve().parent for path, _ in material.looks}
     if any(out.is_relative_to(folder) or folder.is_relative_to(out) for folder in folders):
         raise KitError(say(f"{out} lies among the original files; give a folder of its own for the masked copy", f"{out} は元のファイルのフォルダーの中です。マスクした写しには別のフォルダーを指定してください"))
-    own(out / "masked", out)
-    blurred = _blurred(material, out) if faces else {}
-    samples = tuple(_masked(sample, blurred, text) for sample in material.samples)
-    changed = tuple(new.id for old, new in zip(material.samples, samples, strict=True) if (old.text, old.meta) != (new.text, new.meta))
-    return Masked(write_folder(samples, out), samples, tuple(path.name for path in blurred), changed)
+    for kind in MEDIA:
+        own(out / kind, out)
+    neutral = _neutral_names(material) if text else {}
+    files, pictures = _copied(material, out, faces, neutral)
+    kept = [sample for sample in material.samples if all((path, kind) in files for kind in MEDIA for path in getattr(sample, kind))]
+    samples = {sample.id: _masked(sample, files, neutral, text) for sample in kept}
+    table = write_folder(tuple(samples.values()), out)
+    return Masked(
+        table, samples, tuple(path.name for path in pictures),
+        rows=tuple(sample.id for sample in kept if _words(samples[sample.id]) != _words(sample) or neutral.get("file", {}).keys() & _file_names(sample)),
+        same=frozenset(sample.id for sample in kept if not pictures & set(sample.image) and _seen(samples[sample.id]) == _seen(sample)),
+        left_out=tuple(sample.id for sample in material.samples if sample.id not in samples),
+        options=neutral.get("option", {}),
+    )  # fmt: skip
 
 
 @one_thread
@@ -67,7 +90,7 @@ def price_of_privacy(before: Material, after: Material) -> Finding:
     """Macro recall of one cheap honest classifier on the same rows, masked and not: the difference with its 95 % interval over groups (a proxy for the model to come).
 
     Args:
-        before, after: with features (`with_features`), of the original and of the masked copy.
+        before, after: with features (`with_features`), of the original and of the masked copy, whose rows go by the original's ids here.
     """
     shown = {sample.id: sample for sample in after.samples}
     rows = [sample for sample in before.labelled if sample.id in shown and sample.id in before.features and sample.id in after.features]
@@ -87,16 +110,32 @@ def price_of_privacy(before: Material, after: Material) -> Finding:
     )  # fmt: skip
 
 
-def _blurred(material: Material, out: Path) -> dict[Path, Path]:
-    """picture with faces -> its blurred copy."""
-    found = {}
-    for look in material.files("image"):
-        if look.faces:
-            target = out / "masked" / f"{len(found):05d}_{look.path.stem}.png"  # lossless: what is not a face stays what it was
-            target.parent.mkdir(parents=True, exist_ok=True)
-            blur_faces(np.asarray(load_image(look.path)), look.faces).save(target)
-            found[look.path] = target
-    return found
+def _copied(material: Material, out: Path, faces: bool, neutral: dict[str, dict[str, str]]) -> tuple[dict[tuple[Path, str], Path], set[Path]]:
+    """({(file, modality): its copy}, pictures that were blurred); a file that cannot be copied without what it says about itself is not there."""
+    files, pictures, taken = {}, set(), set()
+    for path, kind in progress(material.users, desc=say("copying", "コピー中")):
+        look = material.looks.get((path, kind))
+        if look is None or look.fault:
+            continue
+        target = out / kind / neutral.get("file", {}).get(path.name, path.name)
+        if blur := faces and kind == "image" and look.faces:
+            target = target.with_suffix(".png")  # lossless: what is not a face stays what it was
+        name, number = target, 1
+        while target.as_posix().casefold() in taken or target.exists():  # two folders, one name
+            number += 1
+            target = name.with_stem(f"{name.stem}-{number}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if blur:
+                blur_faces(np.asarray(load_image(path)), look.faces).save(target)
+                pictures.add(path)
+            else:
+                target = write_bare(path, kind, target)
+        except MediaError:
+            continue
+        taken.add(target.as_posix().casefold())
+        files[path, kind] = target
+    return files, pictures
 
 
 def blur_faces(picture: np.ndarray, boxes):
@@ -110,10 +149,69 @@ def blur_faces(picture: np.ndarray, boxes):
     return image
 
 
-def _masked(sample: Sample, blurred: dict[Path, Path], text: bool) -> Sample:
-    sample = replace(sample, image=tuple(blurred.get(path, path) for path in sample.image))
+def _neutral_names(material: Material) -> dict[str, dict[str, str]]:
+    """What is replaced whole: of "group", "option", "row" (ids), "file" and "column", the words with personal data -> their names in the copy."""
+    from kit.curation.personal import find_personal  # presidio and spaCy take seconds to import
+
+    rows = material.samples
+    every = {
+        "group": [sample.group for sample in rows],
+        "option": [*material.options, *(option for sample in rows for option in sample.options)],
+        "row": [sample.id for sample in rows],
+        "file": [path.name for path, _ in material.users],
+        "column": [column for sample in rows for column in sample.meta],
+    }
+    found = {what: [word for word in dict.fromkeys(words) if find_personal(word)] for what, words in every.items()}
+    if found["group"]:  # a column of people: those whose names are in no list, too
+        found["group"] = [word for word in dict.fromkeys(every["group"]) if word]
+    return {what: _numbered(what, words, set(every[what])) for what, words in found.items()}
+
+
+def _numbered(what: str, words: Iterable[str], taken: set[str]) -> dict[str, str]:
+    """Each word -> "group-001" and so on in their order, without names that something else has; a file keeps its ending."""
+    free = (f"{what}-{number:03}" for number in range(1, 2 * len(taken) + 2))
+    stems = {Path(word).stem.casefold() if what == "file" else word for word in taken}
+    names = (name for name in free if name not in stems)
+    return {word: next(names) + (Path(word).suffix if what == "file" else "") for word in words}
+
+
+def _masked(sample: Sample, files: dict[tuple[Path, str], Path], neutral: dict[str, dict[str, str]], text: bool) -> Sample:
+    sample = replace(sample, **{kind: tuple(files[path, kind] for path in getattr(sample, kind)) for kind in MEDIA})
     if not text:
         return sample
-    from kit.curation.personal import masked_text  # presidio and spaCy take seconds to import
+    from kit.curation.personal import masked_text, written
 
-    return replace(sample, text=masked_text(sample.text), meta={column: masked_text(value) if isinstance(value, str) else value for column, value in sample.meta.items()})
+    def named(what: str, word: str) -> str:
+        return neutral[what].get(word, word)
+
+    def cell(column: str, value):
+        masked = masked_text(written(value), column)
+        return value if masked == written(value) else masked
+
+    return replace(
+        sample, id=named("row", sample.id), group=named("group", sample.group), options=tuple(named("option", option) for option in sample.options), text=masked_text(sample.text),
+        answer=named("option", sample.answer) if sample.options else masked_text(sample.answer), question=masked_text(sample.question),
+        meta={named("column", column): cell(column, value) for column, value in sample.meta.items()},
+    )  # fmt: skip
+
+
+def _seen(sample: Sample) -> tuple:
+    """The words that a model reads."""
+    return sample.question, sample.options, sample.text
+
+
+def _words(sample: Sample) -> tuple:
+    return *_seen(sample), sample.id, sample.answer, sample.group, sample.meta
+
+
+def _file_names(sample: Sample) -> set[str]:
+    return {path.name for kind in MEDIA for path in getattr(sample, kind)}
+
+
+def masked_settings(text: str, options: dict[str, str]) -> str:
+    """A YAML file's text with the copy's names for options (of `Masked`), and all other personal data as "(PERSON)": in brackets they would be a list."""
+    from kit.curation.personal import masked_text
+
+    for option in sorted(options, key=len, reverse=True):
+        text = text.replace(option, options[option])
+    return "".join(masked_text(line, form="({})") for line in text.splitlines(keepends=True))

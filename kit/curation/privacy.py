@@ -1,39 +1,48 @@
-"""Personal data in the folder: names and numbers in text, faces in pictures, voices in recordings. Found and told; nothing is masked before somebody asks for it (`kit.curation.masking`)."""
+"""Personal data in the folder: names and numbers in words, positions and owners in EXIF, faces in pictures, voices in recordings.
+
+Found and told; nothing is masked before somebody asks for it (`kit.curation.masking`). Not looked for: writing inside pictures, what is said in recordings, names of folders, what sound and video
+files say about themselves.
+"""
 
 from collections import Counter
+from functools import cache
+from pathlib import Path
 
 from kit.curation.material import Material, listed
+from kit.curation.metadata import told_by
 from kit.finding import Finding
 from kit.language import say
 from kit.show import progress
 
 _KINDS = {
     "PERSON": ("names", "氏名"), "PHONE_NUMBER": ("telephone numbers", "電話番号"), "MY_NUMBER": ("My Number", "マイナンバー"),
-    "EMAIL_ADDRESS": ("e-mail addresses", "メールアドレス"), "ADDRESS": ("addresses", "住所"), "CREDIT_CARD": ("card numbers", "カード番号"),
+    "EMAIL_ADDRESS": ("e-mail addresses", "メールアドレス"), "ADDRESS": ("addresses", "住所"), "CREDIT_CARD": ("card numbers", "カード番号"), "POSITION": ("GPS positions in EXIF", "EXIF の位置情報"), "OWNER": ("owners or serial numbers of cameras in EXIF", "EXIF の所有者名・機器番号"),
 }  # fmt: skip
 _SECONDS = {"text": 10, "face": 5}  # that a person takes to look at one
 
 
 def personal_text(material: Material) -> Finding:
-    """Names, telephone numbers, addresses, e-mail, cards and My Number in the rows' texts and other columns."""
+    """Names, telephone numbers, addresses, e-mail, cards and My Number in everything that rows say (`texts_of`), and what EXIF tells of where and whose."""
     from kit.curation.personal import find_personal, texts_of  # spaCy takes two seconds to import
 
-    read, rows, kinds = {}, {}, Counter()
+    @cache
+    def read(column: str, said: str | Path) -> list[str]:
+        return told_by(said) if isinstance(said, Path) else [kind for kind, _, _ in find_personal(said, column)]
+
+    rows, kinds = {}, Counter()
     for sample in progress(material.samples, desc=say("personal data in text", "文中の個人情報")):
-        for column, text in texts_of(sample).items():
-            if text not in read:
-                read[text] = [kind for kind, _, _ in find_personal(text)]
-            if read[text]:
-                rows.setdefault(sample.id, []).append(f"{column}: {', '.join(read[text])}")
-                kinds.update(read[text])
+        for column, said in dict.fromkeys([*texts_of(sample), *(("EXIF", path) for path in sample.image)]):
+            if told := read(column, said):
+                rows.setdefault(sample.id, []).append(f"{column}: {', '.join(told)}")
+                kinds.update(told)
     told_en = listed(f"{_KINDS[kind][0]} {n}" for kind, n in kinds.most_common())
     told_ja = listed(f"{_KINDS[kind][1]} {n}" for kind, n in kinds.most_common())
     return Finding(
         "personal data in text", float(len(rows)), verdict="bad" if "MY_NUMBER" in kinds else "warn" if rows else "good",
-        summary=say(f"{len(rows)} rows hold personal data in their words: {told_en}." if rows else "No names, numbers or addresses were found in the words.",
-                    f"{len(rows)} 行の文に個人情報があります：{told_ja}。" if rows else "文中に氏名・番号・住所は見つかりませんでした。"),
+        summary=say(f"{len(rows)} rows hold personal data in their words or EXIF: {told_en}." if rows else "No names, numbers or addresses were found in the words, no positions or owners in EXIF.",
+                    f"{len(rows)} 行の文または EXIF に個人情報があります：{told_ja}。" if rows else "文中に氏名・番号・住所、EXIF に位置情報・所有者名は見つかりませんでした。"),
         evidence={"ids": list(rows), "where": rows, "kinds": dict(kinds)},
-        advice=say("Mask the text (poc mask writes a copy) or say in the passport why it must stay.", "文をマスクするか（poc mask が写しを作ります）、残す理由をパスポートに書いてください。") if rows else "",
+        advice=say("Mask them (poc mask writes a copy) or say in the passport why it must stay.", "マスクするか（poc mask が写しを作ります）、残す理由をパスポートに書いてください。") if rows else "",
         cost=_minutes(len(rows), "text"),
     )  # fmt: skip
 
