@@ -39,8 +39,12 @@ def modality_of(path: Path) -> str:
     return next((modality for modality, endings in SUFFIXES.items() if suffix in endings), "")
 
 
-def load_image(path: Path) -> Image.Image:
+def load_image(path: Path, side: int = 0) -> Image.Image:
     """The photo as RGB, turned upright by its EXIF orientation, transparency laid on white.
+
+    Args:
+        path: the file.
+        side: a JPEG may come smaller by 2, 4 or 8, its shorter side no less than this many pixels: a fraction of the time; 0: as it is.
 
     Raises:
         MediaError: missing, unreadable, truncated, more than MOST_PIXELS pixels, or as long as MOST_ELONGATED times its width.
@@ -50,6 +54,8 @@ def load_image(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with _open_image(path) as image:
+                if side:
+                    image.draft(None, (side, side))
                 image.load()  # reads every byte, so a truncated file fails here and not in the middle of training
                 upright = _as_rgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
