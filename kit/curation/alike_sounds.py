@@ -1,7 +1,10 @@
-"""Copies of a sound: cut, noisy, louder, coded again or a little faster. One spectrogram is looked for in the other, at several speeds.
+"""Copies of a sound: cut, noisy, louder, later or coded again. The middle of one print is looked for in the other, at every moment.
 
-A print is the cube root of the power in logarithmic bands: louder than the logarithm, it hears what is loud and not the room (after Haitsma and Kalker, ISMIR 2002, whose bits
-do not outlive another speed). A faster copy is shorter and lies higher by as many bands (Cano et al., 2005).
+A print is the cube root of the power in logarithmic bands: louder than the logarithm, it hears what is loud and not the room (after Haitsma and Kalker, ISMIR 2002).
+
+Measured on the sample company's calls, notes and memos, 20 copies of each kind from each: 0.3 s cut off, cut at both ends, noise at 20 dB, AAC and MP3 at 32 kbit/s (direct correlation 0.991 and
+more, 0.998 at odd moments after `_between`). Of calls and notes no two different recordings are called one (0.981 and 0.988 at most); of memos, where one synthetic voice says one of seven sentences,
+about ten of 21,945 pairs are. Not found: a copy at another speed. At 2.5 to 3 % its print, stretched and moved by as many bands, has 0.979 to 0.991, and other voices with the same sentence 0.9925.
 """
 
 import numpy as np
@@ -9,9 +12,8 @@ import numpy as np
 BANDS, LOWEST, HIGHEST = 36, 120, 4000  # Hz
 WINDOW, HOP = 1024, 128  # of 16,000 samples a second
 LONGEST = 1000  # frames of a print; a longer sound's frames are means of 2, 4, 8 ...
-SAME, SAME_FASTER = 0.9957, 0.985
-SPEEDS = (0.97, 1.03, 0.98, 1.02, 0.99, 1.01, 0.96, 1.04)
-_SPECTRUM, _COARSE, _COARSE_FASTER, _LENGTHS, _NEARLY = 0.92, 0.8, 0.96, 0.65, 0.98
+SAME = 0.9925  # correlation
+_SPECTRUM, _COARSE, _LENGTHS, _NEARLY = 0.85, 0.8, 0.65, 0.98
 _KEPT = 0.7  # of a sound is looked for in the other: its beginning and its end may be gone
 _STEP = np.log(HIGHEST / LOWEST) / BANDS
 
@@ -47,7 +49,7 @@ def _one(a: np.ndarray, b: np.ndarray, coarse_a: np.ndarray, coarse_b: np.ndarra
     same = _same(a, b)
     if same >= _NEARLY and same < SAME:  # the frames of a copy that was cut start between those of the other
         same = max(_same(a, _between(b)), _same(_between(a), b))
-    return same >= SAME or any(_same(coarse_a, _reduced(faster)) >= _COARSE_FASTER and _same(a, faster) >= SAME_FASTER for faster in (_faster(b, speed) for speed in SPEEDS))
+    return same >= SAME
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> float:
@@ -68,13 +70,6 @@ def _found(table: np.ndarray, part: np.ndarray) -> float:
     start, edge = (len(part) - length) // 2, 1 if part.shape[1] == BANDS else 0
     middle = np.ascontiguousarray(part[max(0, start) : max(0, start) + length, edge : part.shape[1] - edge])
     return float(cv2.matchTemplate(table[:, edge : table.shape[1] - edge].copy(), middle, cv2.TM_CCOEFF_NORMED).max()) if len(middle) <= len(table) else 0.0
-
-
-def _faster(table: np.ndarray, speed: float) -> np.ndarray:
-    import cv2
-
-    how = np.array([[1, 0, -np.log(speed) / _STEP], [0, speed, 0]], np.float32)  # where each pixel comes from
-    return cv2.warpAffine(table, how, (table.shape[1], int(len(table) / speed)), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _reduced(table: np.ndarray) -> np.ndarray:
