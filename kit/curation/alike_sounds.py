@@ -2,9 +2,9 @@
 
 A print is the cube root of the power in logarithmic bands: louder than the logarithm, it hears what is loud and not the room (after Haitsma and Kalker, ISMIR 2002).
 
-Measured on the sample company's calls, notes and memos, 20 copies of each kind from each: 0.3 s cut off, cut at both ends, noise at 20 dB, AAC and MP3 at 32 kbit/s (direct correlation 0.991 and
-more, 0.998 at odd moments after `_between`). Of calls and notes no two different recordings are called one (0.981 and 0.988 at most); of memos, where one synthetic voice says one of seven sentences,
-about ten of 21,945 pairs are. Not found: a copy at another speed. At 2.5 to 3 % its print, stretched and moved by as many bands, has 0.979 to 0.991, and other voices with the same sentence 0.9925.
+Measured on the sample company's calls, notes and memos, 20 copies of each kind from each: 0.3 s cut off, cut at both ends, noise at 20 and 30 dB, MP3 at 32 kbit/s 20 of 20 each, AAC at 32 kbit/s 58
+of 60. Of calls and notes no two different recordings are called one (0.981 and 0.988 at most); of memos, where one synthetic voice says one of seven sentences,
+ten of 21,945 pairs are. Not found (0 of 60): a copy at another speed. At 2.5 to 3 % its print, stretched and moved by as many bands, has 0.979 to 0.991, and other voices with the same sentence 0.9925.
 """
 
 import numpy as np

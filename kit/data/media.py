@@ -40,11 +40,7 @@ def modality_of(path: Path) -> str:
 
 
 def load_image(path: Path, side: int = 0) -> Image.Image:
-    """The photo as RGB, turned upright by its EXIF orientation, transparency laid on white.
-
-    Args:
-        path: the file.
-        side: a JPEG may come smaller by 2, 4 or 8, its shorter side no less than this many pixels: a fraction of the time; 0: as it is.
+    """The photo as RGB, turned upright by its EXIF orientation, transparency laid on white. With `side`, a JPEG may come 2, 4 or 8 times smaller: no side below that many pixels.
 
     Raises:
         MediaError: missing, unreadable, truncated, more than MOST_PIXELS pixels, or as long as MOST_ELONGATED times its width.
@@ -62,10 +58,7 @@ def load_image(path: Path, side: int = 0) -> Image.Image:
         most = MOST_PIXELS // 10**6
         raise MediaError(
             path,
-            say(
-                f"has more than {most} million pixels and could fill the memory",
-                f"{most}百万画素を超え、メモリ不足の恐れがあります",
-            ),
+            say(f"has more than {most} million pixels and could fill the memory", f"{most}百万画素を超え、メモリ不足の恐れがあります"),
             say("Save it smaller", "縮小して保存し直してください"),
         ) from error
     except UnidentifiedImageError as error:
