@@ -23,6 +23,7 @@ class Material:
         options: the closed answer set, in the company's order; () for free text.
         promised: the half-width of the KPI's interval that the company wants to promise.
         features: id -> (D,) what classifiers read (`with_features`); {}: the checks that need one say that nothing was measured.
+        kept: what one check found at some cost and another needs, too.
     """
 
     samples: tuple[Sample, ...]
@@ -31,6 +32,7 @@ class Material:
     options: tuple[str, ...] = ()
     promised: float = 0.1
     features: dict[str, np.ndarray] = field(default_factory=dict)
+    kept: dict = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def users(self) -> dict[tuple[Path, str], list[Sample]]:

@@ -1,8 +1,8 @@
 """Samples that show the same thing, so that they never end up on both sides of a split.
 
 Two samples are near-duplicates when one of their modalities is: all images in order within `distance` of each other (dHash, 8 x 8 = 64 bits), or the same bytes of
-sound, video or, for samples without media, text. Comparing whole tuples keeps a golden sample that stands beside every part from joining all of them.
-Not covered: crops and rotations, re-encoded sound and video.
+sound or video; samples without media when their texts say the same or nearly so (kit.data.texts), whatever is asked about them. Comparing whole tuples keeps a golden
+sample that stands beside every part from joining all of them. Not covered: crops and rotations, re-encoded sound and video (`poc check` lists them).
 """
 
 import hashlib
@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from kit.data.media import MediaError, load_image
-from kit.data.sample import Sample
+from kit.data.sample import MEDIA, Sample
+from kit.data.texts import near_texts, plain
 from kit.language import say
 from kit.show import progress
 
@@ -20,7 +21,7 @@ ROWS_AT_ONCE = 128  # rows of the distance matrix held at once: 128 x 20,000 x 8
 
 
 def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str, str, int]]:
-    """(id, id, distance in bits) of every near-duplicate pair; 0 also for equal bytes. All pairs are compared, in numpy. An image that cannot be read is like no other."""
+    """(id, id, distance in bits) of every near-duplicate pair; 0 also for equal bytes and for texts. All pairs are compared, in numpy. An image that cannot be read is like no other."""
     images = dict.fromkeys(path for sample in samples for path in sample.image)
     hashes = {path: _dhash(path) for path in progress(images, say("comparing photos", "画像を比較中"))}
     pairs = {}
@@ -31,7 +32,7 @@ def near_pairs(samples: tuple[Sample, ...], distance: int = 6) -> list[tuple[str
         ).reshape(-1, count)  # (N, images)
         for i, j, bits_apart in close_rows(bits, distance):
             pairs[alike[i].id, alike[j].id] = bits_apart
-    for a, b in _equal(samples):
+    for a, b in _equal(samples) + _like_texts(samples):
         pairs[a, b] = 0
     return [(a, b, apart) for (a, b), apart in pairs.items()]
 
@@ -89,18 +90,27 @@ def close_rows(bits: np.ndarray, distance: int) -> list[tuple[int, int, int]]:
 
 
 def _equal(samples: tuple[Sample, ...]) -> list[tuple[str, str]]:
-    """Pairs of ids with the same bytes in all files of one modality, or the same text where there are no media."""
+    """Pairs of ids with the same bytes in all files of one modality."""
     read, first, pairs = {}, {}, []
     for sample in samples:
         keys = [
             (name, *(_digest(path, read) for path in getattr(sample, name)))
-            for name in ("image", "video", "audio")
+            for name in MEDIA
             if getattr(sample, name)
         ]
-        for key in keys or [("text", sample.text)]:
+        for key in keys:
             if first.setdefault(key, sample.id) != sample.id:
                 pairs.append((first[key], sample.id))
     return pairs
+
+
+def _like_texts(samples: tuple[Sample, ...]) -> list[tuple[str, str]]:
+    """Pairs of ids without media and with the same or nearly the same text, each with the first that says so."""
+    rows = [(plain(sample.text), sample.id) for sample in samples if not set(sample.modalities) & set(MEDIA)]
+    first: dict[str, str] = {}
+    same = [(first[text], id) for text, id in rows if first.setdefault(text, id) != id]
+    texts = list(first)
+    return same + [(first[texts[i]], first[texts[j]]) for i, j in near_texts(texts)]
 
 
 def _digest(path: Path, read: dict[Path, str]) -> str:

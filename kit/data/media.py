@@ -32,8 +32,8 @@ def modality_of(path: Path) -> str:
     return next((modality for modality, endings in SUFFIXES.items() if suffix in endings), "")
 
 
-def load_image(path: Path) -> Image.Image:
-    """The photo as RGB, turned upright by its EXIF orientation, transparency laid on white.
+def load_image(path: Path, side: int = 0) -> Image.Image:
+    """The photo as RGB, turned upright by its EXIF orientation, transparency laid on white. With `side`, a JPEG may come 2, 4 or 8 times smaller: no side below that many pixels.
 
     Raises:
         MediaError: missing, unreadable, truncated, more than MOST_PIXELS pixels, or as long as MOST_ELONGATED times its width.
@@ -43,16 +43,15 @@ def load_image(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with _open_image(path) as image:
+                if side:
+                    image.draft(None, (side, side))
                 image.load()  # reads every byte, so a truncated file fails here and not in the middle of training
                 upright = _as_rgb(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         most = MOST_PIXELS // 10**6
         raise MediaError(
             path,
-            say(
-                f"has more than {most} million pixels and could fill the memory",
-                f"{most}百万画素を超え、メモリ不足の恐れがあります",
-            ),
+            say(f"has more than {most} million pixels and could fill the memory", f"{most}百万画素を超え、メモリ不足の恐れがあります"),
             say("Save it smaller", "縮小して保存し直してください"),
         ) from error
     except UnidentifiedImageError as error:
