@@ -116,11 +116,12 @@ def test_two_groups_never_become_one_and_a_taken_name_is_not_given(tmp_path):
 
 
 def test_files_of_one_name_stay_two_and_a_row_without_a_readable_file_is_left_out(tmp_path):
+    company = tmp_path / "company"
     for folder, shade in (("a", 10), ("b", 200)):
-        (tmp_path / folder).mkdir()
-        Image.new("RGB", (16, 16), (shade,) * 3).save(tmp_path / folder / "鈴木.png")
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    samples = tuple(Sample(name, "Which?", image=tmp_path / file) for name, file in (("a", "a/鈴木.png"), ("b", "b/鈴木.png"), ("c", "broken.png")))
+        (company / folder).mkdir(parents=True)
+        Image.new("RGB", (16, 16), (shade,) * 3).save(company / folder / "鈴木.png")
+    (company / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    samples = tuple(Sample(name, "Which?", image=company / file) for name, file in (("a", "a/鈴木.png"), ("b", "b/鈴木.png"), ("c", "broken.png")))
     masked = mask_folder(gather(samples), tmp_path / "copy")
     assert masked.left_out == ("c",) and set(masked.samples) == {"a", "b"} and [np.asarray(Image.open(row.image[0]))[0, 0, 0] for row in read_folder(tmp_path / "copy").samples] == [10, 200]
     assert not [path for path in (tmp_path / "copy").rglob("*") if "鈴木" in path.name]
