@@ -25,8 +25,8 @@ from kit.show import progress
 
 MOST_TIMES = 10  # of the labels there are: beyond it nothing is foretold
 # of the trials in benchmarks/learning_curve.csv: (held, trials)
-FORETOLD = (45, 50)  # the KPI lay in its interval of nominally 95 %
-HELD = (0, 0)  # the number of labels lay between the two that `Forecast.told` gives, where it gives an upper one
+FORETOLD = (44, 50)  # the KPI lay in its interval of nominally 95 %, and above it in the other six
+HELD = (10, 17)  # the number of labels lay between the two that `Forecast.told` gives, where it gives an upper one (33 of the trials asked)
 _SIZES, _SEEDS, _FOLDS = 8, 6, 3
 _KPIS = {"accuracy": ("accuracy", "正解率"), "macro_recall": ("macro recall", "マクロ再現率"), "macro_f1": ("macro F1", "マクロ F1")}
 
@@ -136,8 +136,8 @@ class Forecast:
     def told(self) -> tuple[float, float]:
         """The two numbers of more labels that are worth telling: those of the 95 % interval, but the median for an upper end that is not finite.
 
-        The curves foretell too little rather than too much: in the trials the number was below the median far oftener than the half of times, and intervals of 80 and 50 % held less often
-        than their names say, and had seldom an upper end either.
+        Intervals of lower confidence are no way out: in 33 trials that of 80 % held 19 times, that of 50 % 8 times, and an upper end had 7 of those of 50 %, none of the others.
+        All six KPIs outside their interval of 95 % were above it: fewer labels were needed than foretold.
         """
         low, high = self.between(0.95)
         return low, high if math.isfinite(high) or self.further == 0 else self.further
@@ -208,7 +208,7 @@ def _told(forecast: Forecast, now: dict, most: dict) -> tuple[str, str]:
     elif math.isfinite(highest):
         sure = f"such numbers held in {HELD[0]} of {HELD[1]} trials", f"試行 {HELD[1]} 回中 {HELD[0]} 回で的中"
         if math.isinf(forecast.between(0.95)[1]):
-            sure = f"{sure[0]}; at 95 % there is no upper end", f"{sure[1]}。95 % では上限なし"
+            sure = f"the upper one with even odds; {sure[0]}; at 95 % there is no upper end", f"上の値は五分五分。{sure[1]}。95 % では上限なし"
         said = (f"About {low} to {high} more labels, {hours}, until {name[0]} reaches {bar} ({sure[0]}).", f"{name[1]}が {bar} に届くまで、あと約 {low}～{high} 件（{time}）のラベルが必要です（{sure[1]}）。")
         if least == 0:
             said = (f"Whether {name[0]} is at {bar} already cannot be told; if it is not, up to {high} more labels, {hours} ({sure[0]}).",
