@@ -118,7 +118,7 @@ def said_of_held_out(material: Material) -> list[HeldOut]:
 def _by_features(rows: list[Sample], folds: list, features: dict) -> list[HeldOut]:
     if not all(sample.id in features for sample in rows):
         return []
-    table = np.stack([features[sample.id] for sample in rows])
+    table = np.stack([features[sample.id] for sample in rows]).astype(np.float64)  # or shares would not sum to one exactly enough for log_loss
     trees = ExtraTreesClassifier(200, min_samples_leaf=2, random_state=0)  # they find what no line parts; the line is the surer where rows are few
     said = [_said(rows, folds, table, model, "features") for model in (linear_reader(), trees)]
     return [replace(said[0], shares=(said[0].shares + said[1].shares) / 2)]
