@@ -23,7 +23,7 @@ from benchmarks.machine import processor_features, versions, write_table
 from kit.curation import audit, gather, with_features
 from kit.data import read_folder
 from kit.show import progress
-from poc.audit import audit_usecase, recalled
+from poc.audit import ALSO_BY, FOUND_BY, audit_usecase, recalled
 from poc.record import peak_memory_mb
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,12 +36,19 @@ LOT = 100
 
 
 def planted(case: str) -> list[dict]:
-    """One row per kind of planted fault, and the sum."""
+    """One row per kind of planted fault, one per check that lists rows although nothing of its kind was planted (0 of N right), and the sum."""
     began = time.perf_counter()
-    rows = recalled(audit_usecase(COMPANY / case), COMPANY / case)
+    findings = audit_usecase(COMPANY / case)
+    rows = recalled(findings, COMPANY / case)
     seconds, told = round(time.perf_counter() - began, 1), []
     for row in rows:
         told.append({"kind": row.kind, "planted": row.planted, "found": row.found, "recall": round(row.found / row.planted, 3), "listed": row.listed, "right": row.right, "precision": round(row.precision, 3)})
+    met = {FOUND_BY[row.kind] for row in rows} | {ALSO_BY.get(row.kind) for row in rows}
+    for finding in findings:
+        listed = finding.evidence.get("pairs") or finding.evidence.get("ids") or ()
+        if finding.name in FOUND_BY.values() and finding.name not in met and listed:
+            told.append({"kind": f"nothing planted: {finding.name}", "planted": 0, "found": 0, "recall": "", "listed": len(listed), "right": 0, "precision": 0.0})
+            print(f"{case}: {finding.name}: 0 of {len(listed)} listed are planted")
     total = {key: sum(row[key] for row in told) for key in ("planted", "found")}
     told.append({"kind": "all", **total, "recall": round(total["found"] / total["planted"], 3), "listed": "", "right": "", "precision": ""})
     return [{"date": date.today().isoformat(), "use_case": case, **row, "seconds": seconds, "cpu": processor_features()} for row in told]

@@ -78,6 +78,18 @@ def agreement(directory: Directory) -> None:
         typer.echo(line)
 
 
+def forecast(
+    directory: Directory,
+    threshold: Annotated[float | None, typer.Option(help=say("of the KPI, e.g. 0.9, instead of poc.yaml's", "KPI の閾値（例：0.9）。poc.yaml の代わり"))] = None,
+) -> None:
+    stay_offline()
+    from poc.audit import lines_of
+    from poc.forecast import forecast_usecase
+
+    for line in lines_of([forecast_usecase(directory, threshold, tell=typer.echo)]):
+        typer.echo(line)
+
+
 def mask(
     directory: Directory,
     out: Annotated[Path, typer.Argument(metavar="OUT", help=say("a new folder for the copy", "写しを置く新しいフォルダー"))],
@@ -127,6 +139,8 @@ COMMANDS = {  # in the order of use
         "DIR の行に、価値の高い順にブラウザーでラベルを付ける・見直す。元の表は変更しません。"),
     agreement: say("How far the people who labelled DIR agree, how many labels of its table are wrong, and seconds per label.",
         "DIR にラベルを付けた人どうしの一致度、元の表の誤りの割合、1 件あたりの秒数。"),
+    forecast: say("How many more labels, and hours, until the KPI reaches a threshold, foretold from those there are. Writes nothing.",
+        "KPI が閾値に届くまで、あと何件・何時間のラベルが必要かを、今あるラベルから見積もります。何も書きません。"),
     mask: say("Copy DIR with blurred faces and masked words, and measure what the masks cost. DIR stays as it is.",
         "顔をぼかし文中の個人情報をマスクした DIR の写しを作り、精度への影響を測ります。DIR は変更しません。"),
     convert: say("Write rows in another trainer's format, or read them from it; what a format cannot hold is refused by row.",

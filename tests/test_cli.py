@@ -34,7 +34,7 @@ def in_process(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
 
 def test_help_names_every_command_in_both_languages():
     english, japanese = poc("--help"), poc("--help", POC_LANGUAGE="ja")
-    for command in ("doctor", "init", "check", "label", "agreement", "passport", "mask", "sign", "estimate", "run", "report", "predict", "compare", "diagnose", "export", "demo"):
+    for command in ("doctor", "init", "check", "label", "agreement", "forecast", "passport", "mask", "sign", "estimate", "run", "report", "predict", "compare", "diagnose", "export", "demo"):
         assert f"  {command}" in english.stdout and f"  {command}" in japanese.stdout
     assert "フォルダー" in japanese.stdout and "フォルダー" not in english.stdout
     assert english.returncode == japanese.returncode == 0 and english.stderr == ""
@@ -50,7 +50,7 @@ def test_wrong_usage_exits_with_2_and_says_what_is_allowed(monkeypatch, capsys, 
     assert code == 2 and "Error: " in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("command", ["check", "run", "sign", "label", "agreement", "mask"])
+@pytest.mark.parametrize("command", ["check", "run", "sign", "label", "agreement", "forecast", "mask"])
 def test_a_folder_without_poc_yaml_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, command):
     extra = {"sign": ["--name", "Sato"], "label": ["--name", "Sato"], "mask": [tmp_path / "copy"]}.get(command, [])
     code, out, err = in_process(monkeypatch, capsys, command, tmp_path, *extra)
@@ -109,6 +109,24 @@ def test_a_folder_without_labels_says_how_many_to_label_first(monkeypatch, capsy
     in_process(monkeypatch, capsys, "init", tmp_path)
     _, out, err = in_process(monkeypatch, capsys, "check", tmp_path)
     assert re.search(r"[Ll]abel (about )?\d+", out + err), out + err
+
+
+def test_forecast_says_labels_and_hours_and_refuses_what_it_cannot_foretell(monkeypatch, capsys, tmp_path):
+    photos(tmp_path / "ok")
+    photos(tmp_path / "scratch")
+    in_process(monkeypatch, capsys, "init", tmp_path)
+    code, out, _ = in_process(monkeypatch, capsys, "forecast", tmp_path, "--threshold", "0.9")
+    assert code == 0 and "how many labels: " in out and "90 %" in out and "A proxy" in out and "10.0 s per label, assumed" in out
+    monkeypatch.setenv("POC_LANGUAGE", "ja")
+    assert "必要なラベル数" in in_process(monkeypatch, capsys, "forecast", tmp_path, "--threshold", "0.9")[1]
+    monkeypatch.delenv("POC_LANGUAGE")
+    code, out, err = in_process(monkeypatch, capsys, "forecast", tmp_path, "--threshold", "90")
+    assert code == 2 and err.count("\n") == 1 and "0.9 for 90 %" in err and out == ""
+    for path in [*tmp_path.glob("*/*.jpg")]:
+        if int(path.stem) >= 4:
+            path.unlink()
+    code, out, err = in_process(monkeypatch, capsys, "forecast", tmp_path)
+    assert code == 2 and err.count("\n") == 1 and "abel" in err
 
 
 def test_doctor_outlives_a_check_that_breaks():

@@ -125,11 +125,12 @@ def test_swapped_labels_come_first_in_the_queue():
     rows = tuple(s.replace(answer={"ok": "ng", "ng": "ok"}[s.answer]) if s.id in swapped else s for s in samples)
     material = dataclasses.replace(gather(rows), features=features)
     found = label_errors(material)
-    assert swapped <= set(found.evidence["ids"][:12]) and swapped <= set(found.evidence["likely"])
-    assert found.evidence["suggested"]["r10"] == samples[10].answer and found.verdict == "warn"
+    assert swapped <= set(found.evidence["ids"][:12]) and found.value == len(found.evidence["ids"]) == 20
+    assert found.evidence["suggested"]["r10"] == samples[10].answer and found.verdict == "info"
+    assert "20 rows to look at" in found.summary and "wrong" not in found.summary and "Look through all" in found.advice
     assert label_errors(gather(tuple(samples[:10]))).verdict == "info"
     blind = label_errors(dataclasses.replace(material, features={id: np.random.default_rng(i).normal(size=4) for i, id in enumerate(features)}))
-    assert blind.value == 0 and blind.verdict == "info" and "cannot be told" in blind.summary and blind.evidence["ids"], "a classifier that knows nothing counts no errors"
+    assert blind.value is None and blind.evidence["ids"] == [] and blind.advice == "" and "no better than guessing" in blind.summary, "its order would be no order"
 
 
 def test_a_label_that_follows_from_other_columns_is_checked_against_them():

@@ -12,6 +12,7 @@ from kit.curation import CHECKS, Material
 from kit.data import Sample
 from kit.errors import KitError
 from kit.labelling import (
+    CANNOT_TELL,
     Bench,
     LabelLog,
     agreement,
@@ -312,6 +313,17 @@ def test_wrong_labels_are_estimated_on_a_random_sample_and_not_on_suspects(tmp_p
     assert prefix and last.evidence["reviewed"] == prefix and last.value == sum(id in wrong for id in order[:prefix]) / prefix
     assert last.low <= 0.2 <= last.high, "twelve of sixty"
     assert any(entry.why == "control" for entry in entries_in(tmp_path))
+
+
+def test_a_row_that_cannot_be_told_is_neither_right_nor_wrong(tmp_path):
+    table = rows(20, lambda i: "OK")
+    first = in_random_order(sample.id for sample in table)[:10]
+    said(tmp_path / "some", "A", {id: (CANNOT_TELL, "dent")[i] if i < 2 else "OK" for i, id in enumerate(first)}, lambda i: "OK")
+    found = wrong_labels(entries_in(tmp_path / "some"), table)
+    assert found.value == 1 / 9 and found.evidence == {"ids": [first[1]], "reviewed": 9, "untold": [first[0]]} and "1 more cannot be told" in found.summary
+    said(tmp_path / "none", "A", dict.fromkeys(first, CANNOT_TELL), lambda i: "OK")
+    none = wrong_labels(entries_in(tmp_path / "none"), table)
+    assert none.value is None and "10 reviewed rows cannot be told" in none.summary
 
 
 def test_a_second_person_meets_rows_that_the_first_has_answered_and_new_ones(tmp_path):

@@ -95,23 +95,29 @@ def wrong_labels(entries: Iterable[Entry], samples: Iterable[Sample]) -> Finding
     """The share of the table's labels that people contradict who have not seen them, with its 95 % interval (Wilson).
 
     Measured on the labelled rows in random order up to the first that nobody has answered, whatever they were answered for: a random sample of the folder, where suspects alone would be
-    none, and what is left after the suspects neither.
+    none, and what is left after the suspects neither. A row that "cannot be told" neither confirms its label nor contradicts it: such rows are counted apart (evidence["untold"]), and the
+    share is one of the rows that can be told.
     """
     name, said = "wrong labels", standing(entry for entry in entries if entry.kind != "settle")
     labelled = in_random_order(sample.id for sample in samples if sample.answer)
     looked = [min(said[id].values(), key=lambda entry: entry.time) for id in takewhile(said.__contains__, labelled)]
+    told, untold = [entry for entry in looked if entry.answer], [entry.sample for entry in looked if not entry.answer]
     if not labelled:
         return Finding(name, None, summary=say("Not measured: the folder's table has no labels that could be wrong.", "未測定：フォルダーの表にラベルがありません。"))
-    if not looked:
-        return Finding(name, None, summary=say("Not measured: no row drawn at random has been reviewed.", "未測定：無作為に選んだ行の見直しがまだありません。"))
-    wrong = [entry.sample for entry in looked if entry.answer != entry.given]
-    low, high = _wilson(len(wrong), len(looked))
-    share = len(wrong) / len(looked)
+    if not told:
+        none = ("no row drawn at random has been reviewed", "無作為に選んだ行の見直しがまだありません")
+        if untold:
+            none = f"all {len(untold)} reviewed rows cannot be told", f"見直した {len(untold)} 件はすべて判断不能でした"
+        return Finding(name, None, summary=say(f"Not measured: {none[0]}.", f"未測定：{none[1]}。"), evidence={"untold": untold})
+    wrong = [entry.sample for entry in told if entry.answer != entry.given]
+    low, high = _wilson(len(wrong), len(told))
+    share = len(wrong) / len(told)
+    left_out = (f" {len(untold)} more cannot be told, and count neither as right nor as wrong.", f"ほかに判断不能が {len(untold)} 件あり、正誤どちらにも数えていません。") if untold else ("", "")
     return Finding(
         name, share, low, high, "good" if high < 0.05 else "bad" if low >= 0.1 else "warn" if low >= 0.02 else "info",
-        summary=say(f"{len(wrong)} of {len(looked)} labels drawn at random were contradicted by a person who had not seen them: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] of the folder's labels.",
-                    f"無作為に選んだ {len(looked)} 件のうち、元のラベルを見ずに答えた人が異なる答えをしたのは {len(wrong)} 件：全ラベルの {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] と推定。"),
-        evidence={"ids": wrong, "reviewed": len(looked)},
+        summary=say(f"{len(wrong)} of {len(told)} labels drawn at random were contradicted by a person who had not seen them: {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] of the folder's labels.{left_out[0]}",
+                    f"無作為に選んだ {len(told)} 件のうち、元のラベルを見ずに答えた人が異なる答えをしたのは {len(wrong)} 件：全ラベルの {100 * share:.0f} % [{100 * low:.0f}, {100 * high:.0f}] と推定。{left_out[1]}"),
+        evidence={"ids": wrong, "reviewed": len(told), "untold": untold},
         advice=say("A KPI cannot be read more finely than the labels are right.", "KPI はラベルの正しさより細かくは読めません。") if wrong else "",
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from kit.curation import Material
 from kit.curation.folds import linear_reader
-from kit.curation.labels import said_honestly
+from kit.curation.labels import said_of_held_out
 from kit.errors import KitError
 from kit.labelling.log import Entry, standing
 from kit.language import say
@@ -19,11 +19,10 @@ _AXES = 32  # of the features, in which rows are near or far
 
 
 def label_errors(material: Material, entries: Iterable[Entry] = ()) -> dict[str, float]:
-    """For labelled rows, the probability that the label is wrong: one minus the share that an honest classifier (fitted on other groups only) gives it. A proxy's word."""
+    """For labelled rows, one minus the share that a classifier that was not fitted on the row gives the label: the order of `kit.curation.labels`, no probability that it is wrong."""
     found = {}
-    for honest in said_honestly(material):
-        own = honest.shares[np.arange(len(honest.rows)), honest.truth]
-        found |= {sample.id: float(1 - share) for sample, share in zip(honest.rows, own, strict=True)}
+    for held in said_of_held_out(material):
+        found |= {sample.id: float(1 - share) for sample, share in zip(held.rows, held.believed, strict=True)}
     return found
 
 
