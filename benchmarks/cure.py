@@ -3,7 +3,7 @@
     python -m benchmarks.cure --seeds 0 1 2 [--threads 1]      # the committed table took about two hours on one slow core; an interrupted run goes on
 
 The sample company's inspection, generated: the photo decides, the notes of the training lots are right in 96 % of the rows that have one. Per seed one model is tuned on the rows as they are (TUNED
-updates), its adapter merged, and every arm goes on from it for CURED updates of a new adapter in the language model: so each arm has made the same number of updates. "tuned" is that model before,
+updates), its adapter merged, and every arm goes on from it for CURED updates of a new adapter in the language model ("eyes too": in connector and eyes as well): so each arm has made the same number of updates. "tuned" is that model before,
 "tuned, longer" the plain control. "never saw a note" is tuned on the same rows without their notes from the same start, for all updates. General rows are replayed in every arm.
 
 SEEN kinds are trained on, HELD kinds are not: their words (a paraphrase in the other language, an instruction) and their medium (words in the picture) are new to the model. Rows, lots and guard samples are
@@ -30,6 +30,7 @@ from kit.diagnosis.interference import mean_interval
 from kit.diagnosis.sensitivity import EXCHANGED
 from kit.evaluation import predict
 from kit.models import Loaded, load
+from kit.models.merge import merged
 from kit.show import progress
 from kit.training import finetune
 from kit.training.robust import Robust
@@ -55,6 +56,7 @@ CURES = {
     "+ data and PGD": replace(DATA, ascent_steps=3),
     "+ data and counterfactual grid": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT)),
     "all": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT), consistency=0.5, ascent_steps=3),
+    "all, eyes too": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT), consistency=0.5, ascent_steps=3),
 }
 ARMS = ("never saw a note", "tuned", *CURES)
 
@@ -75,19 +77,12 @@ def trained(arm: str, seed: int) -> tuple[Loaded, float]:
     if arm == "never saw a note":
         train, validation, settings = [s.without("text") for s in train], [s.without("text") for s in validation], replace(settings, steps=TUNED + CURED, evaluate_every=TUNED)
     elif arm != "tuned":
-        settings = replace(settings, steps=CURED, evaluate_every=CURED, lora=("llm",), robust=CURES[arm], drop_irrelevant=0.5 if arm.startswith("notes") else 0.0)
+        settings = replace(settings, steps=CURED, evaluate_every=CURED, lora=settings.lora if arm.endswith("eyes too") else ("llm",), robust=CURES[arm], drop_irrelevant=0.5 if arm.startswith("notes") else 0.0)
     loaded = load("tiny_omni") if arm in ("never saw a note", "tuned") else merged(load("tiny_omni", adapter=WORK / f"tuned-{seed}" / "adapter"))
     train = arms.mixed_rows(train, GUARD, use.training, seed)
     began = time.process_time()
     tuned = finetune(loaded, train, validation, settings, WORK / f"{folder(arm)}-{seed}")
     return tuned.loaded, (time.process_time() - began) / settings.steps
-
-
-def merged(loaded: Loaded) -> Loaded:
-    model = loaded.model.merge_and_unload(safe_merge=True)
-    for weight in model.parameters():
-        weight.requires_grad_(False)
-    return replace(loaded, model=model.eval())
 
 
 def asked_of(loaded: Loaded) -> dict:

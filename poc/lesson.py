@@ -16,6 +16,7 @@ import pandas as pd
 from kit.data import Folder, Sample
 from kit.errors import KitError
 from kit.language import say
+from kit.models import Loaded, load
 from kit.models.catalogue import default_checkpoint, resolve
 from poc import runs
 from poc.usecase import UseCase, load_samples, load_usecase
@@ -24,6 +25,7 @@ from poc.words import ARMS, CONDITIONS, KPIS
 ROOT = Path(__file__).resolve().parents[1]
 COMPANY = ROOT / "sample_data" / "company"
 GUARD = ROOT / "sample_data" / "general"
+TRUSTING = ROOT / "sample_data" / "trusting"  # an adapter that has learned to believe the note
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,13 @@ def open_lesson(preset: str, use_case: str, model: str = "", run: str = "", lang
     resolve(model)
     folder, told = find_run(use.name, run)
     return Lesson(preset, directory, use, model, folder, told)
+
+
+def trusting_model(lesson: Lesson) -> tuple[Loaded, str]:
+    """(model, which one it is in words) whose beliefs are looked into: that of the run, or for the shipped example the one that was tuned with every note shown (benchmarks/cure.py made it)."""
+    if lesson.run == runs.EXAMPLE and lesson.use.name == "inspection" and lesson.model == "tiny_omni" and TRUSTING.is_dir():
+        return load("tiny_omni", adapter=TRUSTING), say("the model that was tuned with every note shown (sample_data/trusting)", "メモをすべて見せて微調整したモデル（sample_data/trusting）")
+    return runs.load_tuned(lesson.run), say("the tuned model of the run", "実行の微調整後モデル")
 
 
 def results_table(record: dict, condition: str | None = None) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def test_wrong_usage_exits_with_2_and_says_what_is_allowed(monkeypatch, capsys, 
 
 @pytest.mark.parametrize("command", ["check", "run", "sign", "label", "agreement", "forecast", "mask"])
 def test_a_folder_without_poc_yaml_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, command):
-    extra = {"sign": ["--name", "Sato"], "label": ["--name", "Sato"], "mask": [tmp_path / "copy"]}.get(command, [])
+    extra = {"sign": ["--name", "Sato"], "label": ["--name", "Sato"], "mask": [tmp_path.with_name("copy")]}.get(command, [])
     code, out, err = in_process(monkeypatch, capsys, command, tmp_path, *extra)
     assert code == 2 and err.count("\n") == 1 and f"poc init {tmp_path}" in err
     assert list(tmp_path.iterdir()) == [], "nothing half-written"

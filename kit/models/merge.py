@@ -1,5 +1,6 @@
 """An adapter merged into its checkpoint: one directory of plain weights that any engine serves without knowing of LoRA."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -8,7 +9,7 @@ from safetensors import safe_open
 from kit.errors import KitError
 from kit.language import say
 from kit.models.catalogue import resolve
-from kit.models.loading import load
+from kit.models.loading import Loaded, load
 
 
 def merge(source: str, adapter: Path, out: Path) -> Path:
@@ -28,15 +29,28 @@ def merge(source: str, adapter: Path, out: Path) -> Path:
     if out.exists():
         raise KitError(say(f"{out} exists already and is not overwritten; name another folder", f"{out} は既にあるため上書きしません。別のフォルダーを指定してください"))
     loaded = load(source, adapter=adapter, device="cpu")
-    try:
-        merged = loaded.model.merge_and_unload(safe_merge=True)
-    except ValueError as error:
-        raise KitError(
-            say(f"the adapter cannot be merged ({error}); train it again with a lower learning rate", f"アダプターを統合できません（{error}）。学習率を下げて学習し直してください")
-        ) from error
-    merged.to(stored_precision(resolve(source)[1]) or torch.bfloat16).save_pretrained(out)
+    merged(loaded).model.to(stored_precision(resolve(source)[1]) or torch.bfloat16).save_pretrained(out)
     loaded.processor.save_pretrained(out)
     return out
+
+
+def merged(loaded: Loaded) -> Loaded:
+    """The model with its adapter merged into its weights, all frozen, so that another adapter can be trained on top. A 4-bit model rounds what the adapter learned.
+
+    Raises:
+        KitError: weights that are no numbers after the merge.
+    """
+    try:
+        model = loaded.model.merge_and_unload(safe_merge=True)
+    except ValueError as error:
+        raise _unmergeable(error) from error
+    for weight in model.parameters():
+        weight.requires_grad_(False)
+    return replace(loaded, model=model.eval())
+
+
+def _unmergeable(error: ValueError) -> KitError:
+    return KitError(say(f"the adapter cannot be merged ({error}); train it again with a lower learning rate", f"アダプターを統合できません（{error}）。学習率を下げて学習し直してください"))
 
 
 def stored_precision(place: str) -> torch.dtype | None:

@@ -15,6 +15,7 @@ from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded, add_lora
 from kit.models.features import pooled_tokens
+from kit.models.merge import merged
 from kit.show import progress
 
 CHANGES = {"image": ("light", "frame", "sharpness"), "video": ("light", "frame", "sharpness"), "audio": ("sound",)}
@@ -58,10 +59,7 @@ def adapt(loaded: Loaded, samples: Sequence[Sample], modality: str, steps: int =
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         losses.append(float(loss.detach()))
-    merged = model.merge_and_unload(safe_merge=True)
-    for weight in merged.parameters():
-        weight.requires_grad_(False)
-    return Loaded(merged.eval(), loaded.processor, loaded.checkpoint, loaded.four_bit), losses
+    return merged(Loaded(model, loaded.processor, loaded.checkpoint, loaded.four_bit)), losses
 
 
 def vicreg(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

@@ -157,9 +157,9 @@ def order_of(train: list[Sample], settings: Settings) -> list[Sample]:
     while len(rows) < wanted:
         order = torch.randperm(len(train), generator=generator).tolist()
         others = [train[place] for place in order[:_OTHERS]]
-        rows += [drawn(augmented(train[place], settings.augment, settings.seed, passes), settings.robust, settings.seed, passes, others) for place in order]
+        rows += [drawn(augmented(train[place], settings.augment, settings.seed, passes), settings.robust, settings.seed, passes, others) for place in order[: wanted - len(rows)]]
         passes += 1
-    return rows[:wanted]
+    return rows
 
 
 def _arguments(settings: Settings, out: Path, on_gpu: bool) -> TrainingArguments:
