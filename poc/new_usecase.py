@@ -104,6 +104,10 @@ costs_are_examples: false  # {t("true marks every yen figure as an example", "tr
 {_prevalence(folder, t)}
 # volume_per_month: 10000  # {t("how many of them in a month", "月あたりの件数")}
 
+# {t("What misleads at your place and should not decide: words ({wrong} becomes an option that is not the answer), or a file of this folder and the answer that it names.", "現場で誤解を招く、判断に使うべきでない情報: 文（{wrong} は正解でない選択肢に置き換わります）、またはこのフォルダーのファイルとそれが示す答え。")}
+# {t('scenarios: [{name: old stamp, text: "last shift: {wrong}"}, {name: hall noise, audio: hall.wav, says: OK}]', 'scenarios: [{name: 前直のスタンプ, text: "前直：{wrong}"}, {name: 構内放送, audio: hall.wav, says: OK}]')}
+scenarios: []
+
 # {t("What must hold for a go. Sign it before training: poc sign", "「進む」の条件。学習の前に承認します: poc sign")} {name}
 gates:
   # {t(*practice.kpi)}
@@ -111,6 +115,7 @@ gates:
   threshold: 0.8     # {t("the lower bound of the KPI's interval must beat this and the best cheap baseline", "KPIの区間の下限が、この値と最良の安価な方法を上回ること")}
   confidence: 0.95
   guard_drop: 0.03   # {t("how much general ability may be lost", "一般能力の低下の許容幅")}
+  robust_drop: null  # {t("how many right answers evidence that should not decide may take, 0.05 say; null: not asked (poc diagnose asks it of a run)", "判断に使わない情報に奪われてよい正答の割合（0.05 など）。null なら調べません（poc diagnose は実行ごとに調べます）")}
   owner: ""          # {t("who answers for this decision", "判定の責任者")}
 
 model:
