@@ -8,12 +8,14 @@ updates), its adapter merged, and every arm goes on from it for CURED updates of
 
 SEEN kinds are trained on, HELD kinds are not: their words (a paraphrase in the other language, an instruction) and their medium (words in the picture) are new to the model. Rows, lots and guard samples are
 held out. Every number is the mean over seeds; its 95 % interval resamples held-out lots or rows, the same ones for all seeds, so it holds for these trainings; the seeds' range stands beside it.
-"copy the note" is no model: it answers what the evidence names, and the commonest answer where nothing is named. Work lies under build/benchmarks/cure, the table is benchmarks/cure.csv.
+"copy the note" is no model: it answers what the evidence names, and the commonest answer where nothing is named. What each model answered is kept in benchmarks/cure/ARM-SEED.json, so that the work can be
+spread over sittings and machines; the table, benchmarks/cure.csv, is made of the seeds that have every arm. Adapters lie under build/benchmarks/cure.
 """
 
 import argparse
 import csv
 import json
+import shutil
 import time
 from dataclasses import replace
 from datetime import date
@@ -22,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file, save_file
 
 from kit.data import Sample, own_evidence, text_perturbations, words_in_picture
 from kit.data.perturbations import EXCHANGED_TEXT, exchanged_text, grain
@@ -39,7 +42,8 @@ from poc.pipeline import COMPANY, GUARD, settings_of
 from poc.usecase import load_samples, load_usecase
 
 ROOT = Path(__file__).parents[1]
-WORK, TABLE = ROOT / "build" / "benchmarks" / "cure", ROOT / "benchmarks" / "cure.csv"
+WORK, KEPT, TABLE = ROOT / "build" / "benchmarks" / "cure", ROOT / "benchmarks" / "cure", ROOT / "benchmarks" / "cure.csv"
+SHIPPED = ROOT / "sample_data" / "trusting"  # the adapter of "tuned", seed 0, which notebooks 05 and 06 open
 TUNED, CURED, ROWS, GUARD_ROWS = 300, 120, 200, 160  # updates, updates, held-out rows and guard samples that are asked
 SEEN = ("unrelated facts (en)", "misleading note A (en)", "grainy picture")
 HELD = {
@@ -95,22 +99,36 @@ def asked_of(loaded: Loaded) -> dict:
     swapped = swapped[swapped["perturbation"] == EXCHANGED]
     guard = arms.guard_samples(GUARD, loaded)
     answers = predict(loaded, guard[:: max(1, len(guard) // GUARD_ROWS)])
-    kept = trials.assign(hit=(trials["predicted"] == trials["answer"]).astype(int), follow=(trials["predicted"] == trials["named"]).astype(int))
     return {
-        "trials": kept[["id", "group", "perturbation", "named", "answer", "hit", "follow"]].to_dict("list"),
-        "grid": grid[["e_relevant", "e_irrelevant"]].to_dict("list"),
+        "rows": [[s.id, s.group] for s in rows], "trials": written_small(trials, [s.id for s in rows]),
+        "grid": grid[["e_relevant", "e_irrelevant"]].round(4).to_dict("list"),
         "sensitivity": {"hit": (swapped["predicted"] == swapped["named"]).astype(int).tolist(), "group": swapped["group"].tolist()},
         "guard": (answers["predicted"] == answers["answer"]).astype(int).tolist(),
-    }
+    }  # fmt: skip
+
+
+def written_small(trials: pd.DataFrame, ids: list[str]) -> dict:
+    """{perturbation: {"hit", "follow", "copied"}}, a character per row: 1, 0, or . where it was not asked. hit: right; follow: says what the evidence names; copied: right if somebody copied it."""
+    commonest = trials.loc[trials["perturbation"] == "clean", "answer"].mode()[0]
+    said = trials["named"].where(trials["named"] != "", commonest)
+    marks = trials.assign(hit=trials["predicted"] == trials["answer"], follow=trials["predicted"] == trials["named"], copied=said == trials["answer"])
+    told = {}
+    for name, part in marks.groupby("perturbation", sort=False):
+        part = part.set_index("id")
+        told[name] = {mark: "".join("." if id not in part.index else str(int(part.loc[id, mark])) for id in ids) for mark in ("hit", "follow", "copied")}
+    return told
 
 
 def measured(arm: str, seed: int) -> dict:
     """What was measured before, or is now."""
-    file = WORK / f"{folder(arm)}-{seed}.json"
+    file = KEPT / f"{folder(arm)}-{seed}.json"
     if not file.is_file():
+        if arm not in ("tuned", "never saw a note") and not (WORK / f"tuned-{seed}" / "adapter").is_dir():
+            trained("tuned", seed)  # its answers are kept, its adapter was on another machine
         loaded, seconds = trained(arm, seed)
-        text = json.dumps(asked_of(loaded) | {"seconds": seconds})
-        file.write_text(text, encoding="utf-8")
+        text = json.dumps(asked_of(loaded) | {"seconds": round(seconds, 3)})
+        KEPT.mkdir(exist_ok=True)
+        file.write_text(text + "\n", encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -118,29 +136,22 @@ def folder(arm: str) -> str:
     return arm.replace(" ", "-").replace(",", "").replace("+-", "")
 
 
-def copying(trials: dict) -> dict:
-    """`trials` as they would be answered by somebody who copies the note."""
-    table = pd.DataFrame(trials)
-    commonest = table["answer"].mode()[0]
-    said = table["named"].where(table["named"] != "", commonest)
-    return {**trials, "hit": (said == table["answer"]).astype(int).tolist(), "follow": (said == table["named"]).astype(int).tolist()}
-
-
 class Seeds:
     """The same questions to one arm's models of all seeds: hits per row (0 to 1, mean over seeds), and what is made of them."""
 
-    def __init__(self, found: list[dict]):
-        self.tables = [pd.DataFrame(one["trials"]) for one in found]
-        self.found = found
+    def __init__(self, found: list[dict], mark: str = "hit"):
+        self.found, self.mark = found, mark
+        self.groups = pd.Series({id: group for id, group in found[0]["rows"]})
         self.clean = self._hits("clean")
-        self.groups = self.tables[0].set_index(["perturbation", "id"]).loc["clean"]["group"]
 
-    def _hits(self, name: str, column: str = "hit") -> pd.Series:
-        return pd.concat([t[t["perturbation"] == name].set_index("id")[column] for t in self.tables], axis=1).mean(axis=1)
+    def _hits(self, name: str, mark: str = "") -> pd.Series:
+        """Mean over the seeds, of the rows that were asked."""
+        lines = [pd.Series([np.nan if one == "." else int(one) for one in told["trials"][name][mark or self.mark]], index=self.groups.index) for told in self.found]
+        return pd.concat(lines, axis=1).mean(axis=1).dropna()
 
-    def of(self, names: tuple[str, ...], column: str = "hit") -> tuple[float, float, float]:
+    def of(self, names: tuple[str, ...], mark: str = "") -> tuple[float, float, float]:
         """Share, low, high over the rows, of the mean over some perturbations."""
-        rows = pd.concat([self._hits(name, column) for name in names], axis=1).mean(axis=1)
+        rows = pd.concat([self._hits(name, mark) for name in names], axis=1).mean(axis=1)
         return mean_interval(rows.to_numpy(), self.groups[rows.index])
 
     def held(self) -> tuple[float, float, float]:
@@ -151,7 +162,7 @@ class Seeds:
 
     def each(self, names: tuple[str, ...]) -> list[float]:
         """The share in each seed."""
-        return [float(np.mean([t[t["perturbation"] == name]["hit"].mean() for name in names])) for t in self.tables]
+        return [float(np.mean([Seeds([one], self.mark)._hits(name).mean() for name in names])) for one in self.found]
 
     def shortcut(self) -> tuple[float, float, float]:
         """Shortcut Index, pairs resampled."""
@@ -166,18 +177,18 @@ class Seeds:
         return mean_interval(hits, [""] * len(hits) if name == "guard" else self.found[0][name]["group"])
 
 
-def row_of(arm: str, found: list[dict]) -> dict:
+def row_of(arm: str, found: list[dict], mark: str = "hit") -> dict:
     """One line of the table, in per cent."""
-    seeds = Seeds(found)
+    seeds = Seeds(found, mark)
     row = {"date": date.today().isoformat(), "arm": arm, "seeds": len(found), "updates": {"tuned": TUNED}.get(arm, TUNED + CURED), "rows": len(seeds.clean)}
     row |= _cells("clean", seeds.of(("clean",))) | _cells("misleading note", seeds.of(("misleading note A (en)",)))
-    row |= {"follows the note": _rounded(seeds.of(("misleading note A (en)",), "follow")[0])}
+    row |= {"follows the note": 100.0 if mark == "copied" else _rounded(seeds.of(("misleading note A (en)",), "follow")[0])}
     row |= _cells("seen kinds", seeds.of(SEEN)) | _cells("held-out kinds", seeds.held())
     row |= {f"held: {kind}": _rounded(seeds.of(names)[0]) for kind, names in HELD.items()}
     row |= {"empty strip": _rounded(seeds.of(("empty strip in the picture",))[0])}
     row |= _cells("own note", seeds.of(("own text",))) | _cells("text of another row", seeds.of((EXCHANGED_TEXT,))) | _cells("matching note", seeds.of(("matching note (en)", "matching note (ja)")))
     row |= {"held-out by seed": " ".join(f"{100 * np.mean([seeds.each(names)[i] for names in HELD.values()]):.1f}" for i in range(len(found)))}
-    if "grid" in found[0]:
+    if mark == "hit":
         row |= _cells("shortcut index", seeds.shortcut()) | _cells("follows an exchanged photo", seeds.share("sensitivity")) | _cells("guard", seeds.share("guard"))
         row |= {"processor seconds per update": round(float(np.mean([one["seconds"] for one in found])), 2)}
     return row
@@ -194,22 +205,34 @@ def _rounded(value: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--arms", nargs="+", default=list(ARMS), help="to share the work between processes; the table is written when all are there")
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), help="to share the work between processes")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--ship", action="store_true", help="only copy the adapter of seed 0 to sample_data/trusting")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
+    if asked.ship:
+        return ship()
     WORK.mkdir(parents=True, exist_ok=True)
     for seed in asked.seeds:
         for arm in progress(asked.arms, desc=f"seed {seed}"):
             measured(arm, seed)
-    if not all((WORK / f"{folder(arm)}-{seed}.json").is_file() for arm in ARMS for seed in asked.seeds):
+    whole = sorted(seed for seed in {int(file.stem.rsplit("-", 1)[1]) for file in KEPT.glob("*.json")} if all((KEPT / f"{folder(arm)}-{seed}.json").is_file() for arm in ARMS))
+    if not whole:
         return
-    found = {arm: [measured(arm, seed) for seed in asked.seeds] for arm in ARMS}
-    table = [row_of("copy the note", [{"trials": copying(found["tuned"][0]["trials"])}]), *(row_of(arm, found[arm]) for arm in ARMS)]
+    found = {arm: [measured(arm, seed) for seed in whole] for arm in ARMS}
+    table = [row_of("copy the note", found["tuned"], "copied"), *(row_of(arm, found[arm]) for arm in ARMS)]
     with TABLE.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, table[1].keys(), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
+
+
+def ship(seed: int = 0) -> None:
+    """The adapter of "tuned" in half precision, as the notebooks open it."""
+    SHIPPED.mkdir(exist_ok=True)
+    source = WORK / f"tuned-{seed}" / "adapter"
+    save_file({name: weight.half().contiguous() for name, weight in load_file(source / "adapter_model.safetensors").items()}, SHIPPED / "adapter_model.safetensors", metadata={"format": "pt"})
+    shutil.copy(source / "adapter_config.json", SHIPPED)
 
 
 if __name__ == "__main__":

@@ -34,12 +34,14 @@ ROMAJI = (
 PLACES = set(  # family names that are a place or a word as often: they need more beside them than the others
     "山口 福島 千葉 宮崎 石川 松本 上田 上野 中野 川口 大野 小松 太田 福田 三浦 中川 中山 高田 平野 坂本 大塚 池田 吉川 市川 小山 古川 橋本 浜田 飯田 岩田 和田 中島 横山 清水 前田 小川 竹内 丸山 木下 山下 山内 高木 永井 望月".split()
 )
+PLACES_EN = set("ueno chiba yamaguchi ishikawa matsumoto ota nakano nakagawa nakayama ueda yamashita nakajima takada hirano otsuka sakamoto ikeda shimizu maeda ogawa hashimoto yokoyama fukuda".split())
+DOES_EN = "checked|confirmed|said|says|called|reported|noted|told|saw|found|measured|inspected|approved|asked|wrote|signed|took|will|has|had|is|was"
 TITLES = "さん|様(?![式々子相態])|さま|氏(?!名)|殿|先生|課長|部長|係長|主任|社長|君|ちゃん"
 FIRMS = (  # what makes a firm, an office or a place of the family name before it
     "製作|製造|製鋼|製鉄|製薬|製材|製菓|製麺|製紙|工業|工場|工務|工芸|工機|鉄工|鉄鋼|鋼業|鋼材|重工|機械|機工|精機|精密|精工|電機|電器|電気|電子|電線|電装|電設|金属|金型|化学|化成|産業|興業|商店|商事|商会|商社|物産|物流|運輸|運送|"
     "交通|倉庫|建設|建材|建築|土木|設備|設計|塗装|塗料|印刷|紙業|紙器|硝子|陶器|樹脂|木工|木材|繊維|織物|染工|食品|食堂|水産|酒造|醸造|農園|農場|牧場|薬品|薬局|医院|病院|歯科|眼科|内科|外科|書店|銀行|信用金庫|証券|保険|不動産|"
     "自動車|技研|研究|計器|計測|光学|支店|支社|支所|支部|本社|本店|営業|事業|事務|出張所|分室|店|株式|有限|合同会社|グループ|ホールディングス|センター|工房|学園|大学|高校|高等|中学|小学|幼稚園|保育園|"
-    "駅|空港|港|橋|市(?![郎子太])|区|県|郡|町(?!子)|村|地区|地方|地域|方面|通り|街道|神社|寺|城|流域|盆地|平野|線|行き|発|着|産|牛|米(?!子)|製|型|式|号|系|側|第|用|品|部品|間|社"
+    "駅|空港|港|橋|市(?![郎子太])|区|県|郡|町(?!子)|村|地区|地方|地域|方面|通り|街道|神社|寺|城|流域|盆地|平野|線|行き|発|着|産|牛|米(?!子)|製|型|式|号|系|側|第|用|品|部品|間|社|金物|貴金属|軽金属|特殊鋼|照明|観光|洋行|組(?![合子])|園(?![子美恵])"
 )
 ROLES = (  # after which a family name is a person's
     "担当|担当者|検査者|検査員|作業者|作業員|記入者|記録者|承認者|承認|確認者|測定者|責任者|報告者|作成者|作成|審査者|点検者|点検|撮影者|立会者|立会人|氏名|名前|受付|受付者|対応|対応者|応対者|オペレーター|オペレータ|発信者|契約者|"
@@ -51,7 +53,7 @@ ROLES_EN = (
 )
 FIRMS_EN = (
     "Industries|Industry|Motors?|Station|Branch|Plant|Factory|Works|Office|Steel|Electric|Electronics|Corporation|Corp|Co|Company|Ltd|Inc|KK|Kogyo|Seisakusho|Shoten|Shoji|City|Prefecture|Ward|Street|Line|Bank|Hospital|University|"
-    "Machinery|Metals?|Precision|Chemicals?|Foods?|Holdings|Group|Tools?|Trading|Stores?|Center|Centre|Hall|Park|Castle|Airport|River|Tower|Division|Department|Lab|Labs|Laboratory|Warehouse"
+    "Machinery|Metals?|Precision|Chemicals?|Foods?|Holdings|Group|Tools?|Trading|Stores?|Center|Centre|Hall|Park|Castle|Airport|River|Tower|Division|Department|Lab|Labs|Laboratory|Warehouse|Denki|Kikinzoku|Shokai|Sangyo|Kensetsu|Kinzoku|Seiki"
 )
 NO_GIVEN_NAME = "The|At|In|From|To|For|On|By|And|Or|Of|With|Near|New|Old|North|South|East|West|Via|Our|Their|This|That|Visit|Lot|Line|Part|Model"
 PREFECTURES = (
@@ -69,20 +71,26 @@ def _name_patterns() -> list[Pattern]:
     family, short, alone = "|".join(FAMILY), "|".join(SHORT_FAMILY), "|".join(name for name in FAMILY if name not in PLACES)
     capital = "|".join(form for name in ROMAJI for form in (name.capitalize(), name.upper()))
     firm, firm_en, letter = rf"(?![ 　]?(?:{FIRMS}))", rf"(?![ _](?:{FIRMS_EN})\b)", f"{_KANJI}{_KANA}A-Za-z"
+    romaji = [name for name in ROMAJI if name not in PLACES_EN]
+    spoken, written = "|".join(name.capitalize() for name in romaji), "|".join(name for name in romaji if len(name) > 4)  # shorter ones are words, too
     role = rf"(?<=(?:{ROLES})[名欄]?(?:\s*[:=はが/]\s*|\s+))"
-    role_en = rf"(?<=\b(?i:{ROLES_EN})(?:'s)?(?:[ _]?name)?\s*[:,=]?\s+)"
+    role_en = rf"(?<=\b(?i:{ROLES_EN})(?:'s)?(?:[ _]?name)?(?:\s*[:,=]\s*|\s+))"
     return [
         Pattern("family name with a title", rf"(?:(?:{family}){firm}|(?:{short}))[{_KANJI}]{{0,3}}\s?(?:{TITLES})", 0.8),
         Pattern("family name after a role", rf"{role}(?:(?:{family}){firm}(?:[ 　]?[{_KANJI}]{{1,3}})?(?![{_KANJI}])|(?:{short})(?:[ 　][{_KANJI}]{{1,3}})?(?![{letter}]))", 0.7),
         Pattern("what is called a name", rf"(?<=(?:氏名|お名前|フリガナ|(?i:full[ _]name))\s?:\s?)(?!未|不明|なし|無|匿名|同上|記入)(?:[{_KANJI}{_KANA}]{{2,6}}(?:[ 　][{_KANJI}{_KANA}]{{1,5}})?|[A-Z][a-z]+ [A-Z][a-z]+)", 0.6),
         Pattern("family and given name", rf"(?:(?<![{_KANJI}])|(?<={ROLES}))(?:{family}){firm}[ 　]?[{_KANJI}]{{1,3}}(?![{_KANJI}])", 0.55),
         Pattern("family name by itself", rf"(?<![{letter}])(?:{alone})(?![{letter}])", 0.5),
-        Pattern("family name that does something", rf"(?<![{letter}])(?:{alone})(?=[がはも](?![{_KANA}]))", 0.5),
+        Pattern("family name that does something", rf"(?:(?<![{letter}])|(?<=(?:{alone})[とや]))(?:{alone})(?=(?:から|まで|より|[がはもにのとやへをで])(?![{_KANA}]))", 0.5),
+        Pattern("family name right behind a role", rf"(?<=(?:担当|検査|作業|記入|承認|確認|責任|報告)[者員]?)(?:{alone}){firm}(?![{_KANJI}])", 0.55),
         Pattern("kana name with a title", r"(?<![ァ-ヶー])[ァ-ヶー]{2,6}(?:さん|様|氏)", 0.5),
         Pattern("romaji with a title", rf"(?:(?<![A-Za-z])(?i:{capital})[- ]?(?i:san|sama|kun)\b|\b(?i:mr|mrs|ms|dr)\.? +(?:{capital})\b)", 0.8),
-        Pattern("romaji after a role", rf"{role_en}(?:{capital})\b{firm_en}(?: [A-Z][a-z]+\b)?", 0.7),
+        Pattern("romaji after a role", rf"{role_en}(?:(?:{capital})\b{firm_en}(?: [A-Z][a-z]+\b)?|(?:{written})\b)", 0.7),
+        Pattern("romaji with an initial, or a comma", rf"(?<![A-Za-z])(?:[A-Z]\. ?(?:{capital})\b{firm_en}|(?:{capital}), ?[A-Z]\w+\b)", 0.6),
+        Pattern("romaji that does something", rf"(?<![A-Za-z])(?:{spoken})(?= (?:{DOES_EN})\b)", 0.55),
+        Pattern("romaji in a name of a file", rf"(?:\A|(?<=[_\d-]))(?i:{written})(?=[_\d.-])(?:[_-](?!(?i:{FIRMS_EN})(?![A-Za-z]))[A-Za-z]+)?", 0.55),
         Pattern("romaji by itself", rf"\A(?:[^A-Za-z]*)(?:{capital})(?:[\W\d_]|\.\w{{3,4}}\Z)*\Z", 0.6),
-        Pattern("romaji, family name first", rf"(?<![A-Za-z])(?:{capital}){firm_en}[ _][A-Z][a-z]+(?![A-Za-z])", 0.65),
+        Pattern("romaji, family name first", rf"(?<![A-Za-z])(?:{capital}){firm_en}[ _](?:[A-Z][a-z]+|[A-Z]{{2,}})(?![A-Za-z])", 0.65),
         Pattern("romaji, given name first", rf"(?<![A-Za-z])(?!(?:{NO_GIVEN_NAME})[ _])[A-Z][a-z]+[ _](?:{capital})(?![A-Za-z]){firm_en}", 0.6),
         Pattern("somebody says who he is", r"\b(?:[Mm]y name is|I am|[Tt]his is) [A-Z][a-z]+ [A-Z][a-z]+\b", 0.6),
     ]

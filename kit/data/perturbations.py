@@ -144,6 +144,11 @@ def grain(seed: int = 0) -> Perturbation:
     return Perturbation("grainy picture", "image", "grain", lambda sample: _marked(sample, "image", "grain", seed) if sample.image else None, spares=True)
 
 
+def noisy_edge(seed: int = 0) -> Perturbation:
+    """A tenth to a fifth of the picture, along one of its edges, is noise: glare, a cable, a label; the rest stays as it was."""
+    return Perturbation("noisy edge of the picture", "image", "grain", lambda sample: _marked(sample, "image", "edge", _number(sample, seed)) if sample.image else None, spares=True)
+
+
 def wrong_option(sample: Sample, seed: int = 0) -> str | None:
     """An option that is not the answer, always the same for a sample. None where there is none.
 
@@ -288,4 +293,4 @@ def _number(sample: Sample, seed: int) -> int:
 
 
 # What training may show without a pool of other samples' media: name -> perturbation. The exchanged text is drawn anew in each pass (see `with_other_words`).
-TRAINABLE = {made.name: made for made in (*text_perturbations(), *words_in_picture(), grain(), Perturbation(EXCHANGED_TEXT, "text", "exchanged", _own_exchanged, named=True))}
+TRAINABLE = {made.name: made for made in (*text_perturbations(), *words_in_picture(), grain(), noisy_edge(), Perturbation(EXCHANGED_TEXT, "text", "exchanged", _own_exchanged, named=True))}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-IMAGE = ("black", "white", "noise", "grain", "words", "hidden")
+IMAGE = ("black", "white", "noise", "grain", "edge", "words", "hidden")
 VIDEO = ("shuffled", "frozen", "black", "noise", "hidden")
 AUDIO = ("silence", "noise", "hidden")
 _GRAIN = 12.0  # of 255: a noisy sensor, through which a person still sees the part
@@ -37,6 +37,8 @@ def image_shown_as(image: Image.Image, mark: dict | None) -> Image.Image:
         return Image.fromarray(_without_cells(pixels, mark["grid"], mark["cells"]))
     if how == "grain":
         return Image.fromarray(np.clip(pixels + draws.normal(scale=_GRAIN, size=pixels.shape), 0, 255).round().astype(np.uint8))
+    if how == "edge":
+        return Image.fromarray(_with_noisy_edge(pixels, draws))
     return Image.fromarray(draws.integers(0, 256, pixels.shape, np.uint8))
 
 
@@ -74,6 +76,15 @@ def sound_played_as(wave: np.ndarray, mark: dict | None) -> np.ndarray:
     if how == "hidden":
         return _without_spans(wave, mark["grid"], mark["cells"], 0.0)
     return np.clip(np.random.default_rng(mark["seed"]).normal(scale=_LOUD, size=len(wave)), -1, 1).astype(wave.dtype)
+
+
+def _with_noisy_edge(pixels: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+    """The picture (H, W, 3) with grey noise on white or black along one edge, a tenth to a fifth of it."""
+    laid = np.rot90(pixels, turns := int(draws.integers(4))).copy()
+    height = max(2, round(len(laid) * draws.uniform(0.1, 0.2)))
+    marks = draws.random((height, laid.shape[1])) < draws.uniform(0.1, 0.5)
+    laid[-height:] = np.where(marks[..., None], 0, 255) if draws.random() < 0.5 else draws.integers(0, 256, (height, laid.shape[1], 1))
+    return np.rot90(laid, -turns).copy()
 
 
 def _without_cells(pixels: np.ndarray, grid: int, cells: list[int]) -> np.ndarray:
