@@ -66,7 +66,7 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
         "volume_per_month": use.volume_per_month,
         "seed": job.settings.seed,
         "training": asdict(job.settings)
-        | {"processes": processes.place()[1], "micro_batch": tuned.micro_batch, "applied_updates": tuned.applied_updates, "stopped_early": tuned.stopped_early, "history": tuned.history},
+        | {"processes": processes.place()[1], "micro_batch": tuned.micro_batch, "applied_updates": tuned.applied_updates, "stopped_early": tuned.stopped_early, "history": tuned.history, "attack_reach": tuned.reach},
         "timing": job.timing,
         "peak_memory_mb": peak_memory_mb(),
     }

@@ -197,6 +197,7 @@ def test_rows_whose_note_is_always_right_teach_to_copy_it_and_the_cure_does_not(
     plain, cured = (finetune(load("tiny_omni", device="cpu"), train, colours[48:], replace(NOTED, robust=robust), tmp_path / str(robust is None)) for robust in (None, CURE))
     before, after = followed(plain, held), followed(cured, held)
     assert before["misleading note A (en)"] > 0.6 and after["misleading note A (en)"] < 0.3, (before, after)
+    assert plain.reach is None and 0.5 < cured.reach <= 1 + 1e-6, "the attack goes as far as it may"
     assert cured.applied_updates == 40 and not cured.frozen_moved and not cured.gradients["leaked"]
 
 

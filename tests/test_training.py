@@ -12,12 +12,14 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from kit.data.collator import Collator
+from kit.data.perturbations import EXCHANGED_TEXT
 from kit.errors import KitError
 from kit.evaluation import option_scores, predict
 from kit.models import Loaded, load
 from kit.training import Settings, checks, finetune, trainer
 from kit.training.finetune import in_all_orientations, with_dropped_evidence
 from kit.training.resume import newest_checkpoint
+from kit.training.robust import Robust
 
 QUICK = Settings(steps=12, batch=12, evaluate_every=6, rank=8, learning_rate=4e-3)
 
@@ -216,9 +218,11 @@ def test_an_adapter_with_foreign_keys_is_refused(honest, tmp_path):
         load("tiny_omni", adapter=tmp_path, device="cpu")
 
 
-def test_the_same_seed_gives_the_same_adapter_and_resuming_changes_nothing(tiny, colours, tmp_path):
-    rows = colours[:24], colours[24:30]
-    whole = finetune(fresh(tiny), *rows, QUICK, tmp_path / "whole")
+@pytest.mark.parametrize("robust", [None, Robust(("misleading note A (en)", EXCHANGED_TEXT), share=1.0, consistency=0.1, ascent_steps=1)], ids=["plain", "robust"])
+def test_the_same_seed_gives_the_same_adapter_and_resuming_changes_nothing(tiny, colours, tmp_path, robust):
+    noted = [sample.replace(text=f"looks {sample.answer}") for sample in colours[:30]] if robust else colours
+    rows, settings = (noted[:24], noted[24:30]), dataclasses.replace(QUICK, robust=robust)
+    whole = finetune(fresh(tiny), *rows, settings, tmp_path / "whole")
 
     class Stop(Exception):
         pass
@@ -233,11 +237,11 @@ def test_the_same_seed_gives_the_same_adapter_and_resuming_changes_nothing(tiny,
         return hook
 
     interrupted = fresh(tiny)
-    interrupted.model.get_input_embeddings().register_forward_hook(dies_at(11))  # after the checkpoint of update 6
+    interrupted.model.get_input_embeddings().register_forward_hook(dies_at(25 if robust else 11))  # after the checkpoint of update 6
     with pytest.raises(Stop):
-        finetune(interrupted, *rows, QUICK, tmp_path / "parts")
+        finetune(interrupted, *rows, settings, tmp_path / "parts")
     assert not (tmp_path / "parts" / "adapter").exists()
-    resumed = finetune(fresh(tiny), *rows, QUICK, tmp_path / "parts", resume=True)
+    resumed = finetune(fresh(tiny), *rows, settings, tmp_path / "parts", resume=True)
     a, b = (load_file(t.adapter / "adapter_model.safetensors") for t in (whole, resumed))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert whole.applied_updates == resumed.applied_updates == QUICK.steps

@@ -33,6 +33,7 @@ class Tuned:
         lora_moved: largest change of any adapter weight per component.
         supervised: the first tokens that the loss was computed on, in order; run check 4 reads them back.
         micro_batch: samples per forward at most; lower than asked for when memory ran out on the way.
+        reach: |delta| / epsilon of the attacks after their last step, mean over the updates since the last start (1: at the edge of what they may do); None without an attack.
     """
 
     loaded: Loaded
@@ -45,6 +46,7 @@ class Tuned:
     lora_moved: dict[str, float] = field(default_factory=dict)
     supervised: list[int] = field(default_factory=list)
     micro_batch: int = 0
+    reach: float | None = None
 
 
 def finetune(loaded: Loaded, train: list[Sample], validation: list[Sample], settings: Settings, out: Path, resume: bool = False) -> Tuned:
@@ -96,6 +98,7 @@ def finetune(loaded: Loaded, train: list[Sample], validation: list[Sample], sett
     tuned.history = [_tidy(entry) for entry in trainer.state.log_history if "loss" in entry or "eval_kpi" in entry]
     tuned.gradients = {"seen": trainer.watch.norms, "leaked": sorted(trainer.watch.leaked)}
     tuned.supervised, tuned.micro_batch = trainer.supervised, trainer.parts.most
+    tuned.reach = sum(trainer.reached) / len(trainer.reached) if trainer.reached else None
     _record_moves(tuned, before, _fingerprints(model))
     if processes.first():
         _save_adapter(tuned)

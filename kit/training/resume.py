@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 _TORCH_FILES = ("optimizer.pt", "scheduler.pt")  # torch writes zip archives, whose directory comes last
-_KEPT = ("applied_updates", "stopped_early", "history", "gradients", "frozen_moved", "lora_moved", "supervised", "micro_batch")
+_KEPT = ("applied_updates", "stopped_early", "history", "gradients", "frozen_moved", "lora_moved", "supervised", "micro_batch", "reach")
 
 
 def newest_checkpoint(folder: Path) -> str | None:
