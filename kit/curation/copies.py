@@ -85,13 +85,13 @@ def _with_look_alikes(found: Finding, material: Material, doubtful: list[Pair]) 
 
 
 def duplicates_across_splits(material: Material) -> Finding:
-    """Copies of which one is trained on and another one is tested on: the test asks what was already answered."""
+    """Copies of which one is trained on and another one is tested on, whatever is asked about them: the test shows what was already seen."""
     pairs = [pair for pair in equal_pairs(material) + near_pairs_of(material) if _splits(material, pair[0]) and _splits(material, pair[1]) and _splits(material, pair[0]) != _splits(material, pair[1])]
-    texts = [apart for rows in _worded(material).values() for apart in _apart(rows, rows)] + [apart for one, other in _near_worded(material) for apart in _apart(one, other)]
+    texts = [apart for rows in _worded(material, asked=False).values() for apart in _apart(rows, rows)] + [apart for one, other in _near_worded(material, asked=False) for apart in _apart(one, other)]
     return _of_pairs(
         "duplicates across splits", material, pairs, texts,
         (say("pairs of files are copies on two sides of the split", "組のファイルの写しが学習と評価に分かれています"), say("pairs of texts are copies on two sides of the split", "組の文章の写しが学習と評価に分かれています")),
-        ("Give both the same group, or delete one: else the test flatters the model.", "両方を同じグループにするか、片方を削除してください。評価が甘くなります。"), "bad",
+        ("Give both the same group, or delete one: else the test flatters the model.", "両方を同じグループにするか、片方を削除してください。評価が甘くなります。"), "bad", asked=False,
     )  # fmt: skip
 
 
@@ -100,15 +100,15 @@ def _apart(rows: list[Sample], others: list[Sample]) -> list[list[Sample]]:
     return [[rows[0], other] for other in others if other.split and rows[0].split and other.split != rows[0].split]
 
 
-def _worded(material: Material, phrases: bool = False) -> dict[tuple[str, str], list[Sample]]:
-    """(question, text), both plain, -> the rows whose text counts; or, the other way round, those with phrases that decide beside media."""
+def _worded(material: Material, phrases: bool = False, asked: bool = True) -> dict[tuple[str, str], list[Sample]]:
+    """(question, text), both plain, -> the rows whose text counts; or, the other way round, those with phrases that decide beside media. Not `asked`: whatever the question."""
     found: dict[tuple[str, str], list[Sample]] = {}
     for sample in material.samples:
         alone = not set(sample.modalities) & set(MEDIA)
         if sample.text and (alone or sample.decided_by == ("text",)):
             text = plain(sample.text)
             if phrases != (alone or len(text.encode()) >= SENTENCE):
-                found.setdefault((plain(sample.question), text), []).append(sample)
+                found.setdefault((plain(sample.question) if asked else "", text), []).append(sample)
     return found
 
 
@@ -116,13 +116,13 @@ def _first_of_each(worded: dict[tuple[str, str], list[Sample]]) -> list[list[Sam
     return [[rows[0], row] for rows in worded.values() for row in rows[1:]]
 
 
-def _near_worded(material: Material) -> list[tuple[list[Sample], list[Sample]]]:
+def _near_worded(material: Material, asked: bool = True) -> list[tuple[list[Sample], list[Sample]]]:
     """Two lists of rows for every two texts about one question that nearly say the same."""
-    asked: dict[str, list[tuple[str, str]]] = {}
-    worded = _worded(material)
+    questions: dict[str, list[tuple[str, str]]] = {}
+    worded = _worded(material, asked=asked)
     for key in worded:
-        asked.setdefault(key[0], []).append(key)
-    return [(worded[keys[i]], worded[keys[j]]) for keys in asked.values() for i, j in near_texts([text for _, text in keys])]
+        questions.setdefault(key[0], []).append(key)
+    return [(worded[keys[i]], worded[keys[j]]) for keys in questions.values() for i, j in near_texts([text for _, text in keys])]
 
 
 def equal_pairs(material: Material) -> list[Pair]:
@@ -175,11 +175,11 @@ def _splits(material: Material, look: Look) -> set[str]:
     return {sample.split for sample in _users(material, look) if sample.split}
 
 
-def _ids(material: Material, pairs: list[Pair]) -> list[list[Sample]]:
-    """The two rows that use the two files of a pair, for the same question."""
+def _ids(material: Material, pairs: list[Pair], asked: bool = True) -> list[list[Sample]]:
+    """The two rows that use the two files of a pair, for the same question; not `asked`: for any, and on two sides of the split."""
     found = []
     for a, b in pairs:
-        found += [[one, other] for one in _users(material, a) for other in _users(material, b) if one.question == other.question and one.id != other.id]
+        found += [[one, other] for one in _users(material, a) for other in _users(material, b) if one.id != other.id and (one.question == other.question if asked else one.split != other.split)]
     return found
 
 
@@ -189,9 +189,9 @@ def _differ(material: Material, rows: list[list[str]]) -> list[list[str]]:
     return [pair for pair in rows if answers[pair[0]] and answers[pair[1]] and answers[pair[0]] != answers[pair[1]]]
 
 
-def _of_pairs(name: str, material: Material, pairs: list[Pair], texts: list[list[Sample]], counted: tuple[str, str], advice: tuple[str, str], verdict: str = "warn") -> Finding:
+def _of_pairs(name: str, material: Material, pairs: list[Pair], texts: list[list[Sample]], counted: tuple[str, str], advice: tuple[str, str], verdict: str = "warn", asked: bool = True) -> Finding:
     """One finding of pairs of files and pairs of texts; `counted`: what is said of each kind."""
-    filed, worded = ([[a.id, b.id] for a, b in found] for found in (_ids(material, pairs), texts))
+    filed, worded = ([[a.id, b.id] for a, b in found] for found in (_ids(material, pairs, asked), texts))
     worded = [pair for pair in worded if pair not in filed]  # one recording and its words are one copy
     rows = filed + worded
     differ, files = _differ(material, rows), [[a.path.name, b.path.name] for a, b in pairs]
