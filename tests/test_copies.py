@@ -99,7 +99,7 @@ def test_a_large_photo_is_read_small_and_told_in_its_own_pixels(tmp_path):
 
 def test_a_copy_across_splits_is_one_whatever_is_asked_about_it():
     words = "The bracket came off the left rail while the crate was being lifted from the second pallet."
-    rows = tuple(Sample(f"t{i}", question, ("a", "b"), "a", text=words if i in (0, 3) else f"{words[::-1]} {'xyz'[i % 3] * 40}", decided_by=("text",), split=split)
+    rows = tuple(Sample(f"t{i}", question, ("a", "b"), "a", text=(words, "A hinge squeaks since the paint shop changed its supplier of grease in the spring of last year.", "Two bolts were missing in the box that arrived on Monday, and the bag was torn at a corner.", words)[i], decided_by=("text",), split=split)
                  for i, (question, split) in enumerate((("What broke?", "train"), ("What broke?", "train"), ("What broke?", "test"), ("How urgent is it?", "test"))))  # fmt: skip
     material = gather(rows, faces=False)
     assert duplicates_across_splits(material).evidence["pairs"] == [["t0", "t3"]]
