@@ -1,6 +1,7 @@
 """Photos, sound and video from files."""
 
 import io
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -356,3 +357,17 @@ def test_a_block_of_an_hour_is_refused(tmp_path):
 def test_endings_tell_the_modality():
     assert [media_room.modality_of(Path(name)) for name in ("A.JPG", "b.flac", "c.MOV", "README.md", "LICENSE")] == [
         "image", "audio", "video", "", ""]  # fmt: skip
+
+
+def test_a_picture_is_never_read_by_another_program(tmp_path, monkeypatch):
+    """Pillow gives PostScript to Ghostscript, whatever the file is called."""
+    (tmp_path / "bin").mkdir()
+    told = tmp_path / "ran"
+    program = tmp_path / "bin" / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {told}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    (tmp_path / "part.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(MediaError, match="not readable as an image"):
+        load_image(tmp_path / "part.png")
+    assert not told.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from kit.data.clips import OPENED_WITH
-from kit.data.media import MediaError, load_image
+from kit.data.media import MediaError, load_image, open_image
 from kit.language import say
 
 _GPS, _CAMERA, _ORIENTATION = 0x8825, 0x8769, 0x0112  # EXIF's directories of positions and of the camera, and the tag that says how the picture lies
@@ -22,7 +22,7 @@ _PNG_KEPT = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT", b"bK
 def told_by(path: Path) -> list[str]:
     """What a picture's EXIF gives away: POSITION (GPS), OWNER (names and serial numbers of people and cameras); [] for what cannot be opened."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             exif = image.getexif()
             tags = {**exif, **exif.get_ifd(_CAMERA)}
             told = ["POSITION"] if any(exif.get_ifd(_GPS).get(tag) for tag in (2, 4)) else []  # latitude, longitude
@@ -60,7 +60,7 @@ def write_bare(path: Path, modality: str, target: Path) -> Path:
 
 def _orientation(path: Path) -> bytes:
     """EXIF that says how the picture lies and nothing else; b"" where it lies as it is stored."""
-    with Image.open(path) as image:
+    with open_image(path) as image:
         turned = image.getexif().get(_ORIENTATION, 1)
     exif = Image.Exif()
     exif[_ORIENTATION] = turned

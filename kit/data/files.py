@@ -125,7 +125,7 @@ class MediaFiles:
         return self._exact.get(name) or (alike[0] if len(alike) == 1 else None)
 
     def _missing(self, name: str) -> tuple[None, str, str]:
-        alike = self._alike(name)
+        alike = [other for other in self._alike(name) if other != name]  # that name itself is there and no file: a pipe, a socket, a link in circles
         if alike:
             return (
                 None,

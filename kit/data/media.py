@@ -16,6 +16,7 @@ from kit.data.clips import video_length as video_length
 from kit.data.refusal import MediaError, existing, unreadable
 from kit.language import say
 
+PICTURES = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF")  # by content; the ending is another matter. JPEG opens MPO, too
 SUFFIXES = {
     "image": (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif"),
     "video": (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".3gp", ".mts"),
@@ -42,7 +43,7 @@ def load_image(path: Path, side: int = 0) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _open_image(path) as image:
+            with open_image(path) as image:
                 if side:
                     image.draft(None, (side, side))
                 image.load()  # reads every byte, so a truncated file fails here and not in the middle of training
@@ -71,23 +72,29 @@ def load_image(path: Path, side: int = 0) -> Image.Image:
 def image_size(path: Path) -> tuple[int, int]:
     """(height, width) of a photo as it is stored; only its header is read."""
     try:
-        with _open_image(existing(path)) as image:
+        with open_image(existing(path)) as image:
             return image.height, image.width
     except OSError as error:
         raise unreadable(path, "an image", "画像", error) from error
 
 
-def _open_image(path: Path) -> Image.Image:
+def open_image(path: Path) -> Image.Image:
+    """The picture as Pillow opens it, nothing decoded; of PICTURES only, because Pillow reads PostScript by starting another program."""
     if path.suffix.lower() in (".heic", ".heif", ".hif"):
         _learn_heic(path)
     try:
-        return Image.open(path)
+        return Image.open(path, formats=formats())
     except UnidentifiedImageError:
         with path.open("rb") as file:
             if file.read(12)[4:8] != b"ftyp":  # phones and chat programs hand out HEIC named .jpg
                 raise
         _learn_heic(path)
-        return Image.open(path)
+        return Image.open(path, formats=formats())
+
+
+def formats() -> tuple[str, ...]:
+    """Pillow's names of what is opened as a picture: PICTURES, and HEIF once its reader is there."""
+    return PICTURES + (("HEIF",) if "HEIF" in Image.OPEN else ())
 
 
 def _learn_heic(path: Path):

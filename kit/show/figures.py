@@ -153,7 +153,9 @@ def _picture(path: Path):
     """The picture, upright, at most 400 pixels."""
     from PIL import Image, ImageOps
 
-    with Image.open(path) as opened:
+    Image.init()
+    allowed = [name for name in ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "HEIF") if name in Image.OPEN]  # never PostScript, which starts another program
+    with Image.open(path, formats=allowed) as opened:
         picture = ImageOps.exif_transpose(opened).convert("RGB")
     picture.thumbnail((400, 400))
     return picture

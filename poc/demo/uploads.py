@@ -11,7 +11,7 @@ from PIL import Image
 
 from kit.data import MediaError, Sample, load_audio, load_image, load_video
 from kit.data.clips import OPENED_WITH
-from kit.data.media import MOST_PIXELS
+from kit.data.media import MOST_PIXELS, formats
 from poc.demo.words import MODALITIES, OWN_NAME, Refusal, fill
 from poc.words import both
 
@@ -156,7 +156,7 @@ def _check_pixels(file: Path) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
+            with Image.open(file, formats=formats()) as image:
                 width, height = image.size  # from the header: nothing is decoded yet
     except Image.DecompressionBombError as error:
         raise Refusal(fill(HUGE, name=file.name)) from error
