@@ -371,3 +371,9 @@ def test_a_picture_is_never_read_by_another_program(tmp_path, monkeypatch):
     with pytest.raises(MediaError, match="not readable as an image"):
         load_image(tmp_path / "part.png")
     assert not told.exists()
+
+
+def test_a_rate_at_which_nothing_can_be_heard_is_refused(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", np.zeros(400, np.float32), 60)
+    with pytest.raises(MediaError, match="60 Hz; speech needs 4000 at least"):
+        load_audio(tmp_path / "slow.wav")

@@ -23,6 +23,7 @@ LONGEST_BLOCK = 600.0  # seconds: 65536 samples in 8 channels that claim 1 Hz wo
 MOST_FRAME_PIXELS = 7680 * 4320  # 8K, the largest that cameras film: 1/10 GB at 3 bytes a pixel
 MOST_SHOWN_PIXELS = 8 * MOST_FRAME_PIXELS  # of all frames that are kept, 0.8 GB: eight of 8K, thirty-two of 4K
 MOST_FRAMES = 432_000  # two hours at 60 frames a second
+LOWEST_RATE = 4000  # Hz: a telephone has 8000, and less would grow hundreds of times on its way to 16 kHz
 OPENED_WITH = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file", "max_pixels": str(MOST_FRAME_PIXELS)}  # ffmpeg's own options, which hold for everything that it opens on the way, too
 
 
@@ -51,6 +52,8 @@ def load_audio(path: Path, rate: int = 16000) -> np.ndarray:
             heard += seconds
             if heard > LONGEST_SOUND:  # the claim was a lie, or there was none
                 raise _too_long(path)
+            if frame.sample_rate < LOWEST_RATE:
+                raise unreadable(path, "a sound", "音声", f"{frame.sample_rate} Hz; speech needs {LOWEST_RATE} at least")
             if seconds > LONGEST_BLOCK:
                 raise unreadable(path, "a sound", "音声", f"{frame.samples} samples at {frame.sample_rate} Hz in one block")
             pieces += [out.to_ndarray().mean(0) for out in resampler.resample(frame)]
