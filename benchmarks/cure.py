@@ -1,15 +1,15 @@
 """Does the cure work? A model that has learned to trust the previous inspector's note, and what each part of robust training does about it, at equal updates.
 
-    python -m benchmarks.cure --seeds 0 1 2 [--threads 1]      # the committed table took about two hours on one slow core; an interrupted run goes on
+    python -m benchmarks.cure --seeds 0 1 2 [--threads 1]      # about an hour per seed on one slow core; an interrupted run goes on
 
 The sample company's inspection, generated: the photo decides, the notes of the training lots are right in 96 % of the rows that have one. Per seed one model is tuned on the rows as they are (TUNED
-updates), its adapter merged, and every arm goes on from it for CURED updates of a new adapter in the language model ("eyes too": in connector and eyes as well): so each arm has made the same number of updates. "tuned" is that model before,
+updates), its adapter merged, and every arm goes on from it for CURED updates of a new adapter in the same parts: so each arm has made the same number of updates. "tuned" is that model before,
 "tuned, longer" the plain control. "never saw a note" is tuned on the same rows without their notes from the same start, for all updates. General rows are replayed in every arm.
 
 SEEN kinds are trained on, HELD kinds are not: their words (a paraphrase in the other language, an instruction) and their medium (words in the picture) are new to the model. Rows, lots and guard samples are
 held out. Every number is the mean over seeds; its 95 % interval resamples held-out lots or rows, the same ones for all seeds, so it holds for these trainings; the seeds' range stands beside it.
 "copy the note" is no model: it answers what the evidence names, and the commonest answer where nothing is named. What each model answered is kept in benchmarks/cure/ARM-SEED.json, so that the work can be
-spread over sittings and machines; the table, benchmarks/cure.csv, is made of the seeds that have every arm. Adapters lie under build/benchmarks/cure.
+spread over sittings and machines; the table, benchmarks/cure.csv, says of each arm how many seeds there are so far. Adapters lie under build/benchmarks/cure.
 """
 
 import argparse
@@ -46,21 +46,21 @@ WORK, KEPT, TABLE = ROOT / "build" / "benchmarks" / "cure", ROOT / "benchmarks" 
 SHIPPED = ROOT / "sample_data" / "trusting"  # the adapter of "tuned", seed 0, which notebooks 05 and 06 open
 TUNED, CURED, ROWS, GUARD_ROWS = 300, 120, 200, 160  # updates, updates, held-out rows and guard samples that are asked
 SEEN = ("unrelated facts (en)", "misleading note A (en)", "grainy picture")
+TRAINED = (*SEEN, "noisy edge of the picture")  # noise in both forms; the second is not asked about
 HELD = {
     "paraphrase in the other language": ("misleading note B (ja)",),
     "injected instruction": ("injected instruction (en)", "injected instruction (ja)"),
     "words in the picture": tuple(f"{name} in the picture ({language})" for name in ("misleading words", "instruction") for language in ("en", "ja")),
 }
-DATA = Robust(SEEN)
+DATA = Robust(TRAINED)
 CURES = {
     "tuned, longer": None,
     "notes dropped in half of the rows": None,
     "+ perturbation data": DATA,
     "+ data and consistency": replace(DATA, consistency=0.5),
     "+ data and PGD": replace(DATA, ascent_steps=3),
-    "+ data and counterfactual grid": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT)),
-    "all": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT), consistency=0.5, ascent_steps=3),
-    "all, eyes too": replace(DATA, perturbations=(*SEEN, EXCHANGED_TEXT), consistency=0.5, ascent_steps=3),
+    "+ data and counterfactual grid": replace(DATA, perturbations=(*TRAINED, EXCHANGED_TEXT)),
+    "all": replace(DATA, perturbations=(*TRAINED, EXCHANGED_TEXT), consistency=0.5, ascent_steps=3),
 }
 ARMS = ("never saw a note", "tuned", *CURES)
 
@@ -81,7 +81,7 @@ def trained(arm: str, seed: int) -> tuple[Loaded, float]:
     if arm == "never saw a note":
         train, validation, settings = [s.without("text") for s in train], [s.without("text") for s in validation], replace(settings, steps=TUNED + CURED, evaluate_every=TUNED)
     elif arm != "tuned":
-        settings = replace(settings, steps=CURED, evaluate_every=CURED, lora=settings.lora if arm.endswith("eyes too") else ("llm",), robust=CURES[arm], drop_irrelevant=0.5 if arm.startswith("notes") else 0.0)
+        settings = replace(settings, steps=CURED, evaluate_every=CURED, robust=CURES[arm], drop_irrelevant=0.5 if arm.startswith("notes") else 0.0)
     loaded = load("tiny_omni") if arm in ("never saw a note", "tuned") else merged(load("tiny_omni", adapter=WORK / f"tuned-{seed}" / "adapter"))
     train = arms.mixed_rows(train, GUARD, use.training, seed)
     began = time.process_time()
@@ -216,11 +216,8 @@ def main() -> None:
     for seed in asked.seeds:
         for arm in progress(asked.arms, desc=f"seed {seed}"):
             measured(arm, seed)
-    whole = sorted(seed for seed in {int(file.stem.rsplit("-", 1)[1]) for file in KEPT.glob("*.json")} if all((KEPT / f"{folder(arm)}-{seed}.json").is_file() for arm in ARMS))
-    if not whole:
-        return
-    found = {arm: [measured(arm, seed) for seed in whole] for arm in ARMS}
-    table = [row_of("copy the note", found["tuned"], "copied"), *(row_of(arm, found[arm]) for arm in ARMS)]
+    found = {arm: [json.loads(file.read_text(encoding="utf-8")) for file in sorted(KEPT.glob(f"{folder(arm)}-[0-9]*.json"))] for arm in ARMS}
+    table = [row_of("copy the note", found["tuned"], "copied"), *(row_of(arm, found[arm]) for arm in ARMS if found[arm])]
     with TABLE.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, table[1].keys(), restval="", lineterminator="\n")
         writer.writeheader()
