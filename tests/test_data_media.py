@@ -377,3 +377,19 @@ def test_a_rate_at_which_nothing_can_be_heard_is_refused(tmp_path):
     soundfile.write(tmp_path / "slow.wav", np.zeros(400, np.float32), 60)
     with pytest.raises(MediaError, match="60 Hz; speech needs 4000 at least"):
         load_audio(tmp_path / "slow.wav")
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "WEBP", "JPEG", "PNG", "TIFF", "GIF"])
+def test_a_damaged_picture_of_any_kind_is_a_picture_or_a_media_error(tmp_path, kind):
+    """Bytes are changed anywhere; decoders raise whatever they like (AVIF: RuntimeError)."""
+    buffer, draws = io.BytesIO(), np.random.default_rng(0)
+    Image.radial_gradient("L").resize((64, 64)).convert("RGB").save(buffer, kind)
+    for turn in range(30):
+        content = np.frombuffer(buffer.getvalue(), np.uint8).copy()
+        places = draws.integers(len(content) // 8, len(content), 1 + turn % 5)
+        content[places] = draws.integers(0, 256, len(places))
+        (tmp_path / "part.png").write_bytes(content.tobytes())
+        try:
+            load_image(tmp_path / "part.png")
+        except MediaError as error:
+            assert "not readable" in str(error) or "truncated" in str(error) or "pixels" in str(error)

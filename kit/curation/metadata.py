@@ -48,7 +48,7 @@ def write_bare(path: Path, modality: str, target: Path) -> Path:
     cut = _bare_jpeg if data[:2] == b"\xff\xd8" else _bare_png if data[:8] == _PNG else None
     try:
         bare = cut(data, _orientation(path)) if cut else None
-    except (IndexError, ValueError):  # written against the rules, and read by Pillow all the same
+    except (AttributeError, IndexError, OSError, ValueError):  # written against the rules, and perhaps read by Pillow all the same
         bare = None
     if bare is None:
         target = target.with_suffix(".png")

@@ -52,10 +52,10 @@ def load_audio(path: Path, rate: int = 16000) -> np.ndarray:
             heard += seconds
             if heard > LONGEST_SOUND:  # the claim was a lie, or there was none
                 raise _too_long(path)
-            if frame.sample_rate < LOWEST_RATE:
-                raise unreadable(path, "a sound", "音声", f"{frame.sample_rate} Hz; speech needs {LOWEST_RATE} at least")
             if seconds > LONGEST_BLOCK:
                 raise unreadable(path, "a sound", "音声", f"{frame.samples} samples at {frame.sample_rate} Hz in one block")
+            if frame.sample_rate < LOWEST_RATE:
+                raise unreadable(path, "a sound", "音声", f"{frame.sample_rate} Hz; speech needs {LOWEST_RATE} at least")
             pieces += [out.to_ndarray().mean(0) for out in resampler.resample(frame)]
         pieces += [out.to_ndarray().mean(0) for out in resampler.resample(None)]
         wave = np.concatenate(pieces).astype(np.float32, copy=False) if pieces else np.zeros(0, np.float32)

@@ -57,7 +57,7 @@ def load_image(path: Path, side: int = 0) -> Image.Image:
         ) from error
     except UnidentifiedImageError as error:
         raise unreadable(path, "an image", "画像", "unknown format or damaged") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:  # what Pillow's decoders raise on broken files
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError, struct.error) as error:  # what Pillow's decoders raise on broken files
         raise unreadable(path, "an image", "画像", error) from error
     if max(upright.size) >= MOST_ELONGATED * min(upright.size):
         width, height = upright.size
@@ -82,6 +82,7 @@ def open_image(path: Path) -> Image.Image:
     """The picture as Pillow opens it, nothing decoded; of PICTURES only, because Pillow reads PostScript by starting another program."""
     if path.suffix.lower() in (".heic", ".heif", ".hif"):
         _learn_heic(path)
+    Image.init()
     try:
         return Image.open(path, formats=formats())
     except UnidentifiedImageError:
@@ -93,8 +94,8 @@ def open_image(path: Path) -> Image.Image:
 
 
 def formats() -> tuple[str, ...]:
-    """Pillow's names of what is opened as a picture: PICTURES, and HEIF once its reader is there."""
-    return PICTURES + (("HEIF",) if "HEIF" in Image.OPEN else ())
+    """Pillow's names of what is opened as a picture: PICTURES, HEIF once its reader is there, and AVIF (browsers save it as .jpg) where Pillow has it."""
+    return PICTURES + tuple(name for name in ("HEIF", "AVIF") if name in Image.OPEN)
 
 
 def _learn_heic(path: Path):
