@@ -35,7 +35,7 @@ poc: $(VENV)/installed-kit  ## the whole PoC on the sample company: data, fine-t
 	@$(PY) -m poc run $(USECASE)
 
 test: $(VENV)/installed-dev lint  ## every test and every notebook; what this machine lacks is skipped by name
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/installed-dev lint  ## what a pull request must pass: ruff and the fast tests
 	$(PY) -m pytest -m unit

@@ -21,7 +21,11 @@ from poc.usecase_faults import explain
 from poc.yaml_lines import read_yaml
 
 FILE = "dataset.yaml"
-_OPEN = re.compile(r"(todo|tbd|tba|fixme)\b.*|n\.?/?a\.?|(未定|未記入|要確認).*|x+", re.DOTALL)
+_OPEN = re.compile(  # what only holds the place
+    r"(to-?do|to do|tbd|tba|tbc|fixme|to be (decided|determined|confirmed|defined|announced)|pending|not (yet )?known|fill (me )?in)\b.*|unknown\W*|\?.*|n\.?/?a\.?|null|x+|0|[〇○●]+|"
+    r"(未定|未記入|要確認|未確認|不明(?!瞭)|空欄|後日|あとで|後で|検討中|確認中|調整中|.*[にへ](確認中|問い合わせ中)).*",
+    re.DOTALL,
+)
 CARDS = {"en": "DATASET_CARD.md", "ja": "DATASET_CARD.ja.md"}
 
 
@@ -116,7 +120,9 @@ def passport_faults(directory: Path) -> list[Fault]:
 
 def stated(text: str) -> str:
     """What somebody wrote; "" where it only holds the place: a dash, "?", "TODO: ask legal", "n/a", 未定. "none" and なし are answers."""
-    words = normal(text).casefold()
+    words = normal(text).casefold().strip("()[]{}<>「」【】『』〔〕*_ ")
+    if re.fullmatch(r"[<\[{].*[>\]}]", normal(text)):  # <licence>, [owner]: a template's own words
+        return ""
     return "" if _OPEN.fullmatch(words) or not any(letter.isalnum() for letter in words.replace("ー", "")) else text.strip()
 
 

@@ -80,7 +80,8 @@ def test_class_folders_have_a_passport_too(tmp_path):
     validate(json.loads(write_passport(tmp_path)[0].read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("text", ["-", "—", "ー", "...", "?", "？？", "TODO", "todo: ask legal", "tbd", "ＴＢＤ", "n/a", "N.A.", "na", "xxx", "未定", "未定です", "未記入", " "])
+@pytest.mark.parametrize("text", ["-", "—", "ー", "...", "?", "？？", "TODO", "todo: ask legal", "tbd", "ＴＢＤ", "n/a", "N.A.", "na", "xxx", "未定", "未定です", "未記入", " ",
+                                  "[TODO]", "（未記入）", "<fill in>", "<licence>", "to do", "To be decided", "pending", "unknown", "不明", "確認中", "法務に確認中", "検討中", "後日", "あとで", "空欄", "〇〇", "?? ask Bob", "0", "null"])
 def test_what_only_holds_the_place_is_no_answer(documents, text):
     kept = [line for line in (documents / FILE).read_text(encoding="utf-8").splitlines() if not line.startswith("owner:")]
     (documents / FILE).write_text("\n".join([*kept, f'owner: "{text}"', ""]), encoding="utf-8")
