@@ -107,7 +107,7 @@ def passport_faults(directory: Path) -> list[Fault]:
     try:
         passport = load_passport(directory)
     except KitError as error:
-        problem, _, fix = str(error).partition(". ")
+        problem, fix = [*re.split(r"\. |。", str(error), maxsplit=1), ""][:2]
         return [Fault(None, FILE, problem, fix)]
     faults = []
     for name, asked in FIELDS.items():
