@@ -158,6 +158,16 @@ def test_line_ends_of_windows_are_no_change(tmp_path, change):
         entries_in(tmp_path)
 
 
+@pytest.mark.parametrize("change", [lambda text: text.replace(b"\n", b"\r"), lambda text: bytes(len(text)), lambda text: text + bytes(100)], ids=["old mac", "a disk's zeros", "zeros behind"])
+def test_a_log_that_lost_its_lines_is_not_taken_for_an_empty_one(tmp_path, change):
+    bench = Bench(rows(), tmp_path, "花", {f"r{i:02}": 9 - i for i in range(5)})
+    for key in "123":
+        pressed(bench, key)
+    bench.log.path.write_bytes(change(bench.log.path.read_bytes()))
+    with pytest.raises(KitError, match="Restore the file from a backup"):
+        entries_in(tmp_path)
+
+
 @pytest.mark.parametrize("line", ["{" + '"n": ' + "[" * 900 + "]" * 900 + "}", '{"n": ' + "[" * 60000, '{"n": ' + "9" * 5000 + "}", "[]", "7", '"\\ud800"'], ids=range(6))
 def test_a_line_that_no_kit_wrote_is_refused_or_passed_over(tmp_path, line):
     bench = Bench(rows(), tmp_path, "A", {"r00": 1})

@@ -216,6 +216,8 @@ class _Tail:
             lines, rest = [*lines, rest], b""
         for line in lines:
             self._take(line)
+        if rest.strip(b"\r") and (rest[:1] != b"{" or b"\0" in rest or b"\r" in rest.strip(b"\r")):  # no line that was cut short: line ends of another kind, or a disk that lost them
+            raise self._changed(self._lines + 1)
         self.cut = not added.endswith(b"\n")
         self._size += len(added) - len(rest)
         return list(self._entries)
@@ -228,10 +230,13 @@ class _Tail:
         if not line or (entry is None and line[:1] == b"{" and not line.endswith(b"}")):  # cut short while it was written; the next line goes on from the one before it
             return
         if entry is None or entry.previous != self.last or entry.n != len(self._entries) + 1:
-            raise KitError(say(f"{self.path} line {self._lines}: was changed by something else than the kit, or a line before it is missing. Restore the file from a backup; labels are only ever added.",
-                               f"{self.path} {self._lines} 行目：キット以外によって変更されたか、前の行が欠けています。バックアップから戻してください（ラベルの記録は追記のみです）。"))  # fmt: skip
+            raise self._changed(self._lines)
         self._entries.append(entry)
         self.last = hashlib.sha256(line).hexdigest()[:16]
+
+    def _changed(self, line: int) -> KitError:
+        return KitError(say(f"{self.path} line {line}: was changed by something else than the kit, or a line before it is missing. Restore the file from a backup; labels are only ever added.",
+                            f"{self.path} {line} 行目：キット以外によって変更されたか、前の行が欠けています。バックアップから戻してください（ラベルの記録は追記のみです）。"))  # fmt: skip
 
 
 def _entry(line: bytes) -> Entry | None:
