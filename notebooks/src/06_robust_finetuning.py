@@ -121,12 +121,12 @@ print(f"before: {index_before.summary}\nafter: {index_after.summary}")
 # %% [markdown] lang="en"
 # ## The ablation (recorded, not computed now)
 #
-# `python -m benchmarks.cure`: every arm goes on from the same tuned model for the same number of updates; held-out lots; 95 % intervals over rows or lots, mean over the seeds in the table. Three **held-out kinds** were never trained on: a paraphrase in the other language, an injected instruction, words in the picture. "copy the note" is no
+# `python -m benchmarks.cure`: every arm goes on from the same tuned model for the same number of updates; held-out lots; 95 % intervals over rows or lots, mean over the seeds in the table, which says how many there are so far (an arm that is missing was not measured yet). Three **held-out kinds** were never trained on: a paraphrase in the other language, an injected instruction, words in the picture. "copy the note" is no
 # model. "notes dropped in half of the rows" is the cheap alternative that needs none of this (`training.drop_irrelevant`).
 # %% [markdown] lang="ja"
 # ## どれが効いたか（記録。今計算したものではありません）
 #
-# `python -m benchmarks.cure`：どの方式も同じ微調整モデルから始め、同じ回数だけ更新しました。評価は学習に使っていないロットで、区間は 95 %（行またはロット単位）、値は表にあるシードの平均です。**学習に使わなかった 3 種類**は、別の言語での言い換え、紛れ込んだ指示、画像内の文字です。「copy the note」はモデルではなく、メモを写すだけです。
+# `python -m benchmarks.cure`：どの方式も同じ微調整モデルから始め、同じ回数だけ更新しました。評価は学習に使っていないロットで、区間は 95 %（行またはロット単位）、値は表にあるシード（現時点の数は表に記載、ない方式は未測定）の平均です。**学習に使わなかった 3 種類**は、別の言語での言い換え、紛れ込んだ指示、画像内の文字です。「copy the note」はモデルではなく、メモを写すだけです。
 # 「notes dropped in half of the rows」は、これらを使わない安価な代案（`training.drop_irrelevant`）です。
 # %%
 file = ROOT / "benchmarks" / "cure.csv"
@@ -148,11 +148,15 @@ recorded.set_index("arm")[[c for c in recorded.columns if c.startswith(("held", 
 # %%
 if recorded is not None:
     by_arm = recorded.set_index("arm")
-    control, data = by_arm.loc["tuned, longer"], by_arm.loc["+ perturbation data"]
+    arms = [f"{arm} ({int(n)})" for arm, n in by_arm["seeds"].items()]
+    print(say("arms measured so far, with their seeds: ", "これまでに測った方式（シード数）："), ", ".join(arms), "\n")
+    control = by_arm.loc["tuned, longer" if "tuned, longer" in by_arm.index else "tuned"]
+    alone = "+ perturbation data"
+    data = by_arm.loc[alone] if alone in by_arm.index else None
     for arm in by_arm.index.difference(["copy the note", "tuned, longer"], sort=False):
         row = by_arm.loc[arm]
         verdict = "helps" if row["held-out kinds low"] > control["held-out kinds high"] else "hurts" if row["held-out kinds high"] < control["held-out kinds low"] else "cannot be told"
-        more = "" if arm in ("never saw a note", "tuned", "+ perturbation data") else f"; against perturbation data alone {row['held-out kinds'] - data['held-out kinds']:+.1f} points" + (
+        more = "" if data is None or arm in ("never saw a note", "tuned", alone) else f"; against perturbation data alone {row['held-out kinds'] - data['held-out kinds']:+.1f} points" + (
             " (intervals overlap: cannot be told)" if row["held-out kinds low"] <= data["held-out kinds high"] and row["held-out kinds high"] >= data["held-out kinds low"] else "")  # fmt: skip
         print(f"{arm}: held-out kinds {row['held-out kinds']:.1f} % [{row['held-out kinds low']:.1f}, {row['held-out kinds high']:.1f}], {verdict}{more}")
 
