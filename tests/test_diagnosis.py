@@ -119,7 +119,7 @@ def test_a_medium_is_shown_as_its_mark_says_and_keeps_its_size():
     assert not sound_played_as(wave, {"how": "silence", "seed": 0}).any()
     noise = sound_played_as(wave, {"how": "noise", "seed": 0})
     assert noise.shape == wave.shape and noise.dtype == wave.dtype and abs(noise).max() <= 1
-    with pytest.raises(ValueError, match="cannot be shown as 'purple'; allowed: black, white, noise, grain, words"):
+    with pytest.raises(ValueError, match="cannot be shown as 'purple'; allowed: black, white, noise, grain, edge, words, hidden"):
         image_shown_as(image, {"how": "purple", "seed": 0})
 
 

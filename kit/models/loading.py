@@ -58,7 +58,9 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
     device = torch.device(device) if device else best_device()
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     from transformers import AutoModelForMultimodalLM, AutoProcessor
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # kit prints nothing, and a bar of its own would stand between a person and an error's one line
     local = Path(source).is_dir()
     options = {"local_files_only": local or os.environ.get("HF_HUB_OFFLINE") == "1"}
     try:
