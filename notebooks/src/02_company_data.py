@@ -35,7 +35,7 @@ use_case = "inspection"  # a name in sample_data/company, or the path of your ow
 model = ""  # a catalogue name, a hub id or a folder; empty: the preset's default
 run = ""  # a run's folder; empty: your newest run of this use case, else the shipped example
 language = ""  # en or ja; empty: that of this notebook
-rows = 220  # training rows that are audited, and half as many of the test; `poc check DIR` audits all
+rows = 180  # training rows that are audited, and half as many of the test; `poc check DIR` audits all
 
 # %%
 lesson = open_lesson(preset, use_case, model, run, language)
