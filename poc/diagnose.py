@@ -204,7 +204,7 @@ def _harmful(trials: pd.DataFrame, modality: str) -> bool:
 
 def _disagreement(loaded: Loaded, held: list[Sample]) -> tuple[pd.DataFrame, list[bool]] | None:
     """Scores of rows with a note that agrees and with one that contradicts, and which is which; None where a note decides everything."""
-    planted = {name: perturbation for perturbation in text_perturbations() for name in [perturbation.name]}
+    planted = {perturbation.name: perturbation for perturbation in text_perturbations()}
     rows, kinds = [], []
     for sample in [sample for sample in held if "text" not in sample.decided_by][:_DISAGREEING]:
         for language in LANGUAGES:

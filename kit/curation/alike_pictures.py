@@ -5,7 +5,7 @@ Denker, NIPS 1993). What lies near is fitted by an affine map (Evangelidis and P
 are alike in everything else.
 
 Measured on the sample company and on X-SDD (1,360 photographs of steel), 40 copies of each kind: mirrored, turned by 90 or 180 degrees 40 of 40 (X-SDD 24 to 39); 3 % cut off each
-edge 40 of 40 photographs, 17 of 40 printed forms and 20 of 40 of X-SDD; no pair of different pictures among 2.6 million. Half of the copies with 5 % cut off each edge are not found, and
+edge 40 of 40 photographs, 17 of 40 printed forms and 20 of 40 of X-SDD; no pair of different pictures among 2.6 million. Counted with a GRAIN of 0.98 and without the cap of NEAREST, and not again since. Half of the copies with 5 % cut off each edge are not found, and
 none of those turned by other angles or cut by more. A copy at half size is found by the first hash: 18 of 21 of X-SDD's, which are 128 pixels wide.
 """
 

@@ -21,7 +21,7 @@ from kit.data import Sample
 from kit.finding import Finding
 from kit.language import say
 
-FIRST = 0.1  # of each question's labels are listed: they held 19 of the 19 wrong ones of the sample company, and 56 of 67 that were planted in it anew with other seeds
+FIRST = 0.1  # of each question's labels are listed: they held 19 of the 19 wrong ones of the sample company, on which method and share were chosen, and 56 of 67 that were planted in it anew with other seeds
 _MOST_WORDS = 30  # a column of the table with more different values is an id or a text, not a source
 
 

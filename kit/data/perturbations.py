@@ -159,6 +159,11 @@ def wrong_option(sample: Sample, seed: int = 0) -> str | None:
     return None if not apart or not sample.answer else str(apart[_number(sample, seed) % len(apart)])
 
 
+def word(option: str) -> re.Pattern:
+    """An option named in a text: a whole word where words are set apart, any place in Japanese."""
+    return re.compile(rf"(?<!\w){re.escape(option)}(?!\w)", re.ASCII | re.IGNORECASE)
+
+
 def deciding_changes(sample: Sample, others: Sequence[Sample], seed: int = 0, bare: bool = True) -> dict[str, Sample]:
     """For sensitivity: the deciding evidence removed, and exchanged for that of a sample of the same question with another answer. What does not decide is left out, or stays where not `bare`.
 
@@ -213,8 +218,7 @@ class _Facts:
     seed: int
 
     def __call__(self, sample: Sample) -> Sample | None:
-        # whole words where words are set apart, any place in Japanese
-        named = [re.compile(rf"(?<!\w){re.escape(option)}(?!\w)", re.ASCII | re.IGNORECASE) for option in sample.options]
+        named = [word(option) for option in sample.options]
         free = [fact for fact in FACTS[self.language] if not any(option.search(fact) for option in named)]
         draws = np.random.default_rng([self.seed, zlib.crc32(sample.id.encode())])
         shown = [free[i] for i in draws.permutation(len(free))[:_SHOWN_FACTS]]

@@ -1,6 +1,5 @@
 """What misleads in this company: notes, pictures, sounds and videos that really occur there, written down in poc.yaml or mined from rows whose evidence names another answer than their label."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from kit.data import MEDIA, MODALITIES, Perturbation, Sample
-from kit.data.perturbations import wrong_option
+from kit.data.perturbations import word, wrong_option
 
 WRONG = "{wrong}"  # in a scenario's text: an option that is not the row's answer
 
@@ -66,7 +65,7 @@ def mined(samples: Sequence[Sample], most: int = 12) -> list[Scenario]:
         if not says or not sample.answer or says == sample.answer:
             continue
         if sample.text and "text" not in sample.decided_by:
-            template = _word(says).sub(WRONG, sample.text)
+            template = word(says).sub(WRONG, sample.text)
             if WRONG not in template or template.isascii() != says.isascii():  # "シミ (stain)" says it twice
                 found["text", sample.text, None, says] += 1
             else:
@@ -83,11 +82,6 @@ def _name(text: str, file: Path | None, says: str) -> str:
 def said_beside(sample: Sample) -> str:
     """The option that the row's irrelevant evidence names, by a column of the options' words or by the text itself; "" where none or several are named."""
     columns = {value for value in sample.meta.values() if isinstance(value, str) and value in sample.options}
-    named = {option for option in sample.options if _word(option).search(sample.text)} if "text" not in sample.decided_by else set()
+    named = {option for option in sample.options if word(option).search(sample.text)} if "text" not in sample.decided_by else set()
     told = columns or named
     return told.pop() if len(told) == 1 else ""
-
-
-def _word(option: str) -> re.Pattern:
-    """A whole word where words are set apart, any place in Japanese."""
-    return re.compile(rf"(?<!\w){re.escape(option)}(?!\w)", re.ASCII | re.IGNORECASE)

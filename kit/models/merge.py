@@ -43,14 +43,12 @@ def merged(loaded: Loaded) -> Loaded:
     try:
         model = loaded.model.merge_and_unload(safe_merge=True)
     except ValueError as error:
-        raise _unmergeable(error) from error
+        raise KitError(
+            say(f"the adapter cannot be merged ({error}); train it again with a lower learning rate", f"アダプターを統合できません（{error}）。学習率を下げて学習し直してください")
+        ) from error
     for weight in model.parameters():
         weight.requires_grad_(False)
     return replace(loaded, model=model.eval())
-
-
-def _unmergeable(error: ValueError) -> KitError:
-    return KitError(say(f"the adapter cannot be merged ({error}); train it again with a lower learning rate", f"アダプターを統合できません（{error}）。学習率を下げて学習し直してください"))
 
 
 def stored_precision(place: str) -> torch.dtype | None:

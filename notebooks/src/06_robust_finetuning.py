@@ -1,8 +1,8 @@
 # ---
 # title: {en: "Robust fine-tuning: the cure", ja: "ロバストな微調整：干渉を治す"}
 # result:
-#   en: a model that no longer follows the note, trained live in a minute, and the recorded ablation over three seeds of what helped, what did not, and what a step costs.
-#   ja: メモに従わなくなったモデル（今、約 1 分で学習）と、何が役立ち何が役立たなかったか、1 ステップの費用を 3 シードで比べた記録。
+#   en: a model that no longer follows the note, trained live in a minute, and the recorded ablation, as far as it was made, of what helped, what did not, and what a step costs.
+#   ja: メモに従わなくなったモデル（今、約 1 分で学習）と、何が役立ち何が役立たなかったか、1 ステップの費用の記録（測り終えた分まで）。
 # minutes: {cpu: 2, gpu: 4}
 # ---
 # %%

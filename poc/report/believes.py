@@ -11,9 +11,10 @@ def believes(diagnosis: dict) -> dict | None:
     if not diagnosis:
         return None
     table = sorted((row for row in diagnosis["table"] if not row["control"]), key=lambda row: -row["lost"])
+    harmful = [row for row in table if row["kind"] != "own"]  # what the gate reads; a row's own note is not put there by anybody
     named = {finding["name"]: finding for finding in diagnosis["findings"]}
     return {
-        "headline": _headline(table[0]) if table else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
+        "headline": _headline(harmful[0]) if harmful else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
         "verdict": max((finding["verdict"] for name, finding in named.items() if name.startswith("interference")), key=("good", "info", "warn", "bad").index, default="info"),
         "rows": [_row(row) for row in table[:_SHOWN]] + [_row(row) for row in diagnosis["table"] if row["control"]],
         "more": len(table) - min(len(table), _SHOWN),
