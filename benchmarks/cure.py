@@ -1,6 +1,7 @@
 """Does the cure work? A model that has learned to trust the previous inspector's note, and what each part of robust training does about it, at equal updates.
 
     python -m benchmarks.cure --seeds 0 1 2 [--threads 1]      # about an hour per seed on one slow core; an interrupted run goes on
+    python -m benchmarks.cure --photos ../shared/data/x_sdd --seeds 0 --arms tuned "tuned, longer" all      # real photographs of steel with a written note added
 
 The sample company's inspection, generated: the photo decides, the notes of the training lots are right in 96 % of the rows that have one. Per seed one model is tuned on the rows as they are (TUNED
 updates), its adapter merged, and every arm goes on from it for CURED updates of a new adapter in the same parts: so each arm has made the same number of updates. "tuned" is that model before,
@@ -8,6 +9,9 @@ updates), its adapter merged, and every arm goes on from it for CURED updates of
 
 SEEN kinds are trained on, HELD kinds are not: their words (a paraphrase in the other language, an instruction) and their medium (words in the picture) are new to the model. Rows, lots and guard samples are
 held out. Every number is the mean over seeds; its 95 % interval resamples held-out lots or rows, the same ones for all seeds, so it holds for these trainings; the seeds' range stands beside it.
+X-SDD has no notes: one is written beside each photograph, right in 90 % of the training rows and wrong in every held-out row ("own note"). Nothing of it is committed but what the models answered, in
+benchmarks/cure_x_sdd/; the table is benchmarks/cure_x_sdd.csv.
+
 "copy the note" is no model: it answers what the evidence names, and the commonest answer where nothing is named. What each model answered is kept in benchmarks/cure/ARM-SEED.json, so that the work can be
 spread over sittings and machines; the table, benchmarks/cure.csv, says of each arm how many seeds there are so far. Adapters lie under build/benchmarks/cure.
 """
@@ -16,8 +20,11 @@ import argparse
 import csv
 import json
 import shutil
+import subprocess
+import sys
 import time
-from dataclasses import replace
+import zlib
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -39,10 +46,10 @@ from kit.training import finetune
 from kit.training.robust import Robust
 from poc import arms
 from poc.pipeline import COMPANY, GUARD, settings_of
-from poc.usecase import load_samples, load_usecase
+from poc.usecase import UseCase, load_samples, load_usecase
 
 ROOT = Path(__file__).parents[1]
-WORK, KEPT, TABLE = ROOT / "build" / "benchmarks" / "cure", ROOT / "benchmarks" / "cure", ROOT / "benchmarks" / "cure.csv"
+WORK = ROOT / "build" / "benchmarks"
 SHIPPED = ROOT / "sample_data" / "trusting"  # the adapter of "tuned", seed 0, which notebooks 05 and 06 open
 TUNED, CURED, ROWS, GUARD_ROWS = 300, 120, 200, 160  # updates, updates, held-out rows and guard samples that are asked
 SEEN = ("unrelated facts (en)", "misleading note A (en)", "grainy picture")
@@ -65,34 +72,68 @@ CURES = {
 ARMS = ("never saw a note", "tuned", *CURES)
 
 
-def company() -> tuple[object, dict[str, list[Sample]], list[Sample]]:
-    """The use case, its rows by split, and the held-out rows that are asked."""
-    use = load_usecase(COMPANY / "inspection")
-    split = {part: [s for s in rows if s.answer] for part, rows in load_samples(COMPANY / "inspection", use, verify=False).by_split.items()}
+NOTES = ("note: {}", "{} on this strip", "looks like {} again", "shift report: {}")  # beside a photograph of steel
+RIGHT = 0.9  # of the notes of training and validation rows
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the models are tuned on. name: "cure" or "cure_x_sdd", of the folders and the table. split: labelled rows by split. rows: the held-out ones that are asked."""
+
+    name: str
+    use: UseCase
+    split: dict[str, list[Sample]]
+    rows: list[Sample]
+
+    def adapter(self, seed: int) -> Path:
+        return WORK / self.name / f"tuned-{seed}" / "adapter"
+
+
+def case_of(name: str, folder: Path, noted: bool = False) -> Case:
+    """The use case in a folder; `noted`: with a written note beside each row, which is wrong in all held-out rows."""
+    use = load_usecase(folder)
+    split = {part: [s for s in rows if s.answer] for part, rows in load_samples(folder, use, verify=False).by_split.items()}
+    if noted:
+        split = {part: [with_note(s, RIGHT if part in ("train", "validation") else 0.0) for s in rows] for part, rows in split.items()}
     picked = np.random.default_rng(0).permutation(len(split["test"]))[:ROWS]
-    return use, split, [split["test"][i] for i in sorted(picked)]
+    return Case(name, use, split, [split["test"][i] for i in sorted(picked)])
 
 
-def trained(arm: str, seed: int) -> tuple[Loaded, float]:
+def with_note(sample: Sample, right: float) -> Sample:
+    """The sample with a note that names its answer with probability `right`, and another option else; the same sample always gets the same."""
+    draws = np.random.default_rng(zlib.crc32(sample.id.encode()))
+    named = sample.answer if draws.random() < right else draws.choice([option for option in sample.options if option != sample.answer])
+    return sample.replace(text=draws.choice(NOTES).format(named))
+
+
+def steel(photos: Path) -> Path:
+    """A use case of the photographs, as `poc init` makes it."""
+    place = WORK / "cure_x_sdd" / "x_sdd"
+    if not (place / "poc.yaml").is_file():
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(photos, place)
+        subprocess.run([sys.executable, "-m", "poc", "init", str(place)], check=True, stdout=sys.stderr)
+    return place
+
+
+def trained(case: Case, arm: str, seed: int) -> tuple[Loaded, float]:
     """The model of an arm, and the processor seconds of its update."""
-    use, split, _ = company()
-    train, validation = split["train"], split["validation"][:60]
-    settings = replace(settings_of(use, seed), drop_irrelevant=0.0, steps=TUNED, evaluate_every=TUNED // 2)
+    train, validation = case.split["train"], case.split["validation"][:60]
+    settings = replace(settings_of(case.use, seed), drop_irrelevant=0.0, steps=TUNED, evaluate_every=TUNED // 2)
     if arm == "never saw a note":
         train, validation, settings = [s.without("text") for s in train], [s.without("text") for s in validation], replace(settings, steps=TUNED + CURED, evaluate_every=TUNED)
     elif arm != "tuned":
         settings = replace(settings, steps=CURED, evaluate_every=CURED, robust=CURES[arm], drop_irrelevant=0.5 if arm.startswith("notes") else 0.0)
-    loaded = load("tiny_omni") if arm in ("never saw a note", "tuned") else merged(load("tiny_omni", adapter=WORK / f"tuned-{seed}" / "adapter"))
-    train = arms.mixed_rows(train, GUARD, use.training, seed)
+    loaded = load("tiny_omni") if arm in ("never saw a note", "tuned") else merged(load("tiny_omni", adapter=case.adapter(seed)))
+    train = arms.mixed_rows(train, GUARD, case.use.training, seed)
     began = time.process_time()
-    tuned = finetune(loaded, train, validation, settings, WORK / f"{folder(arm)}-{seed}")
+    tuned = finetune(loaded, train, validation, settings, WORK / case.name / f"{folder(arm)}-{seed}")
     return tuned.loaded, (time.process_time() - began) / settings.steps
 
 
-def asked_of(loaded: Loaded) -> dict:
+def asked_of(case: Case, loaded: Loaded) -> dict:
     """What one model answers: to the perturbations, to the grid, with the deciding evidence exchanged, and on the guard set."""
-    _, split, rows = company()
-    company_words = [s for s in split["train"] if s.text]
+    rows, company_words = case.rows, [s for s in case.split["train"] if s.text]
     trials = ask(loaded, rows, [*text_perturbations(), own_evidence("text"), exchanged_text(company_words), *words_in_picture(), grain()])
     grid = counterfactual_grid(loaded, grid_pairs(rows, "image", "text")[:60], "image", "text")
     swapped = ask_sensitivity(loaded, rows)
@@ -119,17 +160,22 @@ def written_small(trials: pd.DataFrame, ids: list[str]) -> dict:
     return told
 
 
-def measured(arm: str, seed: int) -> dict:
+def measured(case: Case, arm: str, seed: int) -> dict:
     """What was measured before, or is now."""
-    file = KEPT / f"{folder(arm)}-{seed}.json"
+    file = ROOT / "benchmarks" / case.name / f"{folder(arm)}-{seed}.json"
     if not file.is_file():
-        if arm not in ("tuned", "never saw a note") and not (WORK / f"tuned-{seed}" / "adapter").is_dir():
-            trained("tuned", seed)  # its answers are kept, its adapter was on another machine
-        loaded, seconds = trained(arm, seed)
-        text = json.dumps(asked_of(loaded) | {"seconds": round(seconds, 3)})
-        KEPT.mkdir(exist_ok=True)
+        if arm not in ("tuned", "never saw a note") and not case.adapter(seed).is_dir():
+            trained(case, "tuned", seed)  # its answers are kept, its adapter was on another machine
+        loaded, seconds = trained(case, arm, seed)
+        text = json.dumps(asked_of(case, loaded) | {"seconds": round(seconds, 3)})
+        file.parent.mkdir(exist_ok=True)
         file.write_text(text + "\n", encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def kept(name: str, arm: str) -> list[dict]:
+    """What an arm's models answered, one for each seed so far."""
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted((ROOT / "benchmarks" / name).glob(f"{folder(arm)}-[0-9]*.json"))]
 
 
 def folder(arm: str) -> str:
@@ -207,18 +253,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), help="to share the work between processes")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--photos", type=Path, help="X-SDD, instead of the sample company")
     parser.add_argument("--ship", action="store_true", help="only copy the adapter of seed 0 to sample_data/trusting")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     if asked.ship:
         return ship()
-    WORK.mkdir(parents=True, exist_ok=True)
+    case = case_of("cure_x_sdd", steel(asked.photos), noted=True) if asked.photos else case_of("cure", COMPANY / "inspection")
     for seed in asked.seeds:
         for arm in progress(asked.arms, desc=f"seed {seed}"):
-            measured(arm, seed)
-    found = {arm: [json.loads(file.read_text(encoding="utf-8")) for file in sorted(KEPT.glob(f"{folder(arm)}-[0-9]*.json"))] for arm in ARMS}
+            measured(case, arm, seed)
+    write_table(case.name)
+
+
+def write_table(name: str) -> None:
+    """benchmarks/NAME.csv, of all that is kept in benchmarks/NAME/."""
+    found = {arm: kept(name, arm) for arm in ARMS}
     table = [row_of("copy the note", found["tuned"], "copied"), *(row_of(arm, found[arm]) for arm in ARMS if found[arm])]
-    with TABLE.open("w", newline="", encoding="utf-8") as file:
+    with (ROOT / "benchmarks" / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, table[1].keys(), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
@@ -227,7 +279,7 @@ def main() -> None:
 def ship(seed: int = 0) -> None:
     """The adapter of "tuned" in half precision, as the notebooks open it."""
     SHIPPED.mkdir(exist_ok=True)
-    source = WORK / f"tuned-{seed}" / "adapter"
+    source = WORK / "cure" / f"tuned-{seed}" / "adapter"
     save_file({name: weight.half().contiguous() for name, weight in load_file(source / "adapter_model.safetensors").items()}, SHIPPED / "adapter_model.safetensors", metadata={"format": "pt"})
     shutil.copy(source / "adapter_config.json", SHIPPED)
 

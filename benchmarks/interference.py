@@ -43,7 +43,8 @@ from kit.models import Loaded, add_lora, load
 from kit.models.encoders import remembered
 from kit.models.forward import answer_logits, base_of, positions, to_device
 from kit.show import progress
-from kit.training.robust import Robust, divergence, paired, robust_losses
+from kit.training.pairs import paired
+from kit.training.robust import Robust, divergence, robust_losses
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK, TABLE = ROOT / "build" / "benchmarks" / "interference", ROOT / "benchmarks" / "interference.csv"

@@ -35,6 +35,7 @@ from kit.diagnosis import (
     mined,
     sensitivity,
     shortcut_index,
+    spoken_labels,
     worst_of,
 )
 from kit.errors import KitError
@@ -124,10 +125,10 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
     table, worst, untested = by_perturbation(trials), worst_of(trials), {}
     for language in LANGUAGES:
         with speaking(language):
-            untested[language] = not_tested(held, scenarios)
+            untested[language] = not_tested(held, scenarios, asked)
     asked_with = {"rows": len(held), "set": _write_set(run / SET, held, asked), "scenarios": [scenario.name for scenario in scenarios]}
     runs.write_json(run / runs.DIAGNOSIS, asked_with | {"worst": worst, "table": table.astype(object).where(table.notna(), None).to_dict("records"), "findings": runs.in_both_languages(findings), "not_tested": untested})
-    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios), run / runs.DIAGNOSIS)
+    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios, asked), run / runs.DIAGNOSIS)
 
 
 def most_harmful(table: pd.DataFrame) -> dict | None:
@@ -156,16 +157,17 @@ def perturbations_for(held: list[Sample], train: list[Sample], scenarios: list[S
     made = [*text_perturbations(), *(own_evidence(modality) for modality in MODALITIES), exchanged_text(train), *words_in_picture(), grain()]
     for modality in MEDIA:
         made += media_perturbations(modality, train)
+    made += spoken_labels(train)
     made += [scenario.as_perturbation() for scenario in scenarios]
     return [perturbation for perturbation in made if any(perturbation(sample) is not None for sample in held)]
 
 
-def not_tested(held: list[Sample], scenarios: list[Scenario] = ()) -> list[str]:
+def not_tested(held: list[Sample], scenarios: list[Scenario] = (), asked: list[Perturbation] = ()) -> list[str]:
     """What these probes did not ask, in words, so that nobody takes silence for health."""
     told = []
     if not any(scenario.seen == 0 for scenario in scenarios):
         told.append(say("notes, pictures and sounds that mislead in your company and stand in no row: list them under scenarios in poc.yaml", "行に現れない、現場で誤解を招くメモ・画像・音声：poc.yaml の scenarios に書いてください"))
-    if not any(scenario.modality == "audio" for scenario in scenarios):
+    if not any(perturbation.modality == "audio" and perturbation.kind in ("misleading", "scenario") for perturbation in asked):
         told.append(say("a wrong label spoken in a sound", "音声で話された誤ったラベル"))
     alone = sorted({modality for sample in held for modality in sample.decided_by if not any(modality not in other.decided_by for other in held)})
     return [*told, *(say(f"{modality} as misleading evidence: it decides every row", f"誤った情報としての {modality}：すべての行で判断に使われるため") for modality in alone)]

@@ -68,6 +68,7 @@ class Robust(_Part):
     perturbed: Annotated[float, Field(ge=0)] = 1.0  # weight of the loss on the perturbed side
     consistency: Annotated[float, Field(ge=0)] = 0.0  # weight of the divergence between the two answers
     divergence: Literal["kl", "js"] = "kl"
+    sensitivity: Annotated[float, Field(ge=0)] = 0.0  # weight of the term against the row's answer where the deciding evidence is another row's
     ascent_steps: Annotated[int, Field(ge=0, le=20)] = 0  # of the attack on the text's embeddings; 0 = none
     epsilon: Annotated[float, Field(gt=0)] = 0.1  # how far, relative to the embeddings' size
     ascent: Literal["sign", "normalised"] = "sign"

@@ -105,7 +105,7 @@ FINDINGS: dict[str, str] = {  # the names that findings have in code and in file
 }
 
 PERTURBATIONS: dict[str, str] = {  # evidence that is put beside the deciding one (kit.data.perturbations) -> in Japanese, without the language in brackets
-    "unrelated facts": "無関係な事実", "misleading note A": "誤ったメモ A", "misleading note B": "誤ったメモ B", "matching note": "正しいメモ", "injected instruction": "紛れ込んだ指示",
+    "unrelated facts": "無関係な事実", "misleading note A": "誤ったメモ A", "misleading note B": "誤ったメモ B", "matching note": "正しいメモ", "misleading spoken label": "誤った音声メモ", "matching spoken label": "正しい音声メモ", "injected instruction": "紛れ込んだ指示",
     "text of another row": "別の行の文章", "own text": "その行自身の文章", "own image": "その行自身の画像", "own audio": "その行自身の音声", "own video": "その行自身の動画",
     "empty strip in the picture": "画像内の空白の帯", "misleading words in the picture": "画像内の誤った文字", "instruction in the picture": "画像内の指示", "grainy picture": "ざらついた画像",
     "black image": "黒い画像", "white image": "白い画像", "noise image": "ノイズ画像", "another image": "別の画像", "silence audio": "無音", "noise audio": "雑音", "another audio": "別の音声",

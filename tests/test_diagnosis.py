@@ -33,6 +33,7 @@ from kit.diagnosis import (
     price_of_notes,
     sensitivity,
     shortcut_index,
+    spoken_labels,
     worst_of,
 )
 from kit.diagnosis.interference import mean_interval
@@ -40,7 +41,7 @@ from kit.errors import KitError
 from kit.evaluation import option_scores
 from kit.evaluation.shared_prefix import shared_scores
 from poc.diagnose import diagnose, diagnosis_lines, not_tested, scenarios_of
-from poc.usecase import load_usecase
+from poc.usecase import load_samples, load_usecase
 from poc.words import FINDINGS, name_of_perturbation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -280,7 +281,7 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     names = [finding.name for finding in found.findings]
     assert found.rows == 10 and names[:3] == ["interference of text", "interference of image", "interference of audio"] and "sensitivity" in names
     assert all(name in FINDINGS for name in [*names, "shortcut index"]), "each has a Japanese name"
-    assert {"conflict", "explanation by image"} <= set(names) and found.table["perturbation"].str.startswith("found: ").any(), "what misleads in the company's own rows is asked"
+    assert {"conflict", "explanation by image"} <= set(names) and "misleading spoken label" in set(found.table["perturbation"]) and found.table["perturbation"].str.startswith("found: ").any(), "what misleads in the company's own rows is asked"
     assert all(re.search("[ぁ-んァ-ヶ一-龥]", name_of_perturbation(name, "ja")) for name in found.table["perturbation"]), "each has a Japanese name"
     written = json.loads((run / "diagnosis.json").read_text(encoding="utf-8"))
     assert [finding["name"] for finding in written["findings"]] == names and set(written["findings"][0]["summary"]) == set(written["not_tested"]) == {"en", "ja"}
@@ -294,6 +295,19 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
         diagnose(tmp_path)
 
 
+def test_a_wrong_label_is_spoken_in_the_companys_own_recordings():
+    folder = ROOT / "sample_data" / "company" / "inspection"
+    rows = load_samples(folder, load_usecase(folder), verify=False).samples
+    train, held = [s for s in rows if s.split == "train"], [s for s in rows if s.split == "test"]
+    wrong, right = spoken_labels(train)
+    assert (wrong.name, wrong.control, right.name, right.control) == ("misleading spoken label", False, "matching spoken label", True)
+    says = {s.audio[0]: s.meta["note_says"] for s in train if s.audio}
+    told = [(sample, wrong(sample), right(sample)) for sample in held]
+    assert all(says[one.audio[0]] == one.meta["named"] != sample.answer and not one.text for sample, one, _ in told if one) and sum(one is not None for _, one, _ in told) > 500
+    assert all(says[other.audio[0]] == other.meta["named"] == sample.answer for sample, _, other in told if other) and len({one.audio for _, one, _ in told if one}) <= 12
+    assert wrong(held[0]) == wrong(held[0]) and spoken_labels([s.without("audio") for s in train]) == [] and wrong(held[0].replace(answer="")) is None
+
+
 def test_scenarios_of_poc_yaml_are_asked_and_a_wrong_one_says_what_to_do(tmp_path):
     folder = Path(shutil.copytree(ROOT / "sample_data" / "company" / "inspection", tmp_path / "inspection"))
     given = (folder / "poc.yaml").read_text(encoding="utf-8")
@@ -305,8 +319,8 @@ def test_scenarios_of_poc_yaml_are_asked_and_a_wrong_one_says_what_to_do(tmp_pat
 
     found = scenarios_of(with_scenarios('[{name: shift, text: "night shift: {wrong}"}, {name: hall, audio: ' + sound + ", says: dent}]"), folder)
     assert [(one.name, one.modality, one.says, one.seen) for one in found] == [("shift", "text", "", 0), ("hall", "audio", "dent", 0)]
-    untold = not_tested([], found)
-    assert not any("list them under scenarios" in line or "spoken" in line for line in untold)
+    untold = not_tested([], found, [scenario.as_perturbation() for scenario in found])
+    assert any("spoken" in line for line in not_tested([], found)) and not any("list them under scenarios" in line or "spoken" in line for line in untold)
     with pytest.raises(KitError, match="scenario 'hall': file 'gone.wav' is missing"):
         scenarios_of(with_scenarios("[{name: hall, audio: gone.wav}]"), folder)
     for text, words in (("[{name: a}]", "none or several of text, image, audio, video"), ("[{name: a, text: x, audio: y.wav}]", "none or several"), ("[{name: a, text: x, says: rust}]", "'rust'; allowed: ok"),

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from kit.curation import gather, mask_folder
+from kit.curation.faces import find_faces
 from kit.curation.privacy import personal_text
 from kit.data import Sample, read_folder
 from kit.errors import KitError
@@ -99,7 +100,9 @@ def test_who_is_named_anywhere_is_named_nowhere_in_the_copy(office, tmp_path):
     assert [(a.split, a.meta["memo"] if i != 9 else "[ADDRESS]") for i, a in enumerate(old)] == [(b.split, b.meta["memo"]) for b in new]
     assert [b.id for b in new] == [("row-001" if i == 7 else a.id) for i, a in enumerate(old)]
     assert new[0].meta["担当者"] == "[PERSON]" and new[0].meta["column-001"] == "x" and new[1].image[0].name == "file-002.jpg"
-    assert all(np.array_equal(np.asarray(Image.open(a.image[0])), np.asarray(Image.open(b.image[0]))) for a, b in zip(old, new, strict=True))
+    pictures = [[np.asarray(Image.open(row.image[0]).convert("RGB")) for row in pair] for pair in zip(old, new, strict=True)]
+    same = [np.array_equal(*pair) for pair in pictures]
+    assert sum(same) >= 34 and all(find_faces(pair[0]) for pair, equal in zip(pictures, same, strict=True) if not equal), "only what looks like a face is blurred"
     assert copy.price.evidence["rows"] == 36 and len(copy.masked.rows) == 36 and not copy.masked.left_out
 
 

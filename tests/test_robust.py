@@ -15,7 +15,8 @@ from kit.errors import KitError
 from kit.models import add_lora, load
 from kit.models.forward import answer_logits, base_of, begin, go_on
 from kit.training import Settings, finetune, trainer
-from kit.training.robust import Robust, attack, divergence, drawn, paired, robust_losses, sides_of
+from kit.training.pairs import paired
+from kit.training.robust import Robust, Unlike, attack, divergence, drawn, robust_losses, sides_of, unlike, unlikely
 
 MISLEADING = text_perturbations(("en",))[1]
 
@@ -164,6 +165,26 @@ def test_the_divergences_by_hand():
     assert p.grad is not None
 
 
+def test_an_answer_that_the_picture_does_not_carry_is_made_unlikely(tuned, colours):
+    rows = [sample.replace(text=f"looks {sample.answer}") for sample in colours[:4]]
+    swapped = [unlike(drawn(sample, Robust(sensitivity=1.0, share=1.0), 0, 0, rows)) for sample in rows]
+    assert unlike(rows[0]) is None and unlike(drawn(rows[0], Robust(sensitivity=1.0, share=1.0), 0, 0, rows[:1])) is None, "nobody has another answer"
+    for sample, other in zip(rows, swapped, strict=True):
+        assert other.image != sample.image and (other.text, other.answer) == (sample.text, sample.answer) and other.meta["named"] != sample.answer
+    batch = Unlike(Collator(tuned.processor)(swapped))
+    loss, targets = unlikely(tuned.model, batch)
+    likely = [torch.exp(-cross_entropy(*full_logits(tuned, other), reduction="sum")).detach() for other in swapped]
+    lengths = [int((labels != -100).sum()) for labels in batch.batch["labels"]]
+    assert float(loss) == pytest.approx(sum(-float(torch.log1p(-p)) * n for p, n in zip(likely, lengths, strict=True)) / sum(lengths), abs=1e-4) and len(targets) == sum(lengths)
+    loss.backward()
+    before, steps = likely[0].item(), gradients(tuned.model)
+    with torch.no_grad():
+        for name, weight in tuned.model.named_parameters():
+            if name in steps:
+                weight -= 0.05 * steps[name] / (sum(g.pow(2).sum() for g in steps.values()).sqrt() + 1e-12)
+    assert float(unlikely(tuned.model, batch)[0]) < float(loss) and before <= 1
+
+
 def test_what_cannot_share_is_refused_with_a_reason(tuned, sides, colours):
     pairs = paired(Collator(tuned.processor), *sides)
     with pytest.raises(KitError, match="robust.divergence is 'wasserstein'; allowed: kl, js"):
@@ -215,8 +236,8 @@ def first_update(samples, settings, out, monkeypatch, **loading):
 
 @pytest.mark.parametrize("four_bit", [False, True], ids=["float32", "nf4"])
 def test_an_update_in_parts_has_the_gradient_of_the_whole(four_bit, colours, tmp_path, monkeypatch):
-    """Gradient accumulation: pairs, pairs whose picture differs and plain rows, two rows at a time or all at once."""
-    settings = Settings(lora=("llm",), steps=1, batch=8, rank=4, evaluate_every=1, robust=replace(CURE, consistency=0.5, ascent_steps=1, ascent="normalised"))
+    """Gradient accumulation: pairs, pairs whose picture differs, other rows' pictures and plain rows, two rows at a time or all at once."""
+    settings = Settings(lora=("llm",), steps=1, batch=8, rank=4, evaluate_every=1, robust=replace(CURE, consistency=0.5, sensitivity=0.5, ascent_steps=1, ascent="normalised"))
     whole, parts = (first_update(colours[:8], replace(settings, micro_batch=most), tmp_path / str(most), monkeypatch, four_bit=four_bit) for most in (16, 2))
     assert whole.keys() == parts.keys()
     assert max(float((whole[name] - parts[name]).norm() / whole[name].norm().clamp(min=1e-9)) for name in whole) < 1e-4

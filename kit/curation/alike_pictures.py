@@ -62,12 +62,12 @@ def _candidates(thumbnails: np.ndarray):
     if not len(thumbnails):
         return
     small = thumbnails.reshape(-1, _SMALL, SIDE // _SMALL, _SMALL, SIDE // _SMALL).mean((2, 4), dtype=np.float32)
-    laid = [(_hashes(_laid(thumbnails, way)), _unit(_laid(small, way).reshape(len(small), -1))) for way in range(8)]
+    laid = [(_hashes(thumbnails, way), _unit(_laid(small, way).reshape(len(small), -1))) for way in range(8)]
     for start in range(0, len(small), ROWS_AT_ONCE):
         rows, planes = laid[0][0][start : start + ROWS_AT_ONCE], _planes(small[start : start + ROWS_AT_ONCE])
         near = []
         for way, (hashes, others) in enumerate(laid):
-            i, j = np.nonzero(np.bitwise_count(rows[:, None] ^ hashes[None, start:]) <= WIDE)
+            i, j = np.divmod(np.flatnonzero(np.bitwise_count(rows[:, None] ^ hashes[None, start:]) <= WIDE), len(hashes) - start)
             later = i < j
             for at in range(0, int(later.sum()), _PAIRS_AT_ONCE):
                 a, b = i[later][at : at + _PAIRS_AT_ONCE], start + j[later][at : at + _PAIRS_AT_ONCE]
@@ -84,11 +84,17 @@ def _candidates(thumbnails: np.ndarray):
         yield nearest
 
 
-def _hashes(pictures: np.ndarray) -> np.ndarray:
-    import cv2
-
-    tiny = np.stack([cv2.resize(picture, (9, 8), interpolation=cv2.INTER_AREA) for picture in pictures])
+def _hashes(pictures: np.ndarray, way: int) -> np.ndarray:
+    rows, columns, blocks = _means(8), _means(9).T, range(0, len(pictures), ROWS_AT_ONCE)
+    tiny = np.concatenate([np.rint(rows @ _laid(pictures[start : start + ROWS_AT_ONCE], way).astype(np.float32) @ columns) for start in blocks])
     return np.packbits((tiny[:, :, 1:] > tiny[:, :, :-1]).reshape(len(tiny), 64), axis=1).view(np.uint64).ravel()
+
+
+def _means(cells: int) -> np.ndarray:
+    """(cells, SIDE): times a picture, the mean of each of its parts; a pixel on an edge belongs to both in proportion."""
+    edges, starts = np.arange(SIDE + 1), np.linspace(0, SIDE, cells + 1)
+    inside = np.minimum(edges[1:], starts[1:, None]) - np.maximum(edges[:-1], starts[:-1, None])
+    return (np.clip(inside, 0, None) * cells / SIDE).astype(np.float32)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -107,7 +113,7 @@ def _planes(small: np.ndarray) -> np.ndarray:
 def _grain(a: np.ndarray, b: np.ndarray) -> float:
     """Correlation of the two pictures' fine structure, one fitted to the other; which of them was cut is not known."""
     first = _fitted(a, b)
-    return max(first, _fitted(b, a)) if first > 0.9 else first
+    return max(first, _fitted(b, a)) if 0.9 < first < GRAIN else first
 
 
 def _fitted(moved: np.ndarray, still: np.ndarray) -> float:

@@ -1,23 +1,25 @@
-"""Faces in photos, by OpenCV's cascades (Viola and Jones 2001): they come with the wheel and need no download.
+"""Faces in photos, by a cascade of OpenCV's (Viola and Jones 2001): it comes with the wheel and needs no download.
 
 Only where there is skin, in its usual range of YCrCb (Chai and Ngan 1999), or no colour at all: cascades see faces in grain and rust. Meant to find what a person then looks at:
-profiles, covered faces and faces below a tenth of the picture are missed, and some of what is found is none.
+profiles, covered faces and faces below a seventh of the picture are missed, and some of what is found is none. Of 400 new portrait stickers on photographs of the sample company 87 % are found, and
+something in 6 % of 600 photographs without one; two cascades at 320 pixels, two hits to a face, found 87 % and something in 8 %, in three times the time. In grey steel (X-SDD) 4 % have a "face".
 """
 
 import threading
 
 import numpy as np
 
-_SIDE = 320  # pixels of the longer side that is searched
-_SMALLEST = 48  # pixels there: about a seventh of the picture
-_STEP, _NEIGHBOURS = 1.15, 2  # of the search over sizes, and how many hits make a face
+_SIDE = 168  # pixels of the longer side that is searched
+_SMALLEST = 25  # pixels there: about a seventh of the picture
+_STEP = 1.1  # of the search over sizes
 _SKIN_IN_BOX, _SKIN_IN_PICTURE = 0.2, 0.004
+_SURE = 54.4  # sum of the weak classifiers of the cascade's last stage, which itself asks for 53.8
 _OWN = threading.local()
-_CASCADES = ("haarcascade_frontalface_default.xml", "haarcascade_frontalface_alt2.xml")  # each finds some that the other misses
+_CASCADE = "haarcascade_frontalface_alt2.xml"
 
 
 def find_faces(picture: np.ndarray) -> tuple[tuple[int, int, int, int], ...]:
-    """(left, top, width, height) in pixels of each face in a picture (H, W, 3) uint8; boxes may overlap."""
+    """(left, top, width, height) in pixels of each face in a picture (H, W, 3) uint8; one box for hits that lie on each other."""
     import cv2
 
     scale = _SIDE / max(picture.shape[:2])
@@ -27,13 +29,16 @@ def find_faces(picture: np.ndarray) -> tuple[tuple[int, int, int, int], ...]:
         return ()
     left, top, right, bottom = _around(skin) if coloured else (0, 0, small.shape[1], small.shape[0])
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[top:bottom, left:right]
-    found = []
-    for name in _CASCADES:
-        for x, y, width, height in _cascade(name).detectMultiScale(grey, _STEP, _NEIGHBOURS, minSize=(_SMALLEST, _SMALLEST)) if min(grey.shape) >= _SMALLEST else ():
-            x, y = x + left, y + top
-            if not coloured or skin[y : y + height, x : x + width].mean() >= _SKIN_IN_BOX:
-                found.append(tuple(int(value / scale) for value in (x, y, width, height)))
-    return tuple(found)
+    if min(grey.shape) < _SMALLEST:
+        return ()
+    hits = []
+    rectangles, _, sums = _cascade().detectMultiScale3(np.ascontiguousarray(grey), _STEP, 0, minSize=(_SMALLEST, _SMALLEST), outputRejectLevels=True)
+    for (x, y, width, height), sure in zip(rectangles, np.ravel(sums), strict=True):
+        x, y = x + left, y + top
+        if sure >= _SURE and (not coloured or skin[y : y + height, x : x + width].mean() >= _SKIN_IN_BOX):
+            hits.append((x, y, width, height))
+    boxes, _ = cv2.groupRectangles([hit for hit in hits for _ in range(2)], 1, 0.2)  # it drops what was hit once only, so everything is told twice
+    return tuple(tuple(int(value / scale) for value in box) for box in boxes)
 
 
 def _skin(picture: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -54,12 +59,12 @@ def _around(skin: np.ndarray) -> tuple[int, int, int, int]:
     )  # fmt: skip
 
 
-def _cascade(name: str):
+def _cascade():
     """One of its own for every thread: a cascade keeps what it is working on."""
     import cv2
     from cv2 import data
 
-    if name not in vars(_OWN):
+    if not hasattr(_OWN, "cascade"):
         cv2.setNumThreads(1)  # the threads of `looks` share the work by files
-        setattr(_OWN, name, cv2.CascadeClassifier(data.haarcascades + name))
-    return getattr(_OWN, name)
+        _OWN.cascade = cv2.CascadeClassifier(data.haarcascades + _CASCADE)
+    return _OWN.cascade

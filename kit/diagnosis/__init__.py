@@ -4,7 +4,7 @@ from kit.diagnosis.conflict import conflict, conflict_scores
 from kit.diagnosis.grid import counterfactual_grid, grid_pairs, shortcut_index
 from kit.diagnosis.interference import ask, by_perturbation, interference, price_of_notes, within, worst_of
 from kit.diagnosis.occlusion import ask_hidden, deletion_test, importance, is_shown
-from kit.diagnosis.scenarios import Scenario, mined
+from kit.diagnosis.scenarios import Scenario, mined, spoken_labels
 from kit.diagnosis.sensitivity import ask_sensitivity, sensitivity
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "price_of_notes",
     "sensitivity",
     "shortcut_index",
+    "spoken_labels",
     "within",
     "worst_of",
 ]

@@ -1,5 +1,6 @@
 """What misleads in this company: notes, pictures, sounds and videos that really occur there, written down in poc.yaml or mined from rows whose evidence names another answer than their label."""
 
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from kit.data import MEDIA, MODALITIES, Perturbation, Sample
 from kit.data.perturbations import word, wrong_option
 
 WRONG = "{wrong}"  # in a scenario's text: an option that is not the row's answer
+_RECORDINGS = 2  # of each option
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,35 @@ def mined(samples: Sequence[Sample], most: int = 12) -> list[Scenario]:
         elif sample.audio and "audio" not in sample.decided_by:
             found["audio", "", sample.audio[0], says] += 1
     return [Scenario(_name(text, file, says), modality, text, file, says, seen) for (modality, text, file, says), seen in found.most_common(most)]
+
+
+def spoken_labels(samples: Sequence[Sample], seed: int = 0) -> list[Perturbation]:
+    """A wrong label spoken in a sound, and the right one as control: the company's own recordings, whose words are known from a column that speaks in the options' words. [] where fewer than two options are spoken.
+
+    Args:
+        samples: rows to take recordings from; two of each option are used, so that the model hears each once for all questions.
+        seed: of which wrong option a row is told.
+    """
+    recordings: dict[str, list[Path]] = {}
+    for sample in samples:
+        says = said_beside(sample.without("text"))
+        if says and sample.audio and "audio" not in sample.decided_by and len(heard := recordings.setdefault(says, [])) < _RECORDINGS:
+            heard.append(sample.audio[0])
+    if len(recordings) < 2:
+        return []
+    return [Perturbation(f"{kind} spoken label", "audio", kind, partial(_spoken, recordings, kind, seed), named=True, control=kind == "matching") for kind in ("misleading", "matching")]
+
+
+def _spoken(recordings: dict[str, list[Path]], kind: str, seed: int, sample: Sample) -> Sample | None:
+    """The sample with a recording that names its answer, or another of its options."""
+    if not sample.answer:
+        return None
+    number = zlib.crc32(f"{seed} {sample.id}".encode())
+    fitting = [option for option in sample.options if option in recordings and (option == sample.answer) == (kind == "matching")]
+    if not fitting:
+        return None
+    says = fitting[number % len(fitting)]
+    return sample.replace(audio=(recordings[says][number % len(recordings[says])],), meta={**sample.meta, "named": says})
 
 
 def _name(text: str, file: Path | None, says: str) -> str:

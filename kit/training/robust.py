@@ -10,19 +10,16 @@ position late), the Jensen-Shannon arguments are not swapped, steps are sign or 
 
 import zlib
 from dataclasses import dataclass
-from os.path import commonprefix
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
 from kit.data import Sample, only_deciding
-from kit.data.collator import Collator
-from kit.data.perturbations import EXCHANGED_TEXT, TRAINABLE, with_other_words
+from kit.data.perturbations import EXCHANGED_TEXT, TRAINABLE, deciding_changes, with_other_words
 from kit.errors import KitError
 from kit.language import say
 from kit.models.forward import (
-    PER_TOKEN,
     Begun,
     answer_logits,
     attends_to_all,
@@ -31,6 +28,7 @@ from kit.models.forward import (
     go_on,
     to_device,
 )
+from kit.training.pairs import Pairs
 
 DIVERGENCES, ASCENTS = ("kl", "js"), ("sign", "normalised")
 
@@ -45,6 +43,8 @@ class Robust:
         perturbed: weight of the loss on the perturbed evidence beside 1 for the clean (0: it is not learned from). Each row weighs the same, paired or not.
         consistency: lambda, the weight of the divergence between the answers to the clean and to the perturbed evidence, at the answer's tokens.
         divergence: "kl", KL(clean || perturbed) with the clean side detached, or "js", Jensen-Shannon with both sides attached.
+        sensitivity: weight of the term against an answer that the deciding evidence does not carry: -log(1 - p(the row's answer)), where the deciding evidence is that of a row with another
+            answer and the words are the row's own. Invariance alone is also reached by a model that ignores everything; this one has to look.
         ascent_steps: K, steps of projected gradient ascent on the embeddings of the perturbed text; 0: no attack.
         epsilon: how far an embedding may be moved, relative to the root mean square of the text's embeddings.
         ascent: "sign" (box of half-width epsilon) or "normalised" (ball whose radius is epsilon in root mean square).
@@ -56,6 +56,7 @@ class Robust:
     perturbed: float = 1.0
     consistency: float = 0.0
     divergence: str = "kl"
+    sensitivity: float = 0.0
     ascent_steps: int = 0
     epsilon: float = 0.1
     ascent: str = "sign"
@@ -69,7 +70,7 @@ class Robust:
             raise KitError(say(f"robust.perturbations names {unknown}; allowed: {', '.join(TRAINABLE)}", f"robust.perturbations の {unknown} は使えません。使えるもの：{', '.join(TRAINABLE)}"))
         if not 0 <= self.share <= 1:
             raise KitError(say(f"robust.share is {self.share}; it is a share between 0 and 1", f"robust.share は 0 から 1 の割合です（{self.share}）"))
-        if min(self.perturbed, self.consistency, self.ascent_steps, self.ascent_size) < 0 or self.epsilon <= 0:
+        if min(self.perturbed, self.consistency, self.sensitivity, self.ascent_steps, self.ascent_size) < 0 or self.epsilon <= 0:
             raise KitError(say("robust: weights and steps are 0 or more, epsilon is above 0", "robust：重みと回数は 0 以上、epsilon は正の値にしてください"))
 
 
@@ -91,32 +92,15 @@ class Losses:
     reach: float | None = None
 
 
-@dataclass
-class Pairs:
-    """B pairs of a sample with clean and with perturbed text, ready to be run.
-
-    Attributes:
-        beginnings: what both have in common, media and all; left-padded batch.
-        tokens, real, answers: (2B, L), the clean tails and then the perturbed ones, left-padded: ids, 1 for real ones, true for the answer's.
-        text: (B, L) true for the tokens of the perturbed text, the only ones that are attacked.
-        seeds: (B) of the attacks' random starts: a row's is its own, whichever rows, parts and processes it is run with.
-    """
-
-    beginnings: dict
-    tokens: torch.Tensor
-    real: torch.Tensor
-    answers: torch.Tensor
-    text: torch.Tensor
-    seeds: list[int]
-
-
 def drawn(sample: Sample, robust: Robust | None, seed: int, turn: int, others: list[Sample] = ()) -> Sample:
     """The sample with the perturbation that it is shown with in this pass, in `meta["partner"]`, or as it is; the same seed, pass and id always draw the same. `others`: whose texts may be exchanged."""
-    if robust is None or not robust.perturbations or sample.data_layer == "general":
+    if robust is None or not (robust.perturbations or robust.sensitivity) or sample.data_layer == "general":
         return sample
     draws = np.random.default_rng([seed, turn, zlib.crc32(sample.id.encode())])
     if draws.random() >= robust.share:
         return sample
+    if robust.sensitivity:
+        sample = sample.replace(meta={**sample.meta, "unlike": deciding_changes(sample, others, int(draws.integers(2**31)), bare=False).get("exchanged")})
     if EXCHANGED_TEXT in robust.perturbations:
         sample = with_other_words(sample, others, int(draws.integers(2**31)))
     fitting = [name for name in robust.perturbations if TRAINABLE[name](sample) is not None]
@@ -131,52 +115,16 @@ def sides_of(sample: Sample) -> tuple[Sample, Sample] | None:
     return (only_deciding(sample), TRAINABLE[name](sample)) if name else None
 
 
-def shares_its_beginning(clean: Sample, perturbed: Sample) -> bool:
-    """Whether the two differ in their text alone, so that what comes before it is read once for both."""
-    return all(getattr(clean, name) == getattr(perturbed, name) for name in ("image", "audio", "video", "question", "options", "answer")) and clean.meta.get("shown_as") == perturbed.meta.get("shown_as")
+def unlike(sample: Sample) -> Sample | None:
+    """The sample with the deciding evidence of another that it drew; its answer is wrong now. None of any other."""
+    return sample.meta.get("unlike")
 
 
-def paired(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> Pairs:
-    """Both sides of each pair, cut at the first token in which they differ.
+@dataclass
+class Unlike:
+    """A collated batch of samples whose answers are wrong: `unlikely`."""
 
-    Raises:
-        ValueError: a pair that differs in its media, its question or its answer: no beginning can be shared; train on it as on any other row.
-    """
-    whole, cuts, tails, texts = collator.prompts(clean), [], [[], []], []
-    for one, other in zip(clean, perturbed, strict=True):
-        if not shares_its_beginning(one, other):
-            raise ValueError(f"samples {one.id!r} and {other.id!r} differ in more than their text: no beginning can be shared")
-        ids = [collator.prompt_ids(side) for side in (one, other)]
-        common = min(len(commonprefix(ids)), *(len(side) - 1 for side in ids))
-        cuts.append(len(ids[0]) - common)
-        for side, prompt in zip(tails, ids, strict=True):
-            side.append((prompt[common:], collator.answer_ids(one.answer)))
-        texts.append(collator.text_ids(other)[common:] + [False] * len(tails[1][-1][1]))
-    for row, cut in enumerate(cuts):
-        if whole["input_ids"][row, -cut:].tolist() != tails[0][row][0]:
-            raise ValueError(f"sample {clean[row].id!r} has media after the first token that its perturbation changes: no beginning can be shared")
-    both = [*tails[0], *tails[1]]
-    length = max(len(prompt) + len(answer) for prompt, answer in both)
-    place = [length - len(prompt) - len(answer) for prompt, answer in both]
-    return Pairs(
-        _beginnings(whole, cuts),
-        torch.tensor([[0] * pad + prompt + answer for pad, (prompt, answer) in zip(place, both, strict=True)]),
-        torch.tensor([[0] * pad + [1] * (length - pad) for pad in place]),
-        torch.tensor([[False] * (length - len(answer)) + [True] * len(answer) for _, answer in both]),
-        torch.tensor([[False] * (length - len(text)) + text for text in texts]),
-        [int(sample.meta.get("attack_seed", 0)) for sample in perturbed],
-    )
-
-
-def _beginnings(whole: dict, cuts: list[int]) -> dict:
-    """The batch without the last `cuts` tokens of each row, padded on the left anew."""
-    shortest, cut = min(cuts), {}
-    for name, value in whole.items():
-        if name in PER_TOKEN:  # what is put in front is masked; of the ids it repeats the first, so that no medium's marker is added
-            value = torch.stack([torch.cat([(row[:1] if name == "input_ids" else torch.zeros_like(row[:1])).expand(n - shortest), row[: len(row) - n]]) for row, n in zip(value, cuts, strict=True)])
-        cut[name] = value
-    empty = int((cut["attention_mask"].sum(0) == 0).sum())  # columns that are padding in every row
-    return {name: value[:, empty:] if name in PER_TOKEN else value for name, value in cut.items()}
+    batch: dict
 
 
 def require_shareable(model) -> None:
@@ -237,6 +185,16 @@ def _together(clean: torch.Tensor, perturbed: torch.Tensor, targets: torch.Tenso
     losses, apart = [cross_entropy(side, targets) for side in (clean, perturbed)], divergence(clean, perturbed, settings.divergence)
     total = (losses[0] + settings.perturbed * losses[1]) / (1 + settings.perturbed) + settings.consistency * apart
     return Losses(total, float(losses[0].detach()), float(losses[1].detach()), float(apart.detach()), targets, reach)
+
+
+def unlikely(model, other: Unlike) -> tuple[torch.Tensor, torch.Tensor]:
+    """-log(1 - p) of each sample's answer p in nats, the mean over samples weighted by their answers' tokens, and those tokens (S,). Unlikelihood (Welleck et al., arXiv 1908.04319), of whole answers."""
+    logits, targets = answer_logits(model, other.batch)
+    lengths = (other.batch["labels"][:, 1:] != -100).sum(1).to(targets.device)
+    rows = torch.arange(len(lengths), device=targets.device).repeat_interleave(lengths)
+    surprise = torch.zeros(len(lengths), device=targets.device).index_add(0, rows, cross_entropy(logits, targets, reduction="none"))  # -log p
+    losses = -torch.log(-torch.expm1(-surprise - 1e-6))  # finite where p is 1, which is where its slope is needed
+    return (losses * lengths).sum() / lengths.sum(), targets
 
 
 def divergence(clean: torch.Tensor, perturbed: torch.Tensor, kind: str = "kl") -> torch.Tensor:

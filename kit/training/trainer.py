@@ -19,7 +19,8 @@ from kit.models import Loaded, component_of
 from kit.models.forward import answer_logits, is_out_of_memory
 from kit.show import progress
 from kit.training.batches import Parts
-from kit.training.robust import Pairs, drawn, losses_apart, require_shareable, robust_losses
+from kit.training.pairs import Pairs
+from kit.training.robust import Unlike, drawn, losses_apart, require_shareable, robust_losses, unlikely
 from kit.training.settings import Settings
 
 _REMEMBERED = 1000  # supervised tokens: some hundred answers
@@ -68,7 +69,7 @@ class AnswerTrainer(Trainer):
             if any(rows > self.parts.most for rows in _rows(inputs)):  # collated before a halving
                 inputs = self._prepare_inputs(self.parts(inputs["samples"]))
             try:
-                loss = sum(self._backward(model, one, num_items_in_batch) for one in (*inputs["parts"], *inputs["pairs"], *inputs["apart"]))
+                loss = sum(self._backward(model, one, num_items_in_batch) for one in (*inputs["parts"], *inputs["pairs"], *inputs["apart"], *inputs["unlike"]))
                 break
             except RuntimeError as error:
                 if not is_out_of_memory(error):
@@ -80,7 +81,7 @@ class AnswerTrainer(Trainer):
         self._average_gradients(model)
         return loss
 
-    def _backward(self, model, part: dict | Pairs | tuple, tokens) -> torch.Tensor:
+    def _backward(self, model, part: dict | Pairs | Unlike | tuple, tokens) -> torch.Tensor:
         apart = self._apart()
         with self.accelerator.no_sync(model) if apart else contextlib.nullcontext():  # see _average_gradients
             with self.compute_loss_context_manager():
@@ -91,11 +92,14 @@ class AnswerTrainer(Trainer):
             self.supervised += targets.tolist()
         return loss.detach()
 
-    def _loss(self, model, part: dict | Pairs | tuple, tokens) -> tuple[torch.Tensor, torch.Tensor]:
+    def _loss(self, model, part: dict | Pairs | Unlike | tuple, tokens) -> tuple[torch.Tensor, torch.Tensor]:
         """The part's share in the mean over the update's answer tokens, and its own (the clean side's, of pairs)."""
         if isinstance(part, dict):
             logits, targets = answer_logits(model, part)
             return _mean_of_answers(logits, targets, tokens), targets
+        if isinstance(part, Unlike):
+            loss, targets = unlikely(model, part)
+            return self.robust.sensitivity * loss * len(targets) / (len(targets) if tokens is None else tokens), targets[:0]  # no answer that is learned
         if isinstance(part, Pairs):
             losses = robust_losses(model, part, self.robust)
         else:
@@ -143,7 +147,7 @@ class AnswerTrainer(Trainer):
 
 def _rows(inputs: dict) -> list[int]:
     """Rows of each forward of an update; of a pair both, but one pair alone is never too many."""
-    return [len(part["labels"]) for part in inputs["parts"]] + [len(pair.tokens) for pair in inputs["pairs"] if len(pair.tokens) > 2] + [2 * len(clean["labels"]) for clean, _ in inputs["apart"] if len(clean["labels"]) > 1]
+    return [len(part["labels"]) for part in (*inputs["parts"], *(other.batch for other in inputs["unlike"]))] + [len(pair.tokens) for pair in inputs["pairs"] if len(pair.tokens) > 2] + [2 * len(clean["labels"]) for clean, _ in inputs["apart"] if len(clean["labels"]) > 1]
 
 
 def _mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:

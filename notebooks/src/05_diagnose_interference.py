@@ -69,13 +69,13 @@ print(f"training rows whose note or recording names an option: {len(told)} of {l
 # %% [markdown] lang="ja"
 # ## 余計な情報を添えて、聞き直す
 #
-# 撹乱は「サンプル → サンプル」の純粋な関数で、ファイルには触れません。比較の基準は**判断に使う情報だけ**の行なので、違いは撹乱だけです。無関係な事実、2 通りの言い回しの誤ったメモ、文章に紛れ込んだ指示、画像内の帯に書かれた文字（空白の帯が対照）、ざらついたカメラ、別の行の文章、
+# 撹乱は「サンプル → サンプル」の純粋な関数で、ファイルには触れません。比較の基準は**判断に使う情報だけ**の行なので、違いは撹乱だけです。無関係な事実、2 通りの言い回しの誤ったメモ、文章に紛れ込んだ指示、画像内の帯に書かれた文字（空白の帯が対照）、ざらついたカメラ、別の行の文章、自社の録音で話された誤ったラベル、
 # そして**自社の行から見つかった**もの（ラベルと違う答えを述べていたメモ）を使います。正しいメモは対照で、良いモデルなら悪くなりません。
 #
 # 画像の符号化は 1 枚につき 1 回、質問に共通する部分の読み取りも 1 回で済みます（`kit/evaluation/shared_prefix.py`、benchmarks/interference.csv）。
 # %%
 found = diagnosis.mined(train, most=4)
-perturbations = [*text_perturbations(), own_evidence("text"), exchanged_text(train), *words_in_picture(), grain(), *(scenario.as_perturbation() for scenario in found)]
+perturbations = [*text_perturbations(), own_evidence("text"), exchanged_text(train), *words_in_picture(), grain(), *diagnosis.spoken_labels(train), *(scenario.as_perturbation() for scenario in found)]
 perturbations = [p for p in perturbations if any(p(s) is not None for s in held)]
 trials = diagnosis.ask(asked, held, perturbations)
 table = diagnosis.by_perturbation(trials)
@@ -211,7 +211,7 @@ picture
 #
 # 聞いていないことは、健全という意味ではありません。現場で誤解を招くものを poc.yaml の `scenarios` に書けば、毎回調べます：`scenarios: [{name: 前直のスタンプ, text: "前直：{wrong}"}]`。ファイルなら `image:`、`audio:`、`video:` と、それが示す答えの `says:` を書きます。
 # %%
-print(*not_tested(held, found), sep="\n")
+print(*not_tested(held, found, perturbations), sep="\n")
 
 # %% [markdown] lang="en"
 # Would the probe notice? A planted fault: the same questions, answered by copying whatever is named.
