@@ -64,6 +64,7 @@ class Diagnosis:
         rows: how many rows were asked about.
         not_tested: in words.
         file: where it was written.
+        before: what an earlier run answered to the same questions: {"run", "table"}; None without one.
     """
 
     findings: list[Finding]
@@ -72,32 +73,35 @@ class Diagnosis:
     rows: int
     not_tested: list[str]
     file: Path
+    before: dict | None = None
 
 
-def diagnose(run: Path, directory: Path | None = None, most: int = 120) -> Diagnosis:
+def diagnose(run: Path, directory: Path | None = None, most: int = 120, before: Path | None = None) -> Diagnosis:
     """Asks the run's tuned model, writes diagnosis.json and diagnosis_set.jsonl into the run's folder, and the report anew.
 
     Args:
         run: a finished run.
         directory: the use case's folder; default: looked for as the report does.
         most: test rows that are asked about, drawn with a fixed seed.
+        before: an earlier run that was diagnosed, whose answers are shown beside; the same questions must have been asked of it.
 
     Raises:
-        KitError: no finished run, no folder with its rows, or no test row with options.
+        KitError: no finished run, no folder with its rows, no test row with options, or another run that was asked something else.
     """
     record = runs.read(run)
+    earlier = None if before is None else _diagnosed(before)
     directory = directory or runs.evidence_folder(run, record, runs.read_predictions(run))
     if directory is None:
         raise KitError(say("the use case's folder is not found; name it with --folder", "ユースケースのフォルダーが見つかりません。--folder で指定してください"))
     use = load_usecase(directory)
-    found = probe(runs.load_tuned(run), use, directory, load_samples(directory, use, seed=record["seed"]).samples, run, most)
+    found = probe(runs.load_tuned(run), use, directory, load_samples(directory, use, seed=record["seed"]).samples, run, most, earlier)
     from poc.report import write
 
     write(run, folder=directory)
     return found
 
 
-def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, ...], run: Path, most: int = 120) -> Diagnosis:
+def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, ...], run: Path, most: int = 120, before: dict | None = None) -> Diagnosis:
     """The same for a model and rows that are at hand, as `poc run` asks for the gate "robust".
 
     Raises:
@@ -110,6 +114,10 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
     train = [sample for sample in samples if sample.split == "train" and sample.answer]
     scenarios = [*scenarios_of(use, directory), *mined(train)]
     asked = perturbations_for(held, train, scenarios)
+    version, questions = _question_set(held, asked)
+    if before and before["set"] != version:
+        raise KitError(say(f"{before['run']} was asked other questions (set {before['set']}, here {version}): diagnose it again with the same folder and number of rows",
+                           f"{before['run']} への質問はこれと異なります（質問集 {before['set']}、今回 {version}）。同じフォルダーと行数で調べ直してください"))  # fmt: skip
     trials = ask(loaded, held, asked)
     followed, grids = ask_sensitivity(loaded, held), _grids(loaded, held)
     disagreement, hidden = _disagreement(loaded, held), _hidden(loaded, held)
@@ -126,9 +134,18 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
     for language in LANGUAGES:
         with speaking(language):
             untested[language] = not_tested(held, scenarios, asked)
-    asked_with = {"rows": len(held), "set": _write_set(run / SET, held, asked), "scenarios": [scenario.name for scenario in scenarios]}
+    (run / SET).write_text(questions, encoding="utf-8")
+    asked_with = {"rows": len(held), "set": version, "scenarios": [scenario.name for scenario in scenarios], "before": before}
     runs.write_json(run / runs.DIAGNOSIS, asked_with | {"worst": worst, "table": table.astype(object).where(table.notna(), None).to_dict("records"), "findings": runs.in_both_languages(findings), "not_tested": untested})
-    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios, asked), run / runs.DIAGNOSIS)
+    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios, asked), run / runs.DIAGNOSIS, before)
+
+
+def _diagnosed(run: Path) -> dict:
+    """{"run", "set", "table"} of a run that was diagnosed."""
+    if not (run / runs.DIAGNOSIS).is_file():
+        raise KitError(say(f"{run} was not diagnosed yet; first: poc diagnose {run}", f"{run} はまだ調べていません。先に：poc diagnose {run}"))
+    found = json.loads((run / runs.DIAGNOSIS).read_text(encoding="utf-8"))
+    return {"run": run.resolve().name, "set": found["set"], "table": found["table"]}
 
 
 def most_harmful(table: pd.DataFrame) -> dict | None:
@@ -176,17 +193,20 @@ def not_tested(held: list[Sample], scenarios: list[Scenario] = (), asked: list[P
 def diagnosis_lines(found: Diagnosis) -> list[str]:
     """What the command says: the table's main columns, the findings, what was not tested."""
     lines = [say(f"{found.rows} held-out rows; right / lost / follow it", f"評価行 {found.rows} 件：正答率 / 失われた正答 / 従った割合")]
+    was = {row["perturbation"]: row["perturbed"] for row in found.before["table"]} if found.before else {}
+    if was:
+        lines[0] += say(f" / right in {found.before['run']}", f" / {found.before['run']} の正答率")
     for row in found.table.to_dict("records"):
         follow = "" if np.isnan(row["followed"]) else f"  {100 * row['followed']:3.0f} %"
-        lines.append(f"  {name_of_perturbation(row['perturbation']):<40} {100 * row['perturbed']:3.0f} %  {100 * row['lost']:+4.0f} [{100 * row['lost_low']:+.0f}, {100 * row['lost_high']:+.0f}]{follow}")
+        lines.append(f"  {name_of_perturbation(row['perturbation']):<40} {100 * row['perturbed']:3.0f} %  {100 * row['lost']:+4.0f} [{100 * row['lost_low']:+.0f}, {100 * row['lost_high']:+.0f}]{follow}" + (f"  {100 * was[row['perturbation']]:3.0f} %" if was else ""))
     share, low, high = (100 * value for value in found.worst)
     lines.append(say(f"{share:.0f} % [{low:.0f}, {high:.0f}] of the rows stay right whatever is shown beside them", f"何を見せても正答のままの行：{share:.0f} % [{low:.0f}, {high:.0f}]"))
     lines += lines_of(found.findings)
     return [*lines, say("Not tested: ", "調べていないこと：") + "; ".join(found.not_tested), say(f"Written: {found.file}", f"書き出し先: {found.file}")]
 
 
-def _write_set(file: Path, held: list[Sample], asked: list[Perturbation]) -> str:
-    """Writes what was asked, a line per question, and returns its version: two diagnoses of one version asked the same."""
+def _question_set(held: list[Sample], asked: list[Perturbation]) -> tuple[str, str]:
+    """(version, JSON lines) of what is asked, a line per question: two diagnoses of one version asked the same."""
     lines = []
     for sample in held:
         for perturbation in asked:
@@ -195,8 +215,7 @@ def _write_set(file: Path, held: list[Sample], asked: list[Perturbation]) -> str
                 lines.append(json.dumps({"id": sample.id, "perturbation": perturbation.name, "modality": perturbation.modality, "question": sample.question, "answer": sample.answer, "text": changed.text,
                                          "media": media, "shown_as": changed.meta.get("shown_as"), "named": changed.meta.get("named", "")}, ensure_ascii=False, sort_keys=True))  # fmt: skip
     text = "\n".join(lines) + "\n"
-    file.write_text(text, encoding="utf-8")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:16], text
 
 
 def _harmful(trials: pd.DataFrame, modality: str) -> bool:

@@ -6,8 +6,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from kit.data import FRACTIONS
-from kit.data.perturbations import TRAINABLE
 from kit.data.tables import normal
+from kit.data.trainable import TRAINABLE
 from kit.language import current, say
 
 Modality = Literal["text", "image", "video", "audio"]
@@ -73,6 +73,7 @@ class Robust(_Part):
     epsilon: Annotated[float, Field(gt=0)] = 0.1  # how far, relative to the embeddings' size
     ascent: Literal["sign", "normalised"] = "sign"
     ascent_size: Annotated[float, Field(ge=0)] = 0.0  # of a step, relative to epsilon; 0 = 2.5 / ascent_steps
+    free: Literal["fast", "freelb"] = "fast"  # the attack on a medium that was put in, before which nothing can be shared
 
 
 class Training(_Part):

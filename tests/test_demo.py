@@ -3,6 +3,7 @@
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 pytest.importorskip("gradio", reason='needs demo: pip install "mllm-poc-kit[demo]"')
 
 from poc import demo, runs  # noqa: E402
+from poc.demo import cards  # noqa: E402
 from poc.demo import words as w  # noqa: E402
 from poc.demo.evidence import panel, small_picture  # noqa: E402
 from poc.demo.interface import reply  # noqa: E402
@@ -102,6 +104,20 @@ def test_base_is_the_model_without_its_adapter_and_tuned_is_with_it(pair, exhibi
     assert (again.base, again.tuned) == (first.base, first.tuned) and 0 < first.seconds < 60 and not first.recorded
 
 
+def test_evidence_that_contradicts_itself_is_told_beside_the_answers(pair, exhibit):
+    sample = next(sample for sample in exhibit.samples.values() if sample.image).replace(text="The previous check says: scratch.")
+    given = demo.answer(pair, sample)
+    assert set(given.alone) == {"image", "text"} and 0 <= given.conflict <= 1 and all(option in sample.options and share >= 1 / len(sample.options) for option, share in given.alone.values())
+    assert demo.answer(pair, sample.without("text")).conflict is None and demo.answer(demo.Recordings(exhibit.predictions), next(iter(exhibit.samples.values()))).conflict is None
+    told = {"name": "conflict", "verdict": "good", "summary": {"en": "", "ja": ""}, "advice": "", "evidence": {"threshold": given.conflict, "caught": 0.8, "false_alarms": 0.05}}
+    measured, below = ({"findings": [told | {"evidence": told["evidence"] | {"threshold": at}}]} for at in (given.conflict, given.conflict + 0.1))
+    for diagnosis, english, japanese in ((measured, "80% of planted contradictions were told, with 5% false alarms", "情報が食い違っています"), (below, "the others look like this one", "未満です"), ({}, "was not measured for this run (poc diagnose)", "測っていません")):
+        shown = replace(exhibit, diagnosis=diagnosis)
+        pages = {language: cards.result(given, sample, shown, language) for language in ("en", "ja")}
+        assert english in pages["en"] and japanese in pages["ja"] and ("let a person look" in pages["en"]) == (diagnosis is measured)
+    assert 'id="conflict"' not in cards.result(demo.answer(pair, sample.without("text")), sample, exhibit, "en")
+
+
 def test_visitors_at_the_same_time_get_the_answers_to_their_own_questions(pair, exhibit):
     samples = list(exhibit.samples.values())[:4]
     alone = [demo.answer(pair, sample) for sample in samples]
@@ -140,7 +156,7 @@ def test_offered_samples_are_not_in_blocks_of_one_answer(exhibit):
 def test_an_id_that_tells_the_answer_is_not_shown(exhibit):
     first, second = list(exhibit.samples.values())[:2]
     telling = {sample.id: sample for sample in (first.replace(id="dent/0001", answer="dent"), second)}
-    told = demo.Exhibit(exhibit.run, exhibit.record, [], exhibit.predictions, telling, exhibit.media)
+    told = demo.Exhibit(exhibit.run, exhibit.record, [], {}, exhibit.predictions, telling, exhibit.media)
     assert told.shown_id(telling["dent/0001"]) == "No. 1" and told.shown_id(second) == second.id
 
 

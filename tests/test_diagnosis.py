@@ -40,7 +40,9 @@ from kit.diagnosis.interference import mean_interval
 from kit.errors import KitError
 from kit.evaluation import option_scores
 from kit.evaluation.shared_prefix import shared_scores
+from poc.demo import cards
 from poc.diagnose import diagnose, diagnosis_lines, not_tested, scenarios_of
+from poc.report.believes import believes
 from poc.usecase import load_samples, load_usecase
 from poc.words import FINDINGS, name_of_perturbation
 
@@ -293,6 +295,16 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
     with pytest.raises(KitError, match="no finished run"):
         diagnose(tmp_path)
+    # before and after: another run that was asked the same, and only that
+    later = Path(shutil.copytree(ROOT / "sample_data" / "example_run", tmp_path / "later"))
+    with pytest.raises(KitError, match="was not diagnosed yet; first: poc diagnose"):
+        diagnose(run, ROOT / "sample_data" / "company" / "inspection", most=10, before=later)
+    with pytest.raises(KitError, match="run was asked other questions .*diagnose it again with the same folder and number of rows"):
+        diagnose(later, ROOT / "sample_data" / "company" / "inspection", most=9, before=run)
+    both_asked = diagnose(later, ROOT / "sample_data" / "company" / "inspection", most=10, before=run)
+    page = (later / "report.html").read_text(encoding="utf-8")
+    assert "right with it, before (run)" in page and "Before: " in page and "以前のモデルでは" in page and "right in run" in diagnosis_lines(both_asked)[0]
+    assert "Before: " in cards.verdict(*(json.loads((later / name).read_text(encoding="utf-8")) for name in ("run.json",)), "en", believes(json.loads((later / "diagnosis.json").read_text(encoding="utf-8")))["headline"])
 
 
 def test_a_wrong_label_is_spoken_in_the_companys_own_recordings():

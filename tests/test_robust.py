@@ -13,10 +13,21 @@ from kit.data.perturbations import EXCHANGED_TEXT, NOTES
 from kit.diagnosis import ask, by_perturbation
 from kit.errors import KitError
 from kit.models import add_lora, load
-from kit.models.forward import answer_logits, base_of, begin, go_on
+from kit.models.forward import answer_logits, base_of, begin, go_on, nudged, tokens_of
 from kit.training import Settings, finetune, trainer
-from kit.training.pairs import paired
-from kit.training.robust import Robust, Unlike, attack, divergence, drawn, robust_losses, sides_of, unlike, unlikely
+from kit.training.attack import attack
+from kit.training.pairs import paired, set_apart
+from kit.training.robust import (
+    Robust,
+    Unlike,
+    divergence,
+    drawn,
+    losses_apart,
+    robust_losses,
+    sides_of,
+    unlike,
+    unlikely,
+)
 
 MISLEADING = text_perturbations(("en",))[1]
 
@@ -175,7 +186,7 @@ def test_an_answer_that_the_picture_does_not_carry_is_made_unlikely(tuned, colou
     loss, targets = unlikely(tuned.model, batch)
     likely = [torch.exp(-cross_entropy(*full_logits(tuned, other), reduction="sum")).detach() for other in swapped]
     lengths = [int((labels != -100).sum()) for labels in batch.batch["labels"]]
-    assert float(loss) == pytest.approx(sum(-float(torch.log1p(-p)) * n for p, n in zip(likely, lengths, strict=True)) / sum(lengths), abs=1e-4) and len(targets) == sum(lengths)
+    assert loss.item() == pytest.approx(sum(-float(torch.log1p(-p.detach())) * n for p, n in zip(likely, lengths, strict=True)) / sum(lengths), abs=1e-4) and len(targets) == sum(lengths)
     loss.backward()
     before, steps = likely[0].item(), gradients(tuned.model)
     with torch.no_grad():
@@ -183,6 +194,74 @@ def test_an_answer_that_the_picture_does_not_carry_is_made_unlikely(tuned, colou
             if name in steps:
                 weight -= 0.05 * steps[name] / (sum(g.pow(2).sum() for g in steps.values()).sqrt() + 1e-12)
     assert float(unlikely(tuned.model, batch)[0]) < float(loss) and before <= 1
+
+
+@pytest.fixture
+def put_in(colours):
+    """Three questions about words, clean and with a picture of another answer put in, as training draws them."""
+    rows = [sample.replace(decided_by=("text",), text=f"looks {sample.answer}") for sample in colours[:12]]
+    drew = [drawn(row.without("image"), Robust(("another image",), share=1.0), 0, 0, rows) for row in rows[:3]]
+    clean, perturbed = zip(*map(sides_of, drew), strict=True)
+    assert all(not one.image and other.image and one.text == other.text and other.meta["named"] != one.answer for one, other in zip(clean, perturbed, strict=True))
+    return list(clean), list(perturbed)
+
+
+def test_a_medium_that_was_put_in_is_attacked_where_it_stands(tuned, put_in, sides):
+    apart = set_apart(Collator(tuned.processor), *put_in)
+    where = tokens_of(tuned.model, apart.perturbed["input_ids"], apart.added)
+    assert apart.added == [("image",)] * 3 and where.sum(1).min() > 10 and not where[apart.perturbed["labels"] != -100].any()
+    # what decides is not attacked: a grainy picture of its own has no tokens of its own
+    assert set_apart(Collator(tuned.processor), *[[sides[0][0]], [sides[0][0]]]).added == [()]
+    # moving what the language model reads is moving the embeddings: the text of a prompt, both ways
+    pairs = paired(Collator(tuned.processor), *([side[0]] for side in sides))
+    batch, at = Collator(tuned.processor)([sides[1][0]]), pairs.text[0].float()[-int(pairs.real[1].sum()) :]
+    here = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
+    here[:, -len(at) :] = at > 0
+    unit = torch.rand(1, here.shape[1], base_of(tuned.model).get_input_embeddings().weight.shape[-1], generator=torch.Generator().manual_seed(0)) - 0.5
+    embedded = base_of(tuned.model).get_input_embeddings()(batch["input_ids"])[here]
+    with nudged(tuned.model, unit, here, 0.3):
+        moved, _ = answer_logits(tuned.model, batch)
+    expected, _ = full_logits(tuned, sides[1][0], 0.3 * embedded.pow(2).mean().sqrt() * unit[0, -len(at) :], at)
+    assert torch.allclose(moved, expected, atol=1e-4) and not torch.allclose(moved, answer_logits(tuned.model, batch)[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("ascent", ["sign", "normalised"])
+def test_the_fast_attack_makes_the_answer_less_likely_than_its_random_start(ascent, tuned, put_in):
+    apart, settings = set_apart(Collator(tuned.processor), *put_in), Robust(ascent_steps=1, ascent=ascent, epsilon=0.3)
+    (losses,) = losses_apart(tuned.model, apart, settings)
+    (plain,) = losses_apart(tuned.model, apart, replace(settings, ascent_steps=0))
+    assert losses.perturbed > plain.perturbed and losses.clean == pytest.approx(plain.clean, abs=1e-5) and 0.5 < losses.reach <= 1 + 1e-5 and plain.reach is None
+    losses.total.backward()
+    assert gradients(tuned.model)
+
+
+def test_freelb_learns_from_every_pass_and_adds_up_to_the_mean_over_them(tuned, put_in):
+    """Against K passes whose slopes are taken apart from the learning."""
+    apart, settings = set_apart(Collator(tuned.processor), *put_in), Robust(ascent_steps=3, epsilon=0.3, consistency=0.5, perturbed=0.7, free="freelb")
+    totals, seen = 0.0, []
+    for losses in losses_apart(tuned.model, apart, settings):
+        losses.total.backward()
+        totals += float(losses.total.detach())
+        seen.append(losses)
+    found = gradients(tuned.model)
+    where = tokens_of(tuned.model, apart.perturbed["input_ids"], apart.added)
+    width = base_of(tuned.model).get_input_embeddings().weight.shape[-1]
+    unit = torch.zeros(*where.shape, width)
+    for row, seed in enumerate(apart.seeds):
+        unit[row, where[row]] = 2 * torch.rand((int(where[row].sum()), width), generator=torch.Generator().manual_seed(seed)) - 1
+    clean, targets = answer_logits(tuned.model, apart.clean)
+    others = []
+    for _ in range(3):
+        unit = unit.detach().requires_grad_(True)
+        with nudged(tuned.model, unit, where, 0.3):
+            other, _ = answer_logits(tuned.model, apart.perturbed)
+        others.append(0.7 / 1.7 * cross_entropy(other, targets) + 0.5 * divergence(clean.detach(), other))
+        unit = (unit + 2.5 / 3 * torch.autograd.grad(others[-1], unit, retain_graph=True)[0].sign()).clamp(-1, 1)
+    total = cross_entropy(clean, targets) / 1.7 + sum(others) / 3
+    total.backward()
+    expected = gradients(tuned.model)
+    assert totals == pytest.approx(float(total), abs=1e-5) and len(seen) == 4 and seen[0].reach is None and len(seen[0].targets) == len(targets) and not len(seen[1].targets)
+    assert found.keys() == expected.keys() and max(float((found[n] - expected[n]).norm() / expected[n].norm().clamp(min=1e-9)) for n in found) < 1e-4
 
 
 def test_what_cannot_share_is_refused_with_a_reason(tuned, sides, colours):

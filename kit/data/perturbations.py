@@ -91,12 +91,6 @@ def exchanged_text(pool: Sequence[Sample], seed: int = 0) -> Perturbation:
     return Perturbation(EXCHANGED_TEXT, "text", "exchanged", lambda sample: _with_words_of(sample, pool, _number(sample, seed)), named=True)
 
 
-def with_other_words(sample: Sample, pool: Sequence[Sample], number: int) -> Sample:
-    """The sample with the words of one row of the pool in `meta["other_words"]`, which TRAINABLE's exchanged text shows; as it is where no row fits."""
-    other = _with_words_of(sample, pool, number)
-    return sample.replace(meta={**sample.meta, "other_words": other.text, "other_answer": other.meta["named"]}) if other else sample
-
-
 def text_perturbations(languages: Sequence[str] = ("en", "ja"), seed: int = 0) -> list[Perturbation]:
     """Unrelated facts, misleading notes of two templates (A and its paraphrase B), a matching note, an injected instruction; of each one per language."""
     made = []
@@ -186,11 +180,6 @@ def _with_words_of(sample: Sample, pool: Sequence[Sample], number: int) -> Sampl
     fitting = [o for o in pool if o.text and (o.question, o.options) == (sample.question, sample.options) and o.answer not in ("", sample.answer)]
     other = fitting[number % len(fitting)] if fitting else None
     return other and _named(sample, other.answer).replace(text=other.text)
-
-
-def _own_exchanged(sample: Sample) -> Sample | None:
-    words = sample.meta.get("other_words")
-    return _named(sample, sample.meta["other_answer"]).replace(text=words) if words else None
 
 
 def _note(name: str, kind: str, template: str, seed: int) -> Perturbation:
@@ -294,7 +283,3 @@ def _spread(samples: list[Sample], seed: int, most: int = 4) -> tuple[Sample, ..
 def _number(sample: Sample, seed: int) -> int:
     """A number that belongs to the sample and the seed, the same on every machine."""
     return zlib.crc32(f"{seed} {sample.id}".encode())
-
-
-# What training may show without a pool of other samples' media: name -> perturbation. The exchanged text is drawn anew in each pass (see `with_other_words`).
-TRAINABLE = {made.name: made for made in (*text_perturbations(), *words_in_picture(), grain(), noisy_edge(), Perturbation(EXCHANGED_TEXT, "text", "exchanged", _own_exchanged, named=True))}

@@ -17,6 +17,7 @@ from transformers import DynamicCache
 
 from kit.errors import KitError
 from kit.language import say
+from kit.models.lora import component_of
 
 # what get_rope_index of one family or another asks for, and the batch entry that answers it
 _POSITION_INPUTS = {
@@ -163,6 +164,30 @@ def media_tokens(model, batch: dict) -> dict[str, tuple[int, int]]:
         _, lengths = tower._get_feat_extract_output_lengths(batch["feature_attention_mask"].sum(-1))
         found["audio"] = (int((ids == config.audio_token_id).sum()), int(lengths.sum()))
     return found
+
+
+@contextmanager
+def nudged(model, unit: torch.Tensor, where: torch.Tensor, epsilon: float):
+    """What the language model reads at the true places of `where` (B, T) is moved by epsilon x its own root mean square x `unit` (B, T, C), whose slope the forward then has."""
+
+    def move(layer, args, kwargs):
+        hidden, at = args[0], where.unsqueeze(-1).to(args[0].dtype)
+        size = ((hidden.detach() * at).pow(2).sum((1, 2), keepdim=True) / (at.sum((1, 2), keepdim=True) * hidden.shape[-1]).clamp(min=1)).sqrt()
+        return (hidden + epsilon * size * unit.to(hidden.dtype) * at, *args[1:]), kwargs
+
+    first = next(module for path, module in base_of(model).named_modules() if path.endswith("layers.0") and component_of(path) == "llm")
+    handle = first.register_forward_pre_hook(move, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def tokens_of(model, ids: torch.Tensor, modalities: list[tuple[str, ...]]) -> torch.Tensor:
+    """(B, T) true where a token of `ids` stands for a medium of one of the row's modalities."""
+    config = base_of(model).config
+    marks = {modality: getattr(config, f"{modality}_token_id", getattr(config, f"{modality}_token_index", -1)) for modality in ("image", "video", "audio")}
+    return torch.stack([torch.isin(row, torch.tensor([marks[modality] for modality in row_has], device=ids.device, dtype=ids.dtype)) for row, row_has in zip(ids, modalities, strict=True)])
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ import torch
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.data.media import image_size
-from kit.training.pairs import paired, shares_its_beginning
+from kit.training.pairs import paired, set_apart, shares_its_beginning
 from kit.training.robust import Unlike, sides_of, unlike
 
 _ALIKE = 1.3  # a part's longest sample may be so many times as long as its shortest
@@ -38,7 +38,7 @@ class Parts:
         return self.most
 
     def __call__(self, samples: list[Sample]) -> dict:
-        """{"samples", "parts": batches, "pairs": of `kit.training.robust`, "apart": (clean, perturbed) batches, "unlike": batches of `kit.training.robust`, "labels": (1, S + 1) the supervised tokens, which the Trainer counts}.
+        """{"samples", "parts": batches, "pairs": of `kit.training.robust`, "apart": `Apart`s, "unlike": batches of `kit.training.robust`, "labels": (1, S + 1) the supervised tokens, which the Trainer counts}.
 
         Rows that drew another row's deciding evidence are in "unlike", too. Rows that drew a perturbation are pairs where both sides begin alike, and batches apart where they do not (another picture); each counts once.
         """
@@ -46,9 +46,9 @@ class Parts:
         parts = [self.collator(part) for part in self.alike([sample for sample, pair in sides if pair is None])]
         alike, other = ([pair for _, pair in sides if pair and shares_its_beginning(*pair) == same] for same in (True, False))
         pairs = [paired(self.collator, *(list(side) for side in zip(*part, strict=True))) for part in self._in_turn(alike)]
-        apart = [tuple(self.collator(list(side)) for side in zip(*part, strict=True)) for part in self._in_turn(other)]
+        apart = [set_apart(self.collator, *(list(side) for side in zip(*part, strict=True))) for part in self._in_turn(other)]
         others = [Unlike(self.collator(part)) for part in self.alike([other for other in map(unlike, samples) if other])]
-        supervised = [part["labels"][part["labels"] != -100] for part in (*parts, *(clean for clean, _ in apart))]
+        supervised = [part["labels"][part["labels"] != -100] for part in (*parts, *(pair.clean for pair in apart))]
         supervised += [pair.tokens[pair.answers].chunk(2)[0] for pair in pairs]
         return {"samples": samples, "parts": parts, "pairs": pairs, "apart": apart, "unlike": others, "labels": torch.cat([torch.tensor([-100]), *supervised])[None]}
 

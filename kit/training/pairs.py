@@ -1,11 +1,11 @@
-"""A sample with clean and with perturbed text, cut where the two part, so that what both have in common is read once (kit.training.robust)."""
+"""A sample with clean and with perturbed evidence, as robust training runs it (kit.training.robust): where the texts differ, cut where they part, so that what both have in common is read once."""
 
 from dataclasses import dataclass
 from os.path import commonprefix
 
 import torch
 
-from kit.data import Sample
+from kit.data import MEDIA, Sample
 from kit.data.collator import Collator
 from kit.models.forward import PER_TOKEN
 
@@ -27,6 +27,28 @@ class Pairs:
     answers: torch.Tensor
     text: torch.Tensor
     seeds: list[int]
+
+
+@dataclass
+class Apart:
+    """B pairs whose sides begin differently (another picture, words in it): two collated batches.
+
+    Attributes:
+        clean, perturbed: of each side.
+        added: per sample, the kinds of media that only the perturbed side has; they alone can be attacked.
+        seeds: (B) of the attacks' random starts.
+    """
+
+    clean: dict
+    perturbed: dict
+    added: list[tuple[str, ...]]
+    seeds: list[int]
+
+
+def set_apart(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> Apart:
+    """Both sides of each pair, whole."""
+    added = [tuple(modality for modality in MEDIA if getattr(other, modality) and not getattr(one, modality)) for one, other in zip(clean, perturbed, strict=True)]
+    return Apart(collator(clean), collator(perturbed), added, [int(sample.meta.get("attack_seed", 0)) for sample in perturbed])
 
 
 def shares_its_beginning(clean: Sample, perturbed: Sample) -> bool:

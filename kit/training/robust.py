@@ -16,7 +16,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from kit.data import Sample, only_deciding
-from kit.data.perturbations import EXCHANGED_TEXT, TRAINABLE, deciding_changes, with_other_words
+from kit.data.perturbations import deciding_changes
+from kit.data.trainable import OTHERS, TRAINABLE, with_others
 from kit.errors import KitError
 from kit.language import say
 from kit.models.forward import (
@@ -26,11 +27,15 @@ from kit.models.forward import (
     base_of,
     begin,
     go_on,
+    nudged,
     to_device,
+    tokens_of,
 )
-from kit.training.pairs import Pairs
+from kit.training.attack import ascended, attack, random_start, reach_of, within
+from kit.training.pairs import Apart, Pairs
 
-DIVERGENCES, ASCENTS = ("kl", "js"), ("sign", "normalised")
+DIVERGENCES, ASCENTS, FREE = ("kl", "js"), ("sign", "normalised"), ("fast", "freelb")
+_FAST = 1.25  # of epsilon: the one step of a fast attack (Wong et al., arXiv 2001.03994)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Robust:
     """What a robust update adds to a plain one. Each switch works alone.
 
     Attributes:
-        perturbations: names of TRAINABLE (kit.data.perturbations) that rows are shown with; each row draws one of those that apply to it, anew in each pass. Leave kinds out to test on them.
+        perturbations: names of TRAINABLE (kit.data.trainable) that rows are shown with; each row draws one of those that apply to it, anew in each pass. Leave kinds out to test on them.
         share: of the rows that are shown in pairs, clean (only what decides) and perturbed; the others stay as they are and cost what they did. General rows are never perturbed.
         perturbed: weight of the loss on the perturbed evidence beside 1 for the clean (0: it is not learned from). Each row weighs the same, paired or not.
         consistency: lambda, the weight of the divergence between the answers to the clean and to the perturbed evidence, at the answer's tokens.
@@ -49,6 +54,8 @@ class Robust:
         epsilon: how far an embedding may be moved, relative to the root mean square of the text's embeddings.
         ascent: "sign" (box of half-width epsilon) or "normalised" (ball whose radius is epsilon in root mean square).
         ascent_size: length of a step, relative to epsilon; 0: 2.5 / K (Madry et al., arXiv 1706.06083).
+        free: the attack where no beginning can be shared, because a medium was put in (K full passes of PGD would cost K times as much): "fast", one step from a random start and then the update, or
+            "freelb" (Zhu et al., arXiv 1909.11764), K passes each of which also trains. What decides is never attacked: words or grain in a deciding picture have no tokens of their own.
     """
 
     perturbations: tuple[str, ...] = ()
@@ -61,9 +68,10 @@ class Robust:
     epsilon: float = 0.1
     ascent: str = "sign"
     ascent_size: float = 0.0
+    free: str = "fast"
 
     def __post_init__(self):
-        for name, given, allowed in (("divergence", self.divergence, DIVERGENCES), ("ascent", self.ascent, ASCENTS)):
+        for name, given, allowed in (("divergence", self.divergence, DIVERGENCES), ("ascent", self.ascent, ASCENTS), ("free", self.free, FREE)):
             if given not in allowed:
                 raise KitError(say(f"robust.{name} is {given!r}; allowed: {', '.join(allowed)}", f"robust.{name} の {given!r} は使えません。使えるもの：{', '.join(allowed)}"))
         if unknown := [name for name in self.perturbations if name not in TRAINABLE]:
@@ -101,8 +109,8 @@ def drawn(sample: Sample, robust: Robust | None, seed: int, turn: int, others: l
         return sample
     if robust.sensitivity:
         sample = sample.replace(meta={**sample.meta, "unlike": deciding_changes(sample, others, int(draws.integers(2**31)), bare=False).get("exchanged")})
-    if EXCHANGED_TEXT in robust.perturbations:
-        sample = with_other_words(sample, others, int(draws.integers(2**31)))
+    if set(OTHERS) & set(robust.perturbations):
+        sample = with_others(sample, robust.perturbations, others, int(draws.integers(2**31)))
     fitting = [name for name in robust.perturbations if TRAINABLE[name](sample) is not None]
     if not fitting:
         return sample
@@ -174,10 +182,34 @@ def _of_side(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, sc
     return go_on(model, begun, embedded[:, first:], real[:, first:], scored[:, first:])
 
 
-def losses_apart(model, clean: dict, perturbed: dict, settings: Robust) -> Losses:
-    """`robust_losses` where the two sides begin differently (another picture, words in it): two plain forwards of collated batches, and no attack."""
-    (one, targets), (other, _) = (answer_logits(model, batch) for batch in (clean, perturbed))
-    return _together(one, other, targets, settings)
+def losses_apart(model, apart: Apart, settings: Robust):
+    """`robust_losses` where the two sides begin differently: yields the Losses of one backward after the other, whose totals add up to the update's (`targets` are in the first).
+
+    One, of two plain forwards, where nothing is attacked; three forwards with a "fast" attack; K + 1 backwards with "freelb", which reads an attack's slope from the backward that the caller runs.
+    """
+    clean, targets = answer_logits(model, apart.clean)
+    where = tokens_of(model, apart.perturbed["input_ids"].to(targets.device), apart.added)
+    if not settings.ascent_steps or not where.any():
+        yield _together(clean, answer_logits(model, apart.perturbed)[0], targets, settings)
+        return
+    width = base_of(model).get_input_embeddings().weight.shape[-1]
+    one, count = torch.ones(len(where), 1, 1, device=targets.device), where.sum(1).clamp(min=1) * width
+    unit = within((2 * random_start(where, width, apart.seeds) - 1) * where.unsqueeze(-1), one, count, settings.ascent).requires_grad_(True)
+    if settings.free == "fast":
+        with nudged(model, unit, where, settings.epsilon):
+            (slope,) = torch.autograd.grad(cross_entropy(answer_logits(model, apart.perturbed)[0], targets, reduction="sum"), unit)
+        unit = ascended(unit, slope, where, _FAST, one, count, settings.ascent)
+        with nudged(model, unit, where, settings.epsilon):
+            yield _together(clean, answer_logits(model, apart.perturbed)[0], targets, settings, reach_of(unit, where, one, count, settings.ascent))
+        return
+    weight, said = 1 / (1 + settings.perturbed), clean.detach()  # a constant in the divergence: its graph is gone after the first backward
+    yield Losses(weight * cross_entropy(clean, targets), float(cross_entropy(said, targets)), 0.0, 0.0, targets)
+    for _ in range(settings.ascent_steps):
+        with nudged(model, unit, where, settings.epsilon):
+            other = answer_logits(model, apart.perturbed)[0]
+        learned, drift = cross_entropy(other, targets), divergence(said, other, settings.divergence)
+        yield Losses((weight * settings.perturbed * learned + settings.consistency * drift) / settings.ascent_steps, 0.0, float(learned.detach()), float(drift.detach()), targets[:0], reach_of(unit, where, one, count, settings.ascent))
+        unit = ascended(unit, unit.grad, where, settings.ascent_size or 2.5 / settings.ascent_steps, one, count, settings.ascent).requires_grad_(True)
 
 
 def _together(clean: torch.Tensor, perturbed: torch.Tensor, targets: torch.Tensor, settings: Robust, reach: float | None = None) -> Losses:
@@ -205,46 +237,3 @@ def divergence(clean: torch.Tensor, perturbed: torch.Tensor, kind: str = "kl") -
         return (p.exp() * (p - q)).sum(-1).mean()
     middle = torch.logaddexp(p, q) - torch.log(torch.tensor(2.0))
     return ((p.exp() * (p - middle)).sum(-1) + (q.exp() * (q - middle)).sum(-1)).mean() / 2
-
-
-def attack(
-    model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, targets: torch.Tensor, text: torch.Tensor, settings: Robust,
-    seeds: list[int],
-) -> tuple[torch.Tensor, float]:  # fmt: skip
-    """The perturbation (B, L, C) of the text's embeddings that makes the answer least likely after K steps, and |delta| / epsilon. Nothing flows into the adapter or the beginning.
-
-    Args:
-        embedded, real, scored: of the perturbed tails, see `go_on`.
-        targets: (S,) the answers' tokens.
-        text: (B, L) true where delta may be other than 0.
-        seeds: (B) of the random starts, uniform in the box.
-    """
-    where = text.unsqueeze(-1).to(embedded.dtype)
-    count = where.sum((1, 2)).clamp(min=1) * embedded.shape[-1]
-    epsilon = (settings.epsilon * ((embedded * where).pow(2).sum((1, 2)) / count).sqrt()).view(-1, 1, 1)
-    size = settings.ascent_size or 2.5 / settings.ascent_steps
-    start = torch.zeros_like(embedded)
-    for row, seed in enumerate(seeds):  # on the CPU and for the text alone: the same with any padding and on any device
-        words = torch.rand((int(text[row].sum()), embedded.shape[-1]), generator=torch.Generator().manual_seed(seed))
-        start[row, text[row]] = words.to(start)
-    delta = _within((2 * start - 1) * epsilon * where, epsilon, count, settings.ascent)
-    for _ in range(settings.ascent_steps):
-        delta.requires_grad_(True)
-        logits = go_on(model, begun, embedded + delta * where, real, scored, detached=True)
-        # a sum: each sample's step is its own, however many share the pass
-        (slope,) = torch.autograd.grad(cross_entropy(logits, targets, reduction="sum"), delta)
-        slope = slope * where
-        step = slope.sign() if settings.ascent == "sign" else slope / (slope.pow(2).sum((1, 2)) / count).sqrt().clamp(min=1e-30).view(-1, 1, 1)
-        delta = _within(delta.detach() + size * epsilon * step, epsilon, count, settings.ascent)
-    return delta * where, float((_length(delta * where, count, settings.ascent) / epsilon.view(-1).clamp(min=1e-30)).mean())
-
-
-def _length(delta: torch.Tensor, count: torch.Tensor, ascent: str) -> torch.Tensor:
-    """(B,) the largest component, or the root mean square over the text's components."""
-    return delta.abs().amax((1, 2)) if ascent == "sign" else (delta.pow(2).sum((1, 2)) / count).sqrt()
-
-
-def _within(delta: torch.Tensor, epsilon: torch.Tensor, count: torch.Tensor, ascent: str) -> torch.Tensor:
-    if ascent == "sign":
-        return torch.maximum(torch.minimum(delta, epsilon), -epsilon)
-    return delta * (epsilon.view(-1) / _length(delta, count, ascent).clamp(min=1e-30)).clamp(max=1).view(-1, 1, 1)

@@ -19,7 +19,7 @@ from kit.models import Loaded, component_of
 from kit.models.forward import answer_logits, is_out_of_memory
 from kit.show import progress
 from kit.training.batches import Parts
-from kit.training.pairs import Pairs
+from kit.training.pairs import Apart, Pairs
 from kit.training.robust import Unlike, drawn, losses_apart, require_shareable, robust_losses, unlikely
 from kit.training.settings import Settings
 
@@ -81,31 +81,34 @@ class AnswerTrainer(Trainer):
         self._average_gradients(model)
         return loss
 
-    def _backward(self, model, part: dict | Pairs | Unlike | tuple, tokens) -> torch.Tensor:
-        apart = self._apart()
-        with self.accelerator.no_sync(model) if apart else contextlib.nullcontext():  # see _average_gradients
-            with self.compute_loss_context_manager():
-                loss, targets = self._loss(model, part, tokens)
-                loss = loss * processes.place()[1]
-            self.accelerator.backward(loss)
-        if len(self.supervised) < _REMEMBERED:
-            self.supervised += targets.tolist()
-        return loss.detach()
+    def _backward(self, model, part: dict | Pairs | Apart | Unlike, tokens) -> torch.Tensor:
+        losses, total = self._losses(model, part, tokens), 0.0
+        while True:
+            with self.accelerator.no_sync(model) if self._apart() else contextlib.nullcontext():  # see _average_gradients
+                with self.compute_loss_context_manager():
+                    loss, targets = next(losses, (None, None))
+                if loss is None:
+                    return total
+                self.accelerator.backward(loss := loss * processes.place()[1])
+            total += loss.detach()
+            if len(self.supervised) < _REMEMBERED:
+                self.supervised += targets.tolist()
 
-    def _loss(self, model, part: dict | Pairs | Unlike | tuple, tokens) -> tuple[torch.Tensor, torch.Tensor]:
-        """The part's share in the mean over the update's answer tokens, and its own (the clean side's, of pairs)."""
+    def _losses(self, model, part: dict | Pairs | Apart | Unlike, tokens):
+        """Yields, for one backward after the other, the part's share in the mean over the update's answer tokens, and its own (the clean side's, of pairs)."""
         if isinstance(part, dict):
             logits, targets = answer_logits(model, part)
-            return _mean_of_answers(logits, targets, tokens), targets
+            yield _mean_of_answers(logits, targets, tokens), targets
+            return
         if isinstance(part, Unlike):
             loss, targets = unlikely(model, part)
-            return self.robust.sensitivity * loss * len(targets) / (len(targets) if tokens is None else tokens), targets[:0]  # no answer that is learned
-        if isinstance(part, Pairs):
-            losses = robust_losses(model, part, self.robust)
-        else:
-            losses = losses_apart(model, *part, self.robust)
-        self.reached += [] if losses.reach is None else [losses.reach]
-        return losses.total * len(losses.targets) / (len(losses.targets) if tokens is None else tokens), losses.targets
+            yield self.robust.sensitivity * loss * len(targets) / (len(targets) if tokens is None else tokens), targets[:0]  # no answer that is learned
+            return
+        own = None
+        for losses in [robust_losses(model, part, self.robust)] if isinstance(part, Pairs) else losses_apart(model, part, self.robust):
+            self.reached += [] if losses.reach is None else [losses.reach]
+            own = own or len(losses.targets)
+            yield losses.total * own / (own if tokens is None else tokens), losses.targets
 
     def _apart(self) -> bool:
         """Whether every process holds a whole model (DDP)."""
@@ -147,7 +150,7 @@ class AnswerTrainer(Trainer):
 
 def _rows(inputs: dict) -> list[int]:
     """Rows of each forward of an update; of a pair both, but one pair alone is never too many."""
-    return [len(part["labels"]) for part in (*inputs["parts"], *(other.batch for other in inputs["unlike"]))] + [len(pair.tokens) for pair in inputs["pairs"] if len(pair.tokens) > 2] + [2 * len(clean["labels"]) for clean, _ in inputs["apart"] if len(clean["labels"]) > 1]
+    return [len(part["labels"]) for part in (*inputs["parts"], *(other.batch for other in inputs["unlike"]))] + [len(pair.tokens) for pair in inputs["pairs"] if len(pair.tokens) > 2] + [2 * len(pair.added) for pair in inputs["apart"] if len(pair.added) > 1]
 
 
 def _mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:

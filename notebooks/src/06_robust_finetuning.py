@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 
 from kit.data import own_evidence, text_perturbations
-from kit.data.perturbations import TRAINABLE
+from kit.data.trainable import TRAINABLE
 from kit.diagnosis import ask, by_perturbation, counterfactual_grid, grid_pairs, shortcut_index
 from kit.errors import KitError
 from kit.language import say

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +30,16 @@ class Answer:
         base, tuned: {option: probability}, in the order of the options.
         seconds: both together, without the wait for other people's questions; 0 for recorded answers.
         recorded: read from predictions.csv instead of asked now.
+        alone: modality -> (option, probability) of what the tuned model says to each kind of evidence alone, where there are several.
+        conflict: how much these disagree, 0 to 1 (kit.diagnosis.conflict); None where there is one kind of evidence, or where the answer is recorded.
     """
 
     base: dict[str, float]
     tuned: dict[str, float]
     seconds: float
     recorded: bool = False
+    alone: dict[str, tuple[str, float]] = field(default_factory=dict)
+    conflict: float | None = None
 
     def said(self, arm: str) -> str:
         """The option that "base" or "tuned" gives the most to; ties go to the option named first."""
@@ -53,9 +57,10 @@ class ModelPair:
             name = loaded.checkpoint.name
             raise KitError(say(f"{name} was loaded without an adapter; the demo shows both: load({name!r}, adapter=RUN/'adapter')",
                                f"{name} にアダプターがありません。load({name!r}, adapter=RUN/'adapter') で読み込んでください"))  # fmt: skip
-        from kit.evaluation import predict  # here, so that the first question does not wait for it
+        from kit.diagnosis import conflict_scores  # here, so that the first question does not wait for it
+        from kit.evaluation import predict
 
-        self.loaded, self.lock, self.predict = loaded, threading.Lock(), predict
+        self.loaded, self.lock, self.predict, self.conflict_scores = loaded, threading.Lock(), predict, conflict_scores
 
     def answer(self, sample: Sample) -> Answer:
         """Both answers.
@@ -73,13 +78,21 @@ class ModelPair:
             with self.loaded.model.disable_adapter():
                 base = self._shares(sample)
             tuned = self._shares(sample)
-            return Answer(base, tuned, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            return Answer(base, tuned, seconds, **self._disagreement(sample))
         except OutOfMemoryError as error:
             cuda.empty_cache()
             raise Refusal(both("The GPU's memory was not enough for this evidence; try a smaller photo or a shorter video.",
                                "GPU のメモリが足りません。写真を小さく、動画を短くしてください。")) from error  # fmt: skip
         finally:
             self.lock.release()
+
+    def _disagreement(self, sample: Sample) -> dict:
+        """The tuned model's answers to each kind of evidence alone, and how far they are apart."""
+        if len(sample.modalities) < 2:
+            return {}
+        told = self.conflict_scores(self.loaded, [sample]).iloc[0]
+        return {"alone": {modality: (told[f"{modality} says"], float(told[f"{modality} sure"])) for modality in sample.modalities}, "conflict": float(told["score"])}
 
     def _shares(self, sample: Sample) -> dict[str, float]:
         return self.predict(self.loaded, [sample]).iloc[0]["probabilities"]

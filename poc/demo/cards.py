@@ -5,6 +5,7 @@ from poc.demo import words as w
 from poc.demo.answer import Answer
 from poc.demo.exhibit import Exhibit
 from poc.demo.words import safe
+from poc.report.believes import believes
 from poc.words import ARMS, KPIS, VERDICTS, Text, both
 
 FIGURES = both(
@@ -32,7 +33,7 @@ CHECKS = both("{green} green, {red} red, {na} not applicable", "緑 {green}、�
 def head(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
     """Title, what a person must know before reading on, and the verdict."""
     title = exhibit.record["title"][language]
-    return f'<p class="kicker">{w.KICKER[language]}</p><h1>{safe(title)}</h1>{banners(exhibit, language, recorded, reason)}{verdict(exhibit.record, language)}'
+    return f'<p class="kicker">{w.KICKER[language]}</p><h1>{safe(title)}</h1>{banners(exhibit, language, recorded, reason)}{verdict(exhibit.record, language, (believes(exhibit.diagnosis) or {}).get("headline"))}'
 
 
 def banners(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
@@ -53,13 +54,13 @@ def _banner(kind: str, title: str, text: str) -> str:
     return f'<div class="banner {kind}" id="{kind}-banner" role="note"><strong>{safe(title)}</strong> {safe(text.strip())}</div>'
 
 
-def verdict(record: dict, language: str) -> str:
-    """The verdict with its first reason, the KPI before and after, and the yen."""
+def verdict(record: dict, language: str, believed: Text | None = None) -> str:
+    """The verdict with its first reason, the KPI before and after, which evidence the model believes (where that was asked), and the yen."""
     decided = record["verdict"]
     reason = next((text[language] for text in decided["reasons"]), "")
     if record["rehearsal"]:
         reason = ""  # the banner above says it
-    lines = [line for line in (reason, _figures(record, language)) if line]
+    lines = [line for line in (reason, _figures(record, language), believed[language] if believed else "") if line]
     money = "" if record["rehearsal"] else _cost(record, language)  # a rehearsal's yen would be quoted
     said = "".join(f"<p>{safe(line)}</p>" for line in lines) + money
     badge = f'<span class="badge">{w.VERDICT[language]}<b>{VERDICTS[decided["decision"]][language]}</b></span>'
@@ -129,7 +130,22 @@ def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str) -> s
     took = w.FROM_RECORD[language] if answer.recorded else w.BOTH_ANSWERED[language].format(seconds=answer.seconds)
     made = f"{exhibit.record['model']['name']} + {exhibit.adapter_name}"
     foot = f'<p class="foot"><span id="seconds">{took}</span> <span id="model-name">{safe(made)}</span></p><p class="foot">{w.CAUTION[language]}</p>'
-    return f'<div class="result" id="result" role="status">{truth}<div class="pair">{cards}</div>{foot}</div>'
+    return f'<div class="result" id="result" role="status">{truth}<div class="pair">{cards}</div>{_disagreement(answer, exhibit, language)}{foot}</div>'
+
+
+def _disagreement(answer: Answer, exhibit: Exhibit, language: str) -> str:
+    """What the tuned model says to each kind of evidence alone, and whether they contradict each other."""
+    if answer.conflict is None:
+        return ""
+    alone = ", ".join(f"{w.MODALITIES[modality][language]} → {safe(option)} ({share:.0%})" for modality, (option, share) in answer.alone.items())
+    measured = next((finding["evidence"] for finding in exhibit.diagnosis.get("findings", []) if finding["name"] == "conflict"), {})
+    threshold = measured.get("threshold")
+    if threshold is None:
+        says = w.NO_THRESHOLD[language]
+    else:
+        says = (w.DISAGREES if answer.conflict >= threshold else w.AGREES)[language].format(threshold=threshold, caught=measured["caught"], alarms=measured["false_alarms"])
+    chip = f' <span class="chip wrong">{w.A_PERSON[language]}</span>' if threshold is not None and answer.conflict >= threshold else ""
+    return f'<p class="alone" id="conflict"><span class="label">{w.ALONE[language]}</span>{alone}. {w.CONFLICT[language].format(score=answer.conflict)}{chip} {safe(says)}</p>'
 
 
 def _card(arm: str, answer: Answer, sample: Sample, language: str) -> str:

@@ -19,6 +19,7 @@ class Exhibit:
         run: the run's folder.
         record: run.json.
         checks: checks.json.
+        diagnosis: diagnosis.json, of `poc diagnose`; {} where nobody asked.
         predictions: predictions.csv.
         samples: held-out samples by id, in a mixed, always equal order (a sorted list would show the classes in blocks).
         media: the folder that the samples' files lie in; None when it is not on this machine.
@@ -27,6 +28,7 @@ class Exhibit:
     run: Path
     record: dict
     checks: list[dict]
+    diagnosis: dict
     predictions: pd.DataFrame
     samples: dict[str, Sample]
     media: Path | None
@@ -69,12 +71,12 @@ def open_exhibit(run: Path, media: Path | None = None) -> Exhibit:
     """
     run = Path(run)
     record, predictions = runs.read(run), runs.read_predictions(run)
-    checks = json.loads((run / "checks.json").read_text(encoding="utf-8")) if (run / "checks.json").is_file() else []
+    checks, diagnosis = (json.loads((run / name).read_text(encoding="utf-8")) if (run / name).is_file() else empty for name, empty in (("checks.json", []), (runs.DIAGNOSIS, {})))
     rows = _held_out(predictions)
     media = media or runs.evidence_folder(run, record, rows)
     samples = [_sample(row, record, media or run / "media") for row in rows.to_dict("records")]
     random.Random(0).shuffle(samples)
-    return Exhibit(run, record, checks, predictions, {sample.id: sample for sample in samples}, media)
+    return Exhibit(run, record, checks, diagnosis, predictions, {sample.id: sample for sample in samples}, media)
 
 
 def _held_out(predictions: pd.DataFrame) -> pd.DataFrame:

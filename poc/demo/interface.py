@@ -55,6 +55,7 @@ def reply(desk: Desk, sample_id: str = "", files: list[str] | None = None, note:
         "question": sample.question,
         "base": {"says": given.said("base"), "probabilities": given.base},
         "tuned": {"says": given.said("tuned"), "probabilities": given.tuned},
+        "conflict": None if given.conflict is None else {"score": given.conflict, "alone": {modality: option for modality, (option, _) in given.alone.items()}},
         "truth": sample.answer,
         "seconds": round(given.seconds, 3),
         "recorded": given.recorded,

@@ -71,6 +71,18 @@ CAUTION = both(
     "The bars show how the model shares 100 % between the options. They are not a promise: a high bar can be wrong.",
     "棒はモデルが 100 % を選択肢にどう配分したかを示します。保証ではなく、高い棒でも誤ることがあります。",
 )
+ALONE = both("Each kind of evidence alone, asked of the tuned model", "情報を一つずつ見せたときの微調整後のモデルの答え")
+CONFLICT = both("Conflict score {score:.2f} of 1.", "食い違いスコア {score:.2f}（最大 1）。")
+A_PERSON = both("let a person look", "人が確認")
+DISAGREES = both(
+    "The evidence disagrees: from {threshold:.2f} on, {caught:.0%} of planted contradictions were told, with {alarms:.0%} false alarms.",
+    "情報が食い違っています。{threshold:.2f} 以上で、仕込んだ食い違いの {caught:.0%} を誤報 {alarms:.0%} で検知しました。",
+)
+AGREES = both(
+    "Below {threshold:.2f}, where {caught:.0%} of planted contradictions were told: the others look like this one.",
+    "{threshold:.2f} 未満です。仕込んだ食い違いの {caught:.0%} はこの値以上で検知され、残りはこの例と区別できません。",
+)
+NO_THRESHOLD = both("From which score on evidence disagrees was not measured for this run (poc diagnose).", "この実行では、食い違いと見なす値を測っていません（poc diagnose）。")
 NO_SAMPLE = both("There is no held-out sample {name}.", "評価用サンプル {name} はありません。")
 NO_QUESTION = both("{name} is not a question of this use case; ask one of: {allowed}", "{name} はこのユースケースの質問ではありません。使えるもの：{allowed}")
 

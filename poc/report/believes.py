@@ -12,11 +12,14 @@ def believes(diagnosis: dict) -> dict | None:
         return None
     table = sorted((row for row in diagnosis["table"] if not row["control"]), key=lambda row: -row["lost"])
     harmful = [row for row in table if row["kind"] != "own"]  # what the gate reads; a row's own note is not put there by anybody
+    before = diagnosis.get("before")
+    was = {row["perturbation"]: row for row in before["table"]} if before else {}
     named = {finding["name"]: finding for finding in diagnosis["findings"]}
     return {
-        "headline": _headline(harmful[0]) if harmful else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
+        "before": before["run"] if before else "",
+        "headline": _headline(harmful[0], was.get(harmful[0]["perturbation"])) if harmful else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
         "verdict": max((finding["verdict"] for name, finding in named.items() if name.startswith("interference")), key=("good", "info", "warn", "bad").index, default="info"),
-        "rows": [_row(row) for row in table[:_SHOWN]] + [_row(row) for row in diagnosis["table"] if row["control"]],
+        "rows": [_row(row, was.get(row["perturbation"])) for row in (*table[:_SHOWN], *(row for row in diagnosis["table"] if row["control"]))],
         "more": len(table) - min(len(table), _SHOWN),
         "asked": diagnosis["rows"],
         "worst": [percent(share, 0) for share in diagnosis["worst"]],
@@ -25,7 +28,15 @@ def believes(diagnosis: dict) -> dict | None:
     }
 
 
-def _headline(worst: dict) -> Text:
+def _headline(worst: dict, was: dict | None) -> Text:
+    now = _now(worst)
+    if was is None:
+        return now
+    share = percent(was["perturbed"], 0)
+    return both(f"{now['en']} Before: {share} with it.", f"{now['ja']}以前のモデルでは、添えたときの正答は {share} でした。")
+
+
+def _now(worst: dict) -> Text:
     now, was, lost = percent(worst["perturbed"], 0), percent(worst["clean"], 0), 100 * worst["lost"]
     names = {language: name_of_perturbation(worst["perturbation"], language) for language in ("en", "ja")}
     if worst["lost_low"] <= 0 and lost < 2:
@@ -35,9 +46,10 @@ def _headline(worst: dict) -> Text:
                 f"「{names['ja']}」を添えると、正答は {was} から {now} になります（{points(-worst['lost'])} ポイント）。")  # fmt: skip
 
 
-def _row(row: dict) -> dict:
+def _row(row: dict, was: dict | None) -> dict:
     followed = row["followed"]
     return {
+        "before": [percent(was[f"perturbed{end}"], 0) for end in ("", "_low", "_high")] if was else None,
         "name": both(row["perturbation"], name_of_perturbation(row["perturbation"], "ja")), "control": row["control"],
         "clean": percent(row["clean"], 0), "now": [percent(row[f"perturbed{end}"], 0) for end in ("", "_low", "_high")],
         "lost": [points(-row[f"lost{end}"]) for end in ("", "_high", "_low")], "followed": percent(followed, 0) if followed is not None and followed == followed else "–",
