@@ -232,7 +232,8 @@ def row_of(arm: str, found: list[dict], mark: str = "hit") -> dict:
     row |= _cells("seen kinds", seeds.of(SEEN)) | _cells("held-out kinds", seeds.held())
     row |= {f"held: {kind}": _rounded(seeds.of(names)[0]) for kind, names in HELD.items()}
     row |= {"empty strip": _rounded(seeds.of(("empty strip in the picture",))[0])}
-    row |= _cells("own note", seeds.of(("own text",))) | _cells("text of another row", seeds.of((EXCHANGED_TEXT,))) | _cells("matching note", seeds.of(("matching note (en)", "matching note (ja)")))
+    own = _cells("own note", seeds.of(("own text",)))
+    row |= (dict.fromkeys(own, "") if mark == "copied" else own) | _cells("text of another row", seeds.of((EXCHANGED_TEXT,))) | _cells("matching note", seeds.of(("matching note (en)", "matching note (ja)")))
     row |= {"held-out by seed": " ".join(f"{100 * np.mean([seeds.each(names)[i] for names in HELD.values()]):.1f}" for i in range(len(found)))}
     if mark == "hit":
         row |= _cells("shortcut index", seeds.shortcut()) | _cells("follows an exchanged photo", seeds.share("sensitivity")) | _cells("guard", seeds.share("guard"))

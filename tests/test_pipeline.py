@@ -27,6 +27,7 @@ name: colours
 question: Which colour is the part?
 options: [red, green, blue]
 costs: {miss: 9000, false_alarm: 300, ok_answer: green}
+gates: {robust_drop: 0.05}
 training: {steps: 12, batch: 8, rank: 4, evaluate_every: 4, learning_rate: 0.004, examples_in_context: 2}
 """
 
@@ -86,6 +87,10 @@ def test_a_run_leaves_every_file_that_the_readers_need(finished):
             assert row[metric]["low"] <= row[metric]["value"] <= row[metric]["high"], (row["arm"], metric)
     assert record["rehearsal"] is True and record["verdict"]["decision"] == "none"
     assert record["training"]["applied_updates"] == 12
+    # the gate "robust": asked of the tuned model before the verdict, and in the report
+    asked = json.loads((folder / "diagnosis.json").read_text(encoding="utf-8"))
+    assert asked["rows"] == 12 and any("gate robust_drop" in line for line in told) and "What it believes" in (folder / "report.html").read_text(encoding="utf-8")
+    assert record["gates"]["robust_drop"] == 0.05 and asked["table"]
 
 
 @pytest.mark.slow

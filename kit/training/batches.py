@@ -47,7 +47,8 @@ class Parts:
         alike, other = ([pair for _, pair in sides if pair and shares_its_beginning(*pair) == same] for same in (True, False))
         pairs = [paired(self.collator, *(list(side) for side in zip(*part, strict=True))) for part in self._in_turn(alike)]
         apart = [set_apart(self.collator, *(list(side) for side in zip(*part, strict=True))) for part in self._in_turn(other)]
-        others = [Unlike(self.collator(part)) for part in self.alike([other for other in map(unlike, samples) if other])]
+        drew = [other for other in map(unlike, samples) if other]
+        others = [Unlike(self.collator(part)) for part in (self.alike(drew) if drew else ())]
         supervised = [part["labels"][part["labels"] != -100] for part in (*parts, *(pair.clean for pair in apart))]
         supervised += [pair.tokens[pair.answers].chunk(2)[0] for pair in pairs]
         return {"samples": samples, "parts": parts, "pairs": pairs, "apart": apart, "unlike": others, "labels": torch.cat([torch.tensor([-100]), *supervised])[None]}
