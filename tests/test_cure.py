@@ -23,6 +23,13 @@ def test_a_model_tuned_with_the_note_believes_it_and_the_cured_one_does_not():
         assert one.share("sensitivity")[0] >= 0.8 and one.shortcut()[0] <= min(other.shortcut()[0] for other in tuned) / 2
 
 
+def test_on_real_steel_a_wrong_written_note_takes_answers_and_the_cure_gives_them_back():
+    (tuned,), (cured,) = models("cure_x_sdd", "tuned"), models("cure_x_sdd", "all")
+    clean, noted = (tuned.of((name,))[0] for name in ("clean", "own text"))  # each held-out row's own note is wrong
+    assert noted <= clean - 0.1 and tuned.held()[0] <= 0.75 * clean
+    assert cured.of(("own text",))[0] >= 0.97 * cured.of(("clean",))[0] >= 0.97 * clean and cured.held()[0] >= 0.9 * cured.of(("clean",))[0]
+
+
 def test_who_copies_the_note_is_in_the_table_and_always_wrong_with_a_wrong_one():
     row = cure.row_of("copy the note", cure.kept("cure", "tuned"), "copied")
     assert row["misleading note"] == 0 and row["matching note"] == 100 and row["clean"] < 35 and "guard" not in row

@@ -115,6 +115,7 @@ CSS = f"""
 .track {{ background: #e9edec; border-radius: 3px; height: 12px; overflow: hidden; }}
 .track span {{ display: block; height: 100%; background: #b3bfc4; border-radius: 3px; }}
 .base .said .track span {{ background: #66767e; }} .tuned .said .track span {{ background: {TEAL}; }}
+.alone {{ margin: 14px 0 0; line-height: 1.5; }}
 .foot {{ color: {QUIET}; font-size: .85rem; margin: 10px 0 0; line-height: 1.5; }} .foot #model-name {{ margin-left: .6em; }}
 
 .about {{ color: {QUIET}; font-size: .9rem; }} .about summary {{ cursor: pointer; width: fit-content; }}
