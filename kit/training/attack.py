@@ -64,6 +64,7 @@ def _length(delta: torch.Tensor, count: torch.Tensor, ascent: str) -> torch.Tens
 
 
 def within(delta: torch.Tensor, epsilon: torch.Tensor, count: torch.Tensor, ascent: str) -> torch.Tensor:
+    """delta in the box of half-width epsilon (B, 1, 1), or in the ball whose radius it is in root mean square over `count` (B,) components."""
     if ascent == "sign":
         return torch.maximum(torch.minimum(delta, epsilon), -epsilon)
     return delta * (epsilon.view(-1) / _length(delta, count, ascent).clamp(min=1e-30)).clamp(max=1).view(-1, 1, 1)
