@@ -188,12 +188,12 @@ def test_an_answer_that_the_picture_does_not_carry_is_made_unlikely(tuned, colou
     lengths = [int((labels != -100).sum()) for labels in batch.batch["labels"]]
     assert loss.item() == pytest.approx(sum(-float(torch.log1p(-p.detach())) * n for p, n in zip(likely, lengths, strict=True)) / sum(lengths), abs=1e-4) and len(targets) == sum(lengths)
     loss.backward()
-    before, steps = likely[0].item(), gradients(tuned.model)
+    steps = gradients(tuned.model)
     with torch.no_grad():
         for name, weight in tuned.model.named_parameters():
             if name in steps:
                 weight -= 0.05 * steps[name] / (sum(g.pow(2).sum() for g in steps.values()).sqrt() + 1e-12)
-    assert float(unlikely(tuned.model, batch)[0]) < float(loss) and before <= 1
+    assert float(unlikely(tuned.model, batch)[0]) < float(loss)
 
 
 @pytest.fixture

@@ -91,6 +91,11 @@ def exchanged_text(pool: Sequence[Sample], seed: int = 0) -> Perturbation:
     return Perturbation(EXCHANGED_TEXT, "text", "exchanged", lambda sample: _with_words_of(sample, pool, _number(sample, seed)), named=True)
 
 
+def another_medium(modality: str, pool: Sequence[Sample], seed: int = 0) -> Perturbation:
+    """A real medium of a row of the pool, with another answer where the two answer the same question; that answer is `named` where it is an option."""
+    return Perturbation(f"another {modality}", modality, "replaced", _Another(modality, tuple(sample for sample in pool if getattr(sample, modality)), seed), named=True)
+
+
 def text_perturbations(languages: Sequence[str] = ("en", "ja"), seed: int = 0) -> list[Perturbation]:
     """Unrelated facts, misleading notes of two templates (A and its paraphrase B), a matching note, an injected instruction; of each one per language."""
     made = []
@@ -118,7 +123,7 @@ def media_perturbations(modality: str, pool: Sequence[Sample] = (), seed: int = 
     pool = _spread([sample for sample in pool if getattr(sample, modality)], seed)
     hows = {"image": ("black", "white", "noise"), "audio": ("silence", "noise"), "video": ("shuffled", "frozen", "noise")}[modality]
     made = [Perturbation(f"{how} {modality}", modality, "replaced", _Shown(modality, how, seed, pool)) for how in hows]
-    return made + ([Perturbation(f"another {modality}", modality, "replaced", _Another(modality, pool, seed), named=True)] if pool else [])
+    return made + ([another_medium(modality, pool, seed)] if pool else [])
 
 
 def words_in_picture(languages: Sequence[str] = ("en", "ja"), seed: int = 0) -> list[Perturbation]:

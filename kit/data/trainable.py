@@ -6,6 +6,8 @@ from functools import partial
 from kit.data.perturbations import (
     EXCHANGED_TEXT,
     Perturbation,
+    another_medium,
+    exchanged_text,
     grain,
     noisy_edge,
     text_perturbations,
@@ -17,24 +19,14 @@ OTHERS = {EXCHANGED_TEXT: "text", **{f"another {modality}": modality for modalit
 
 
 def with_others(sample: Sample, names: Sequence[str], pool: Sequence[Sample], number: int) -> Sample:
-    """The sample with the evidence of rows of the pool in `meta["others"]`, for those of `names` that are in OTHERS; as it is where no row fits.
-
-    A text is one to the same question with another answer: an off-diagonal cell of the counterfactual grid. A medium is any other one, of another answer where the question is the same.
-    """
+    """The sample with the evidence of rows of the pool in `meta["others"]`, for those of `names` that are in OTHERS; as it is where no row fits. Other numbers draw other rows."""
     found = {}
     for name in names:
-        modality = OTHERS.get(name)
-        if modality and modality not in sample.decided_by and (fitting := [other for other in pool if _misleads(sample, other, modality)]):
-            other = fitting[number % len(fitting)]
-            found[name] = (getattr(other, modality), other.answer if other.question == sample.question and other.answer in sample.options else "")
+        if modality := OTHERS.get(name):
+            of_another = exchanged_text(pool, number) if modality == "text" else another_medium(modality, pool, number)
+            if shown := of_another(sample):
+                found[name] = (getattr(shown, modality), shown.meta.get("named", ""))
     return sample.replace(meta={**sample.meta, "others": found}) if found else sample
-
-
-def _misleads(sample: Sample, other: Sample, modality: str) -> bool:
-    evidence, same = getattr(other, modality), (other.question, other.options) == (sample.question, sample.options)
-    if not evidence or evidence == getattr(sample, modality) or (other.question == sample.question and other.answer == sample.answer):
-        return False
-    return modality != "text" or (same and other.answer != "")
 
 
 def _others(name: str, sample: Sample) -> Sample | None:
