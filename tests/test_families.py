@@ -25,7 +25,8 @@ from kit.evaluation.shared_prefix import shared_scores
 from kit.models import add_lora, component_table, load, lora_targets, require_checkpoint
 from kit.models.encoders import remembered
 from kit.models.features import frozen_features
-from kit.models.forward import answer_logits, generate, media_tokens
+from kit.models.forward import answer_logits, generate
+from kit.models.media_tokens import media_tokens
 from kit.training import Settings, checks, finetune
 
 EACH = pytest.mark.parametrize("name", FAMILIES)

@@ -18,7 +18,8 @@ from kit.models import (
     require_checkpoint,
     resolve,
 )
-from kit.models.forward import answer_logits, continue_with, media_tokens, positions, read_prompt
+from kit.models.forward import answer_logits, continue_with, positions, read_prompt
+from kit.models.media_tokens import media_tokens
 
 
 def test_the_tiny_checkpoint_loads_by_name_and_by_directory(tiny):

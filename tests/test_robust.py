@@ -13,7 +13,8 @@ from kit.data.perturbations import EXCHANGED_TEXT, NOTES
 from kit.diagnosis import ask, by_perturbation
 from kit.errors import KitError
 from kit.models import add_lora, load
-from kit.models.forward import answer_logits, base_of, begin, go_on, nudged, tokens_of
+from kit.models.forward import answer_logits, base_of, begin, go_on, nudged
+from kit.models.media_tokens import tokens_of
 from kit.training import Settings, finetune, trainer
 from kit.training.attack import attack
 from kit.training.pairs import paired, set_apart

@@ -52,6 +52,8 @@ class Prefix:
     def select(self, rows: torch.Tensor) -> "Prefix":
         """The same prefix with its batch re-indexed by `rows` (N,); this object is used up (the cache moves on)."""
         self.cache.reorder_cache(rows)
+        if hasattr(self.cache, "read_ids"):  # kit.attention keeps there what the keys stand for
+            self.cache.read_ids = self.cache.read_ids[rows]
         return Prefix(self.cache, self.logits[rows], self.mask[rows], self.next_position[rows])
 
     def copy(self) -> "Prefix":
@@ -148,24 +150,6 @@ def answer_logits(model, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
     return at_least_float32(logits), labels[:, 1:][where[:, :-1]]
 
 
-def media_tokens(model, batch: dict) -> dict[str, tuple[int, int]]:
-    """Per modality (placeholder tokens in the prompt, tokens that its encoder will deliver); fewer placeholders mean that media were cut.
-
-    Only families that say how large their media grids are can be checked; others are left out (their own forward raises on a mismatch).
-    """
-    config = base_of(model).config
-    merge = getattr(getattr(config, "vision_config", None), "spatial_merge_size", 1) ** 2
-    ids, found = batch["input_ids"], {}
-    for modality, key in (("image", "image_grid_thw"), ("video", "video_grid_thw")):
-        if batch.get(key) is not None:
-            found[modality] = (int((ids == getattr(config, f"{modality}_token_id")).sum()), int(batch[key].prod(-1).sum()) // merge)
-    if batch.get("feature_attention_mask") is not None:
-        tower = next(m for path, m in base_of(model).named_modules() if path.endswith("audio_tower"))
-        _, lengths = tower._get_feat_extract_output_lengths(batch["feature_attention_mask"].sum(-1))
-        found["audio"] = (int((ids == config.audio_token_id).sum()), int(lengths.sum()))
-    return found
-
-
 @contextmanager
 def nudged(model, unit: torch.Tensor, where: torch.Tensor, epsilon: float):
     """What the language model reads at the true places of `where` (B, T) is moved by epsilon x its own root mean square x `unit` (B, T, C), whose slope the forward then has."""
@@ -181,13 +165,6 @@ def nudged(model, unit: torch.Tensor, where: torch.Tensor, epsilon: float):
         yield
     finally:
         handle.remove()
-
-
-def tokens_of(model, ids: torch.Tensor, modalities: list[tuple[str, ...]]) -> torch.Tensor:
-    """(B, T) true where a token of `ids` stands for a medium of one of the row's modalities."""
-    config = base_of(model).config
-    marks = {modality: getattr(config, f"{modality}_token_id", getattr(config, f"{modality}_token_index", -1)) for modality in ("image", "video", "audio")}
-    return torch.stack([torch.isin(row, torch.tensor([marks[modality] for modality in row_has], device=ids.device, dtype=ids.dtype)) for row, row_has in zip(ids, modalities, strict=True)])
 
 
 @torch.no_grad()

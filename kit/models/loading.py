@@ -9,7 +9,7 @@ import torch
 from kit.errors import KitError
 from kit.language import say
 from kit.models.catalogue import Checkpoint, resolve
-from kit.models.lora import component_of, is_linear
+from kit.models.lora import SAVED_WHOLE, component_of, is_adapter, is_linear
 
 
 @dataclass
@@ -142,8 +142,18 @@ def add_adapter(model, adapter: Path):
     wrapped = PeftModel.from_pretrained(model, str(adapter))
     with safe_open(str(file), "pt") as saved:
         keys = set(saved.keys())
-    here = {n.replace(".default.", ".").removesuffix(".default") for n, _ in wrapped.named_parameters() if "lora_" in n}
+    here = {n.replace(".modules_to_save.default", "").replace(".default.", ".").removesuffix(".default") for n, _ in wrapped.named_parameters() if is_adapter(n)}
     strays = sorted(keys ^ here)
+    attention = next((mark[1:] for mark in SAVED_WHOLE for key in strays if f"{mark}." in key and key in keys), None)
+    if attention:
+        raise KitError(
+            say(
+                f"the adapter in {adapter.name} was trained with the attention {attention!r}, and this model has plain attention, which would ignore it: load both with kit.attention.load, "
+                "or call kit.attention.switch_on(model) before the adapter is added",
+                f"{adapter.name} のアダプターは注意機構 {attention!r} で学習されていますが、このモデルは通常の注意機構のため無視されてしまいます。kit.attention.load で読み込むか、"
+                "アダプターを載せる前に kit.attention.switch_on(model) を呼んでください",
+            )
+        )
     if strays:
         raise KitError(
             say(

@@ -10,6 +10,7 @@ from torch import nn
 from kit.errors import KitError
 
 COMPONENTS = ("llm", "connector", "vision", "audio")
+SAVED_WHOLE = (".moda", ".rave")  # modules that an adapter holds as they are, not as a product of two matrices
 # first match wins: a connector often lives inside the tower that it leaves
 _PATHS = (
     (
@@ -57,13 +58,19 @@ def lora_targets(model: nn.Module, components: list[str]) -> list[str]:
 
 
 def add_lora(model: nn.Module, components: list[str], rank: int, alpha: int | None = None, dropout: float = 0.0, seed: int = 0):
-    """The model wrapped by PEFT with LoRA on `components`; adapter weights in float32 and seeded."""
+    """The model wrapped by PEFT with LoRA on `components`; adapter weights in float32 and seeded. What an attention of kit.attention learns is trained and saved with it."""
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(r=rank, lora_alpha=alpha or 2 * rank, lora_dropout=dropout, target_modules=lora_targets(model, components))
+    whole = sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if name.endswith(SAVED_WHOLE) and any(True for _ in module.parameters())})
+    config = LoraConfig(r=rank, lora_alpha=alpha or 2 * rank, lora_dropout=dropout, target_modules=lora_targets(model, components), modules_to_save=whole or None)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return get_peft_model(model, config)
+
+
+def is_adapter(path: str) -> bool:
+    """Whether a parameter of a PEFT model belongs to its adapter."""
+    return "lora_" in path or ".modules_to_save." in path
 
 
 def component_table(model: nn.Module) -> list[dict]:

@@ -24,7 +24,7 @@ from kit.evaluation.scoring import answer_losses, option_scores
 from kit.finding import Check
 from kit.language import say
 from kit.models import Loaded
-from kit.models.forward import media_tokens
+from kit.models.media_tokens import media_tokens
 from kit.show import progress
 from kit.training.finetune import Settings, Tuned
 

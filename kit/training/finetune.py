@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 
 from kit import processes
+from kit.attention import save_settings
 from kit.data import Sample
 from kit.data.media import ORIENTATIONS
 from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded, add_lora, component_of
 from kit.models.encoders import remembered
+from kit.models.lora import is_adapter
 from kit.training.resume import newest_checkpoint, read_finished, write_finished
 from kit.training.settings import Settings
 from kit.training.trainer import AnswerTrainer
@@ -113,6 +115,7 @@ def _save_adapter(tuned: Tuned) -> None:
     tuned.loaded.model.peft_config["default"].base_model_name_or_path = tuned.loaded.checkpoint.name if Path(source).is_absolute() else source
     # told that embeddings were not trained, PEFT does not ask a hub for the base model's vocabulary
     tuned.loaded.model.save_pretrained(str(tuned.adapter), save_embedding_layers=False)
+    save_settings(tuned.loaded.model, tuned.adapter)
 
 
 def with_dropped_evidence(train: list[Sample], settings: Settings) -> list[Sample]:
@@ -159,7 +162,7 @@ def _fingerprints(model) -> dict[str, torch.Tensor]:
     prints = {}
     for path, parameter in model.named_parameters():
         flat = parameter.detach().flatten()
-        if "lora_" in path:
+        if is_adapter(path):
             prints[path] = flat.clone()
         else:
             # sum and two slices in float64: no copy of the whole parameter is made
@@ -170,7 +173,7 @@ def _fingerprints(model) -> dict[str, torch.Tensor]:
 
 def _record_moves(tuned: Tuned, before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> None:
     for path, old in before.items():
-        if "lora_" in path:
+        if is_adapter(path):
             part = component_of(path)
             tuned.lora_moved[part] = max(tuned.lora_moved.get(part, 0.0), float((after[path] - old).abs().max()))
         elif not torch.equal(old, after[path]):

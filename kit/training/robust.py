@@ -29,8 +29,8 @@ from kit.models.forward import (
     go_on,
     nudged,
     to_device,
-    tokens_of,
 )
+from kit.models.media_tokens import tokens_of
 from kit.training.attack import ascended, attack, random_start, reach_of, within
 from kit.training.pairs import Apart, Pairs
 

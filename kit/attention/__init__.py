@@ -1,0 +1,8 @@
+"""Attention that can be switched on in any transformers model: MODA and what it is compared with, and a record of who looks at what."""
+
+from kit.attention.moda import Moda
+from kit.attention.rivals import Biased, Unmasked
+from kit.attention.switch import kind_of, load, save_settings, switch_on
+from kit.attention.token_types import TokenTypes
+
+__all__ = ["Biased", "Moda", "TokenTypes", "Unmasked", "kind_of", "load", "save_settings", "switch_on"]

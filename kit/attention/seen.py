@@ -1,0 +1,83 @@
+"""What a layer's rows may see, worked out once per forward and shared by its layers."""
+
+from dataclasses import dataclass
+
+import torch
+
+from kit.attention.token_types import TokenTypes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Who may look at whom. R = r x queries: the r query heads of a key head lie one after the other.
+
+    Attributes:
+        queries: tokens that ask.
+        allowed: (B, 1, queries, T) true where a token may attend to a key.
+        causal: whether `allowed` is nothing but "earlier, and not padding", so that sums over keys can be accumulated.
+        real: (B, T) false for padding.
+        media: (B, T) true for keys that are not text.
+        asks_as_media: (B, queries) true for tokens that are not text.
+        turns, asks_in_turn: (B, T) and (B, queries) turn of each.
+    """
+
+    queries: int
+    allowed: torch.Tensor
+    causal: bool
+    real: torch.Tensor
+    media: torch.Tensor
+    asks_as_media: torch.Tensor
+    turns: torch.Tensor
+    asks_in_turn: torch.Tensor
+
+    @property
+    def groups(self) -> torch.Tensor:
+        """(2, B, T) 1 for the real keys of the groups text and other, as numbers."""
+        return torch.stack([~self.media & self.real, self.media & self.real])
+
+
+def seen_by(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, types: TokenTypes) -> Seen:
+    """Of query (B, H, queries, D), key (B, G, T, D) and the mask that the layer was given (None: causal, the queries being the last tokens; true, or 0 in a mask of numbers: allowed)."""
+    return types.once(
+        f"seen {key.shape[2]}",
+        mask,
+        lambda: _seen_by(len(query), query.shape[2], key.shape[2], mask, types, key.device),
+    )
+
+
+def _seen_by(batch, queries, keys, mask, types, device) -> Seen:
+    earlier = torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)[None, None]
+    if mask is None:
+        allowed, causal, real = (
+            earlier.expand(batch, 1, -1, -1),
+            True,
+            torch.ones(batch, keys, dtype=torch.bool, device=device),
+        )
+    else:
+        allowed = (mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2)[
+            ..., :keys
+        ].expand(batch, 1, -1, -1)
+        real = allowed[
+            :, 0, -1
+        ]  # the last token sees every key that is not padding, if the mask is causal and nothing more
+        padding = ~real[:, None, keys - queries :, None]  # what padding sees does not matter
+        causal = bool(((allowed == (earlier & real[:, None, None])) | padding).all())
+        real = real if causal else allowed[:, 0].any(1)
+    codes, turns = (types.of_keys(what, keys).to(device) for what in (types.codes, types.turns))
+    rows, asks_in_turn = (types.of_rows(what, queries).to(device) for what in (types.codes, types.turns))
+    return Seen(queries, allowed, causal, real, codes > 0, rows > 0, turns, asks_in_turn)
+
+
+def folded(heads: torch.Tensor, groups: int) -> torch.Tensor:
+    """(B, H, T, D) as (B, G, R, D): the query heads of a key head one after the other, as grouped query attention pairs them."""
+    return heads.unflatten(1, (groups, -1)).flatten(2, 3)
+
+
+def unfolded(rows: torch.Tensor, queries: int) -> torch.Tensor:
+    """(B, G, R, D) as (B, queries, H, D), which is what transformers expects of an attention function."""
+    return rows.unflatten(2, (-1, queries)).flatten(1, 2).transpose(1, 2)
+
+
+def for_each_head(per_token: torch.Tensor, rows: int) -> torch.Tensor:
+    """(..., queries, X) repeated for the query heads of a key head: (..., R, X)."""
+    return per_token.repeat(*[1] * (per_token.dim() - 2), rows // per_token.shape[-2], 1)
