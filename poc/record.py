@@ -15,6 +15,7 @@ from kit.data import LAYERS, Sample
 from kit.errors import KitError
 from kit.labelling import agreement, entries_in
 from kit.models import resolve
+from kit.models.lora import is_adapter
 from kit.training import Tuned
 from kit.training.checks import installed_versions
 from poc.passport import load_passport
@@ -40,7 +41,7 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
             "name": checkpoint.name,
             "source": checkpoint.source if checkpoint.name != "tiny_omni" else "sample_data/tiny_omni",
             "hash": weights_hash(resolve(job.source)[1]),
-            "parameters": sum(p.numel() for n, p in tuned.loaded.model.named_parameters() if "lora_" not in n),
+            "parameters": sum(p.numel() for n, p in tuned.loaded.model.named_parameters() if not is_adapter(n)),
             "four_bit": job.four_bit,
             "license": checkpoint.licence,
             "commercial_use": checkpoint.commercial_use,

@@ -10,9 +10,10 @@ from families import FAMILIES, build
 from PIL import Image
 
 from kit.attention import Biased, Moda, TokenTypes, Unmasked, kind_of, load, switch_on
+from kit.attention import moda as moda_room
 from kit.attention import rows as rows_room
 from kit.attention.flex import attend_groups as attend_on_gpu
-from kit.attention.grams import CHUNK, EPS, aligned
+from kit.attention.grams import CHUNK, EPS
 from kit.attention.rows import attend
 from kit.attention.seen import folded, seen_by
 from kit.data import Sample
@@ -210,20 +211,18 @@ def test_moda_is_its_specification_in_plain_loops(parts, mask):
     )
 
 
-def test_the_scan_in_chunks_equals_the_dense_sum_and_so_do_its_gradients():
+def test_the_scan_in_chunks_equals_the_dense_sum_and_so_do_its_gradients(monkeypatch):
     for queries, keys in ((3 * CHUNK + 5, 3 * CHUNK + 5), (CHUNK + 1, 2 * CHUNK), (1, 40)):
-        q, k, _, types = tensors(queries=queries, keys=keys, width=8)
-        seen = seen_by(q, k, None, types)
+        q, k, v, types = tensors(queries=queries, keys=keys, width=8)
         found = []
-        for allowed in (None, seen.allowed.repeat(1, 1, 2, 1)):
-            turned, key = (
-                t.clone().requires_grad_() for t in (torch.stack([folded(q, 2), folded(q, 2) * 0.5]), k)
-            )
-            out = aligned(turned, key, seen.groups.flip(0).double(), allowed, queries)
+        for dense in (0, 1000):
+            monkeypatch.setattr(moda_room, "DENSE", dense)
+            layer, inputs = moda_layer(Moda(True, None), width=8), [t.clone().requires_grad_() for t in (q, k, v)]
+            out = layer(*inputs, None, types, 0.4)
             out.pow(2).sum().backward()
-            found.append((out.detach(), turned.grad, key.grad))
+            found.append((out.detach(), layer.align.grad, *(t.grad for t in inputs)))
         for scanned, dense in zip(*found, strict=True):
-            torch.testing.assert_close(scanned, dense, rtol=1e-10, atol=1e-10)
+            torch.testing.assert_close(scanned, dense, rtol=1e-6, atol=1e-8)
 
 
 def test_gradients_of_every_parameter_are_those_of_finite_differences():
@@ -278,9 +277,7 @@ def test_the_attention_for_gpus_is_the_same(two, mask):
         warnings.simplefilter("ignore")  # FlexAttention is only meant to be fast when compiled
         out, mass = attend_on_gpu(queries, k, v, seen, 0.3)
         groups = [k * group[:, None, :, None] for group in seen.groups.float()] if two else [k]
-        expected, expected_mass = attend(
-            torch.cat([*queries], -1), torch.cat(groups, -1), v, seen.allowed.repeat(1, 1, 2, 1), 0.3
-        )
+        expected, expected_mass = attend(torch.cat([*queries], -1), torch.cat(groups, -1), v, seen.hidden, 0.3)
     counted = seen.allowed.any(-1).repeat(1, 2, 2)
     torch.testing.assert_close(out[counted], expected[counted], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(mass[counted], expected_mass[counted], rtol=1e-5, atol=1e-5)

@@ -155,7 +155,7 @@ def test_only_the_text_is_attacked_and_as_far_as_allowed(tuned, sides):
     for settings in (Robust(ascent_steps=4, epsilon=0.5), Robust(ascent_steps=4, epsilon=0.5, ascent="normalised")):
         delta, reach = attack(tuned.model, begun, embedded, pairs.real[half:], scored, targets, pairs.text, settings, pairs.seeds)
         assert not delta[~pairs.text].any(), "padding, question and answer stay"
-        assert 0.9 < reach <= 1 + 1e-6
+        assert 0.65 < reach <= 1 + 1e-6, "a random start alone has half of it, or 0.58 in root mean square"
         after = cross_entropy(go_on(tuned.model, begun, embedded + delta, pairs.real[half:], scored, detached=True), targets)
         assert float(after.detach()) > float(before.detach()) + 0.01
     assert all(weight.grad is None for weight in tuned.model.parameters()), "nothing flowed into the model"

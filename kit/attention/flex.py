@@ -4,20 +4,14 @@ One pass over text keys and one over the others read each key once, so both toge
 """
 
 import functools
+from collections.abc import Sequence
 
 import torch
 
 from kit.attention.seen import Seen, unfolded
 
 
-def attend_groups(
-    queries: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    seen: Seen,
-    scale: float,
-    once=lambda name, work: work(),
-) -> tuple[torch.Tensor, torch.Tensor]:
+def attend_groups(queries: Sequence[torch.Tensor], key: torch.Tensor, value: torch.Tensor, seen: Seen, scale: float, once=lambda name, work: work()) -> tuple[torch.Tensor, torch.Tensor]:
     """(out (B, G, R, D), log-sum-exp (B, G, R)) in one softmax over all keys, where a key of the group o is compared with queries[o]; one group where there is one.
 
     Args:
@@ -25,18 +19,11 @@ def attend_groups(
     """
     parts = []
     for number, query in enumerate(queries):
-        asked = unfolded(query, seen.queries).transpose(1, 2)  # (B, H, queries, D)
+        asked = unfolded(query, seen.queries).transpose(1, 2).contiguous()  # (B, H, queries, D)
         members = seen.groups[number] if len(queries) == 2 else None
-        blocks = once(
-            f"blocks {number} of {len(queries)}, {key.shape[2]} keys",
-            lambda members=members: _blocks(seen, members),
-        )
-        out, mass = _flex(key.is_cuda)(
-            asked.contiguous(), key, value, block_mask=blocks, scale=scale, enable_gqa=True, return_lse=True
-        )
-        parts.append(
-            (out, mass.clamp(min=torch.finfo(mass.dtype).min / 4))
-        )  # a row without a key of the group: minus infinity
+        blocks = once(f"blocks {number} of {len(queries)}, {key.shape[2]} keys", lambda members=members: _blocks(seen, members))
+        out, mass = _flex(key.is_cuda)(asked, key, value, block_mask=blocks, scale=scale, enable_gqa=True, return_lse=True)
+        parts.append((out, mass.clamp(min=torch.finfo(mass.dtype).min / 4)))  # minus infinity where a row sees no key of the group
     mass = torch.logsumexp(torch.stack([mass for _, mass in parts]), 0)
     out = sum(out * (part - mass).exp()[..., None].to(out.dtype) for out, part in parts)
     groups = key.shape[1]

@@ -3,57 +3,58 @@
     a_o(i) = Gh_o'(i) W_o^T q_i,   G_o'(i) = sum_j A_ij [c(j) = o'] k_j k_j^T,   Gh = G / (trace G + eps)
 
 o and o' are the two groups of keys, text and everything else; A is the mask of row i. It is an unnormalised linear attention, so nothing of size T x T is
-needed where the mask is causal. Shapes as in kit.attention.rows, with a leading 2 for the group o that the result is for (text, other); r query heads per key head.
+needed where the mask is causal. Shapes: B batch, G key heads, R rows of a key head (its r query heads x the tokens that ask), T keys, D width.
+Both groups are worked on at once, side by side in the last dimension: a key has its numbers in its own group's half and zeros in the other.
 """
 
 import torch
 
 EPS = 1e-6
 CHUNK = 64
+DENSE = 192  # rows up to here are done with a matrix of scores: less work than the bookkeeping of chunks
 
 
-def aligned(
-    turned: torch.Tensor, key: torch.Tensor, members: torch.Tensor, allowed: torch.Tensor | None, queries: int
-) -> torch.Tensor:
-    """a (2, B, G, R, D) for `turned` = W_o^T q (2, B, G, R, D), R = r x queries.
+def aligned(turned: torch.Tensor, halves: torch.Tensor, lengths: torch.Tensor, seen: torch.Tensor | None, queries: int) -> torch.Tensor:
+    """(B, G, R, 2D): a_other in the first half, a_text in the second; what came from text keys, then what came from the others.
 
     Args:
-        key: (B, G, T, D), after rotary positions.
-        members: (2, B, T) 1 where a key belongs to the group o' and is real.
-        allowed: (B, 1, R, T) the rows' mask, for any mask; None: causal, the queries being the last `queries` of T.
+        turned: (B, G, R, 2D) W_other^T q in the first half (it meets text keys), W_text^T q in the second.
+        halves: (B, G, T, 2D) keys after rotary positions, zero in the half of the other group and for padding.
+        lengths: (B, G, T, 2) squared lengths of the keys in their group's place.
+        seen: (B, 1, R, T) the rows' mask as numbers, for any mask; None: causal, the queries being the last `queries` of T.
     """
-    others = key * members[:, :, None, :, None]  # (2, B, G, T, D)
-    lengths = others.pow(2).sum(-1)  # (2, B, G, T)
-    if allowed is None:
-        return _scanned(turned, others, lengths, queries)
-    seen = allowed.to(key.dtype)
-    trace = lengths @ seen.transpose(-1, -2)[:, 0]  # (2, B, G, T) x (B, T, R)
-    return ((turned @ others.transpose(-1, -2)) * seen) @ others / (trace[..., None] + EPS)
+    if seen is None:
+        return _scanned(turned, halves, lengths, queries)
+    trace = seen @ lengths  # (B, G, R, 2)
+    return _divided((turned @ halves.transpose(-1, -2) * seen) @ halves, trace)
 
 
-def _scanned(turned, others, lengths, queries):
-    """In chunks: within one the matrix of scores, and what came before it as a sum of outer products."""
-    past, (*outer, rows, width) = others.shape[3] - queries, turned.shape
-    heads, size = rows // queries, min(CHUNK, queries)
+def _scanned(turned, halves, lengths, queries):
+    """In chunks: within one the matrix of scores, and what came before it as a sum of outer products, for each group."""
+    past, heads, size = halves.shape[2] - queries, turned.shape[2] // queries, min(CHUNK, queries)
     behind = -queries % size  # tokens that fill the last chunk
-    before, others = others[..., :past, :], _chunks(others[..., past:, :], behind, size)  # (2, B, G, n, C, D)
-    start = before.transpose(-1, -2) @ before  # what all of them see
-    grams = others.transpose(-1, -2) @ others
-    state = (
-        torch.cat([torch.zeros_like(grams[..., :1, :, :]), grams[..., :-1, :, :].cumsum(3)], 3)
-        + start[..., None, :, :]
-    )
-    turned = _chunks(turned.unflatten(3, (heads, queries)), behind, size)  # (2, B, G, r, n, C, D)
-    turned = turned.transpose(3, 4).flatten(4, 5)  # (2, B, G, n, r x C, D)
-    here = torch.ones(size, size, dtype=turned.dtype, device=turned.device).tril().repeat(heads, 1)
-    out = turned @ state + ((turned @ others.transpose(-1, -2)) * here) @ others
-    out = (
-        out.unflatten(4, (heads, size)).transpose(3, 4).flatten(4, 5)[..., :queries, :]
-    )  # (2, B, G, r, queries, D)
-    trace = lengths.cumsum(-1)[..., None, past:, None]
-    return (out / (trace + EPS)).reshape(*outer, rows, width)
+    before, keys = halves[..., :past, :], _chunks(halves[..., past:, :], behind, size)  # (B, G, n, C, 2D)
+    turned = _chunks(turned.unflatten(2, (heads, queries)), behind, size).transpose(2, 3).flatten(3, 4)  # (B, G, n, r x C, 2D)
+    earlier = torch.ones(size, size, dtype=turned.dtype, device=turned.device).tril().repeat(heads, 1)
+    out = (turned @ keys.transpose(-1, -2) * earlier) @ keys
+    sums = [_before(here, there) for here, there in zip(keys.chunk(2, -1), before.chunk(2, -1), strict=True)]
+    out = out + torch.cat([half @ sum_ for half, sum_ in zip(turned.chunk(2, -1), sums, strict=True)], -1)
+    out = out.unflatten(3, (heads, size)).transpose(2, 3).flatten(3, 4)[..., :queries, :].flatten(2, 3)  # (B, G, R, 2D)
+    trace = lengths.cumsum(2)[:, :, past:].repeat(1, 1, heads, 1)
+    return _divided(out, trace)
+
+
+def _before(keys: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """(B, G, n, D, D) sum of outer products of all keys before each chunk of keys (B, G, n, C, D)."""
+    grams = keys.transpose(-1, -2) @ keys
+    return grams.cumsum(2) - grams + (before.transpose(-1, -2) @ before)[:, :, None]
 
 
 def _chunks(tokens: torch.Tensor, behind: int, size: int) -> torch.Tensor:
     """(..., T, D) as (..., n, C, D)."""
     return torch.nn.functional.pad(tokens, (0, 0, 0, behind)).unflatten(-2, (-1, size))
+
+
+def _divided(out: torch.Tensor, trace: torch.Tensor) -> torch.Tensor:
+    """Each half by its group's trace."""
+    return (out.unflatten(-1, (2, -1)) / (trace + EPS)[..., None]).flatten(-2)

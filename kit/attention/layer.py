@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from kit.attention.rows import attend
-from kit.attention.seen import Seen, folded, for_each_head, seen_by, unfolded
+from kit.attention.seen import Seen, folded, seen_by, unfolded
 from kit.attention.token_types import TokenTypes
 
 
@@ -23,7 +23,7 @@ class AttentionLayer(nn.Module):
         """(B, queries, H, D) for query (B, H, queries, D), keys and values (B, G, T, D), the mask that the layer was given and the token types of all keys."""
         seen = self.sees(query, key, mask, types)
         asked, keys = self.compared(folded(query, key.shape[1]), key, seen, scale)
-        out, mass = attend(asked, keys, value, for_each_head(seen.allowed, asked.shape[2]), scale)
+        out, mass = attend(asked, keys, value, seen.hidden, scale)
         return unfolded(self.kept(out, mass, seen), seen.queries)
 
     def sees(self, query, key, mask, types) -> Seen:

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from kit.attention import flex
-from kit.attention.grams import aligned
+from kit.attention.grams import DENSE, aligned
 from kit.attention.layer import AttentionLayer
-from kit.attention.seen import Seen, folded, for_each_head, unfolded
+from kit.attention.seen import Seen, folded, unfolded
 from kit.errors import KitError
 from kit.language import say
 
@@ -75,46 +75,32 @@ class ModaLayer(AttentionLayer):
         """As AttentionLayer.forward; on a GPU without a matrix of scores."""
         if not query.is_cuda:
             return super().forward(query, key, value, mask, types, scale)
-        seen = self.sees(query, key, mask, types)
-        queries = self.duplex(folded(query, key.shape[1]), key, seen)
-        out, mass = flex.attend_groups(
-            queries, key, value, seen, scale, lambda name, work: types.once(name, mask, work)
-        )
+        seen, query = self.sees(query, key, mask, types), folded(query, key.shape[1])
+        queries = [query] if self.align is None else self.duplex(query, _halves(key, seen), seen).chunk(2, -1)
+        out, mass = flex.attend_groups(queries, key, value, seen, scale, lambda name, work: types.once(name, mask, work))
         return unfolded(self.kept(out, mass, seen), seen.queries)
 
     def compared(self, query, key, seen, scale):
         if self.align is None:
             return query, key
-        groups = seen.groups.to(key.dtype)[:, :, None, :, None]
-        return torch.cat([*self.duplex(query, key, seen)], -1), torch.cat(
-            [*(key * groups)], -1
-        )  # a key has numbers only where its own group's query has its
+        halves = _halves(key, seen)
+        return self.duplex(query, halves, seen), halves
 
-    def duplex(self, query: torch.Tensor, key: torch.Tensor, seen: Seen) -> torch.Tensor:
-        """(2, B, G, R, D): what keys of the groups text and other are compared with; (1, B, G, R, D) without the aligner."""
-        if self.align is None:
-            return query[None]
-        turned = query[None] @ self.align.to(query.dtype)[:, None]  # row by row W_o^T q
-        members = seen.groups.flip(0).to(
-            key.dtype
-        )  # keys of text are aligned to what is not text, and the other way round
-        allowed = None if seen.causal else for_each_head(seen.allowed, query.shape[2])
-        return query[None] + aligned(turned, key, members, allowed, seen.queries)
+    def duplex(self, query: torch.Tensor, halves: torch.Tensor, seen: Seen) -> torch.Tensor:
+        """(B, G, R, 2D): what keys of the group text are compared with, then what keys of the other group are."""
+        turned = query @ torch.cat([self.align[1], self.align[0]], -1).to(query.dtype)  # W^T q, row by row; text keys make the Gram for keys of the other group
+        lengths = halves.unflatten(-1, (2, -1)).pow(2).sum(-1)
+        dense = not seen.causal or halves.shape[2] <= DENSE
+        other, text = aligned(turned, halves, lengths, seen.weights.to(query.dtype) if dense else None, seen.queries).chunk(2, -1)
+        return torch.cat([query + text, query + other], -1)
 
     def kept(self, out, mass, seen):
         if self.settings.mask is None:
             return out
-        gate, beta = (
-            (_clamped.apply(self.gate), self.log_beta.exp())
-            if self.gate is not None
-            else (mass.new_ones(2), mass.new_ones(2))
-        )
+        gate, beta = (mass.new_ones(2), mass.new_ones(2)) if self.gate is None else (_clamped.apply(self.gate), self.log_beta.exp())
         group = seen.asks_as_media.long()
-        slots = self._slots(beta.to(mass.dtype)[group], seen)  # (B, queries)
-        gate, slots = (
-            for_each_head(each[:, None, :, None], mass.shape[2])[..., 0]
-            for each in (gate.to(mass.dtype)[group], slots)
-        )
+        slots = self._slots(beta.to(mass.dtype)[group], seen).repeat(1, seen.heads)[:, None]  # (B, 1, R)
+        gate = gate.to(mass.dtype)[group].repeat(1, seen.heads)[:, None]
         return out * (1 - gate * torch.sigmoid(slots - mass))[..., None].to(out.dtype)
 
     def _slots(self, beta: torch.Tensor, seen: Seen) -> torch.Tensor:
@@ -129,6 +115,11 @@ class ModaLayer(AttentionLayer):
         return torch.where(
             left > 0, torch.log(torch.expm1(-beta * some) / torch.expm1(-beta)), torch.finfo(beta.dtype).min
         )
+
+
+def _halves(key: torch.Tensor, seen: Seen) -> torch.Tensor:
+    """(B, G, T, 2D) keys of text in the first half, the others in the second, zeros elsewhere: compared with (q_text, q_other), each meets its own group's query."""
+    return torch.cat([*(key * seen.groups[:, :, None, :, None].to(key.dtype))], -1)
 
 
 class _clamped(torch.autograd.Function):  # noqa: N801

@@ -36,9 +36,7 @@ class UnmaskedLayer(AttentionLayer):
 def _unmasked(seen):
     past = seen.real.shape[1] - seen.queries
     same_turn = seen.asks_in_turn[:, :, None] == seen.turns[:, None]  # (B, queries, T)
-    if bool(
-        (same_turn & ~seen.asks_as_media[:, :, None] & (seen.media & seen.real)[:, None])[..., :past].any()
-    ):
+    if bool((same_turn & ~seen.asks_as_media[:, :, None] & (seen.media & seen.real)[:, None])[..., :past].any()):
         raise KitError(
             say(
                 "with MMA the tokens of a picture read the question that follows, so a prompt must be read whole: the cache ends inside the turn of a medium; score without a shared prefix",
@@ -66,10 +64,6 @@ class BiasedLayer(AttentionLayer):
 
     def compared(self, query, key, seen, scale):
         groups = key.shape[1]
-        bias = (self.bias.to(query.dtype) / scale)[None, :, None, None].expand(
-            len(query), -1, seen.queries, 1
-        )
+        bias = (self.bias.to(query.dtype) / scale)[None, :, None, None].expand(len(query), -1, seen.queries, 1)
         keys = seen.media[:, None, :, None].expand(-1, groups, -1, 1).to(key.dtype)
-        return torch.cat([query, folded(bias, groups)], -1), torch.cat(
-            [key, keys], -1
-        )  # one more channel, which is 1 in the keys of media
+        return torch.cat([query, folded(bias, groups)], -1), torch.cat([key, keys], -1)  # one more channel, which is 1 in the keys of media

@@ -9,9 +9,7 @@ from torch.utils.checkpoint import checkpoint
 _AT_ONCE = 2**26  # scores that may lie in memory at the same time (256 MB)
 
 
-def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, allowed: torch.Tensor, scale: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, hidden: torch.Tensor, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
     """(out (B, G, R, V), log-sum-exp of the scores (B, G, R)), both differentiable.
 
     SDPA does not give the log-sum-exp on a CPU, and an extra key that counts it divides by what may be zero; for the short rows of training on a CPU a
@@ -19,29 +17,29 @@ def attend(
 
     Args:
         query (B, G, R, D), key (B, G, T, D), value (B, G, T, V).
-        allowed: (B, 1, R, T) true where a row may attend; a row without any gives finite values that mean nothing.
+        hidden: (B, 1, R, T) true where a row may not attend; a row that sees nothing gives finite values that mean nothing.
     """
     blocks = -(-query[..., 0].numel() * key.shape[2] // _AT_ONCE)
     if blocks <= 1:
-        return _attend(query, key, value, allowed, scale)
+        return _attend(query, key, value, hidden, scale)
     size = -(-query.shape[2] // blocks)
     parts = [
-        checkpoint(_attend, q, key, value, a, scale, use_reentrant=False)
-        for q, a in zip(query.split(size, 2), allowed.split(size, 2), strict=True)
+        checkpoint(_attend, asked, key, value, hides, scale, use_reentrant=False)
+        for asked, hides in zip(query.split(size, 2), hidden.split(size, 2), strict=True)
     ]
     return torch.cat([out for out, _ in parts], 2), torch.cat([mass for _, mass in parts], 2)
 
 
-def _attend(query, key, value, allowed, scale):
-    scores = scores_of(query, key, allowed, scale)
+def _attend(query, key, value, hidden, scale):
+    scores = scores_of(query, key, hidden, scale)
     top = scores.detach().amax(-1, keepdim=True)
-    weights = (scores - top).exp()
+    weights = scores.sub_(top).exp_()  # in place: nothing of size R x T is kept but these
     mass = weights.sum(-1, keepdim=True)
     return (weights.to(value.dtype) @ value) / mass.to(value.dtype), (mass.log() + top).squeeze(-1)
 
 
-def scores_of(query: torch.Tensor, key: torch.Tensor, allowed: torch.Tensor, scale: float) -> torch.Tensor:
-    """(B, G, R, T) scores before the softmax, at least in float32; what may not be attended to has the lowest number."""
-    scores = query @ key.transpose(-1, -2)
-    scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scale
-    return scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+def scores_of(query: torch.Tensor, key: torch.Tensor, hidden: torch.Tensor, scale: float) -> torch.Tensor:
+    """(B, G, R, T) scores before the softmax, at least in float32; what is hidden has the lowest number."""
+    scores = (query * scale) @ key.transpose(-1, -2)
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return scores.masked_fill_(hidden, torch.finfo(scores.dtype).min)

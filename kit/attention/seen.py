@@ -1,6 +1,7 @@
 """What a layer's rows may see, worked out once per forward and shared by its layers."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -9,9 +10,10 @@ from kit.attention.token_types import TokenTypes
 
 @dataclass(frozen=True)
 class Seen:
-    """Who may look at whom. R = r x queries: the r query heads of a key head lie one after the other.
+    """Who may look at whom. R = heads x queries: the query heads of a key head lie one after the other.
 
     Attributes:
+        heads: query heads of a key head.
         queries: tokens that ask.
         allowed: (B, 1, queries, T) true where a token may attend to a key.
         causal: whether `allowed` is nothing but "earlier, and not padding", so that sums over keys can be accumulated.
@@ -21,6 +23,7 @@ class Seen:
         turns, asks_in_turn: (B, T) and (B, queries) turn of each.
     """
 
+    heads: int
     queries: int
     allowed: torch.Tensor
     causal: bool
@@ -30,42 +33,43 @@ class Seen:
     turns: torch.Tensor
     asks_in_turn: torch.Tensor
 
-    @property
+    @cached_property
     def groups(self) -> torch.Tensor:
-        """(2, B, T) 1 for the real keys of the groups text and other, as numbers."""
+        """(2, B, T) true for the real keys of the groups text and other."""
         return torch.stack([~self.media & self.real, self.media & self.real])
+
+    @cached_property
+    def hidden(self) -> torch.Tensor:
+        """(B, 1, R, T) true where a row may not attend."""
+        return ~self.allowed.repeat(1, 1, self.heads, 1)
+
+    @cached_property
+    def weights(self) -> torch.Tensor:
+        """(B, 1, R, T) 1.0 where a row may attend."""
+        return (~self.hidden).float()
 
 
 def seen_by(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, types: TokenTypes) -> Seen:
     """Of query (B, H, queries, D), key (B, G, T, D) and the mask that the layer was given (None: causal, the queries being the last tokens; true, or 0 in a mask of numbers: allowed)."""
-    return types.once(
-        f"seen {key.shape[2]}",
-        mask,
-        lambda: _seen_by(len(query), query.shape[2], key.shape[2], mask, types, key.device),
-    )
+    heads = query.shape[1] // key.shape[1]
+    return types.once(f"seen {key.shape[2]} by {heads}", mask, lambda: _seen_by(heads, query, key, mask, types))
 
 
-def _seen_by(batch, queries, keys, mask, types, device) -> Seen:
+def _seen_by(heads, query, key, mask, types) -> Seen:
+    batch, queries, keys, device = len(query), query.shape[2], key.shape[2], key.device
     earlier = torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)[None, None]
     if mask is None:
-        allowed, causal, real = (
-            earlier.expand(batch, 1, -1, -1),
-            True,
-            torch.ones(batch, keys, dtype=torch.bool, device=device),
-        )
+        allowed, causal, real = earlier.expand(batch, 1, -1, -1), True, torch.ones(batch, keys, dtype=torch.bool, device=device)
     else:
-        allowed = (mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2)[
-            ..., :keys
-        ].expand(batch, 1, -1, -1)
-        real = allowed[
-            :, 0, -1
-        ]  # the last token sees every key that is not padding, if the mask is causal and nothing more
+        allowed = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+        allowed = allowed[..., :keys].expand(batch, 1, -1, -1)
+        real = allowed[:, 0, -1]  # the last token sees every key that is not padding, if the mask is causal and nothing more
         padding = ~real[:, None, keys - queries :, None]  # what padding sees does not matter
         causal = bool(((allowed == (earlier & real[:, None, None])) | padding).all())
         real = real if causal else allowed[:, 0].any(1)
     codes, turns = (types.of_keys(what, keys).to(device) for what in (types.codes, types.turns))
     rows, asks_in_turn = (types.of_rows(what, queries).to(device) for what in (types.codes, types.turns))
-    return Seen(queries, allowed, causal, real, codes > 0, rows > 0, turns, asks_in_turn)
+    return Seen(heads, queries, allowed, causal, real, codes > 0, rows > 0, turns, asks_in_turn)
 
 
 def folded(heads: torch.Tensor, groups: int) -> torch.Tensor:
@@ -76,8 +80,3 @@ def folded(heads: torch.Tensor, groups: int) -> torch.Tensor:
 def unfolded(rows: torch.Tensor, queries: int) -> torch.Tensor:
     """(B, G, R, D) as (B, queries, H, D), which is what transformers expects of an attention function."""
     return rows.unflatten(2, (-1, queries)).flatten(1, 2).transpose(1, 2)
-
-
-def for_each_head(per_token: torch.Tensor, rows: int) -> torch.Tensor:
-    """(..., queries, X) repeated for the query heads of a key head: (..., R, X)."""
-    return per_token.repeat(*[1] * (per_token.dim() - 2), rows // per_token.shape[-2], 1)

@@ -89,7 +89,7 @@ class Losses:
     Attributes:
         clean, perturbed, consistency: means per answer token, in nats, unweighted.
         targets: (S,) the clean side's answer tokens, which the means are over.
-        reach: |delta| / epsilon after the last step, mean over samples (1: the attack is at the edge of what it may do); None without an attack.
+        reach: |delta| / epsilon after the last step, mean over samples (see `kit.training.attack.reach_of`; 1: at the edge of what it may do); None without an attack.
     """
 
     total: torch.Tensor
