@@ -1,0 +1,90 @@
+"""The sample company's questions by the three levels of the MODA article: what is there, what follows from it, and what somebody feels.
+
+The emotions are prosody that one synthetic voice was given; no person is in them. The EU AI Act (Regulation 2024/1689, Article 5(1)(f)) forbids inferring
+emotions of people at work; these calls are customers', and a company that tries this on its own staff breaks the law.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from kit.data import Sample
+from kit.language import say
+from poc.usecase import load_samples, load_usecase
+
+LEVELS = ("perception", "cognition", "emotion")
+_AGREE = ("Does the note say what the photo shows?", ("yes", "no"))
+
+
+def level_rows(company: Path, level: str, split: str, most: int | None = None, seed: int = 0) -> list[Sample]:
+    """Labelled rows of a level.
+
+    * perception: which defect is in the photo, with the previous inspector's note beside it where there is one; which state the gauge shows.
+    * cognition: does the note say what the photo shows (which evidence can be relied upon); do gauge, sheet and memo agree; what will the caller do next.
+    * emotion: how does the caller feel; words and voice agree in some calls and contradict each other in others (`meta["conflict"]`).
+
+    Args:
+        company: a folder with the use cases inspection, documents and callcentre.
+        level: one of LEVELS.
+        split: train, validation or test.
+        most: rows at most, drawn with `seed`; of each kind of question the same number, as far as there are.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level {level!r} is unknown; allowed: {LEVELS}")
+    kinds = {"perception": (_defects, _gauges), "cognition": (_notes, _agreements, _next_steps), "emotion": (_feelings,)}[level]
+    found = []
+    for kind in kinds:
+        rows = kind(company, split)
+        if most is not None:
+            rows = [rows[i] for i in sorted(np.random.default_rng(seed).permutation(len(rows))[: -(-most // len(kinds))])]
+        found += rows
+    return found
+
+
+def name_of(level: str) -> str:
+    """The level, as it is shown."""
+    return {"perception": say("perception: what is there", "知覚：何があるか"), "cognition": say("cognition: what follows", "認知：何が言えるか"),
+            "emotion": say("emotion: how somebody feels", "感情：どう感じているか")}[level]  # fmt: skip
+
+
+def _rows(company: Path, name: str, split: str) -> list[Sample]:
+    use = load_usecase(company / name)
+    return [sample for sample in load_samples(company / name, use, verify=False).by_split[split] if sample.answer]
+
+
+def _defects(company: Path, split: str) -> list[Sample]:
+    return [sample.without("audio") for sample in _rows(company, "inspection", split)]
+
+
+def _notes(company: Path, split: str) -> list[Sample]:
+    question, options = _AGREE
+    noted = [sample for sample in _rows(company, "inspection", split) if sample.meta.get("note_says")]
+    agree = [sample for sample in noted if sample.meta["note_says"] == sample.answer]
+    differ = [sample for sample in noted if sample.meta["note_says"] != sample.answer]
+    # notes of a company are mostly right: others are put beside the same photographs, so that the word "no" is learnt from more than a few rows
+    names = sorted({sample.meta["note_says"] for sample in noted})
+    rows = [(sample, "yes") for sample in agree] + [(sample, "no") for sample in differ]
+    for at, sample in enumerate(agree[: len(agree) - len(differ)]):
+        wrong = [other for other in noted if other.meta["note_says"] == names[(names.index(sample.answer) + 1 + at % (len(names) - 1)) % len(names)]]
+        rows.append((sample.replace(id=f"{sample.id}-exchanged", text=wrong[at % len(wrong)].text), "no"))
+    return [sample.without("audio").replace(id=f"{sample.id}-agree", question=question, options=options, answer=answer, decided_by=("image", "text")) for sample, answer in rows]
+
+
+def _gauges(company: Path, split: str) -> list[Sample]:
+    return [sample for sample in _rows(company, "documents", split) if sample.decided_by == ("image",)]
+
+
+def _agreements(company: Path, split: str) -> list[Sample]:
+    return [sample for sample in _rows(company, "documents", split) if len(sample.decided_by) > 1]
+
+
+def _next_steps(company: Path, split: str) -> list[Sample]:
+    return [sample for sample in _rows(company, "callcentre", split) if sample.question != _feeling(company)]
+
+
+def _feelings(company: Path, split: str) -> list[Sample]:
+    return [sample for sample in _rows(company, "callcentre", split) if sample.question == _feeling(company)]
+
+
+def _feeling(company: Path) -> str:
+    return load_usecase(company / "callcentre").question
