@@ -1,14 +1,18 @@
 """Attention observed: the sums against transformers' own matrices, the measures by hand, the model left as it was, and memory that stays small."""
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from families import FAMILIES, build
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from kit import show
 from kit.attention import Balance, Biased, Moda, Unmasked, attention_balance, kind_of, observed, switch_on
 from kit.attention import weights as weights_room
 from kit.attention.balance import KEYS, ROWS, slope
@@ -18,12 +22,16 @@ from kit.attention.token_types import TokenTypes
 from kit.attention.weights import weights_in_blocks
 from kit.data import Sample
 from kit.data.collator import Collator
+from kit.diagnosis import Attended, ask_hidden, attention, attention_importance, attention_probe, importance
+from kit.diagnosis.attention import on_grid, overlap
 from kit.errors import KitError
 from kit.evaluation import option_scores
+from kit.language import speaking
 from kit.models import add_lora
 from kit.models import load as load_plain
 from kit.models.forward import base_of, generate, only_at, positions
 from kit.models.media_tokens import media_token_ids
+from poc.usecase import load_samples, load_usecase
 
 EACH = pytest.mark.parametrize("name", FAMILIES)
 QUESTION, OPTIONS = "Which colour is the part?", ("red", "dark green", "blue or violet")
@@ -103,8 +111,8 @@ def test_the_sums_are_those_of_the_matrices_that_transformers_returns(name, chec
     for loaded in (plain, eager):
         found = attention_balance(loaded, samples, batch_size=4)
         assert [balance.id for balance in found.balances] == ["s0", "s1", "s2", "s3"] and found.balances[1].group == "lot1"
-        for balance, (attention, pairs, each) in zip(found.balances, expected, strict=True):
-            np.testing.assert_allclose(balance.attention, attention, atol=1e-5, rtol=1e-5)
+        for balance, (sums, pairs, each) in zip(found.balances, expected, strict=True):
+            np.testing.assert_allclose(balance.attention, sums, atol=1e-5, rtol=1e-5)
             np.testing.assert_allclose(balance.per_key, each, atol=1e-6, rtol=1e-5)
             assert (balance.pairs == pairs).all() and (balance.rows[:, 0] > 0).all()
             np.testing.assert_allclose(balance.received(), 1, atol=1e-5)
@@ -128,10 +136,6 @@ def test_batches_of_several_kinds_and_padding_change_nothing(tiny, company):
 @pytest.fixture(scope="module")
 def company():
     """Rows of the sample company with a picture, some with a note, some with a sound."""
-    from pathlib import Path
-
-    from poc.usecase import load_samples, load_usecase
-
     folder = Path(__file__).resolve().parents[1] / "sample_data" / "company" / "inspection"
     rows = [s for s in load_samples(folder, load_usecase(folder), verify=False).samples if s.split == "test"]
     return [s for s in rows if s.audio][:3] + [s for s in rows if s.text and not s.audio][:3] + [s for s in rows if not s.text and not s.audio][:2]
@@ -336,3 +340,91 @@ def test_what_cannot_be_observed_is_told(tiny, samples, checkpoints):
         from transformers import AttentionInterface
 
         AttentionInterface()["recorded_sdpa"](layer, *torch.zeros(3, 1, 1, 1, 4), None, softcap=30.0)
+
+
+# ------------------------------------------------------------------------------------------------- as a probe
+
+
+@pytest.fixture(scope="module")
+def asked(tiny, company):
+    return attention_probe(tiny, company)
+
+
+def test_the_probe_is_a_finding_in_both_languages_that_comes_after_the_causal_ones(asked, company):
+    found = attention(asked)
+    assert found.name == "attention balance" and found.verdict == "info" and 0 < found.low <= found.value <= found.high and not found.advice
+    assert found.summary.startswith("a second explanation, after those that intervene: the deciding evidence gets") and f"({len(company)} rows, first token and template left out)" in found.summary
+    with speaking("ja"):
+        assert attention(asked).summary.startswith("介入による検査に次ぐ参考の説明です") and "トークン数に見合う量の" in attention(asked).summary
+    evidence = json.loads(json.dumps(found.evidence))
+    assert [(row["bare"], row["layer"]) for row in evidence["per_layer"]] == [(bare, layer) for bare in (False, True) for layer in range(4)]
+    bare = [row for row in evidence["per_layer"] if row["bare"]]
+    assert found.value == pytest.approx(np.mean([row["deciding"] for row in bare])) and all(row["mdi_low"] <= row["mdi"] <= row["mdi_high"] and row["share first"] is None for row in bare)
+    assert evidence["decay"][1] <= evidence["decay"][0] <= evidence["decay"][2] and set(evidence["maps"]) == {"image"}
+    picture = asked.table["bare"] & (asked.table["id"] == company[0].id)
+    np.testing.assert_allclose(asked.table[picture]["deciding"], asked.table[picture]["aei image"])
+
+
+def test_evidence_that_is_hardly_looked_at_is_a_warning_with_its_cost(asked):
+    table = asked.table.assign(deciding=0.05)
+    found = attention(Attended(table, {}))
+    assert found.verdict == "warn" and "look at sensitivity" in found.advice and found.cost == "one run of training"
+    with pytest.raises(ValueError, match="no sample has the evidence that decides it"):
+        attention(Attended(asked.table.assign(deciding=np.nan), {}))
+
+
+def test_an_attention_map_is_judged_as_any_other_and_one_of_chance_is_not_shown(tiny, colours, asked):
+    rows = [Sample(f"t{i}", "Which colour does the text name?", ("red", "blue", "green"), colour, text=f"the part on the tray is {colour} and heavy", decided_by=("text",)) for i, colour in enumerate(["red", "blue"] * 4)]
+    marks = attention_importance(tiny, rows, "text")
+    assert all(mark.shape == importance(tiny, row, "text").shape and mark.sum() == pytest.approx(1) and (mark >= 0).all() for mark, row in zip(marks, rows, strict=True))
+    own = ask_hidden(tiny, rows, "text")
+    given = ask_hidden(tiny, rows, "text", marks=[importance(tiny, row, "text") for row in rows])
+    np.testing.assert_allclose(given[["marked", "random"]], own[["marked", "random"]], atol=1e-3)
+    worst = ask_hidden(tiny, rows, "text", marks=[-importance(tiny, row, "text") for row in rows])
+    assert worst["marked"].mean() < own["marked"].mean()
+    chance = pd.DataFrame({"id": range(40), "group": "", "marked": np.random.default_rng(0).normal(size=40), "random": np.random.default_rng(1).normal(size=40)})
+    told = attention(Attended(asked.table, {"image": chance}))
+    assert not told.evidence["maps"]["image"]["shown"] and "its attention map is no explanation and is not shown" in told.summary
+    sure = attention(Attended(asked.table, {"image": chance.assign(marked=chance["random"] + 1)}))
+    assert sure.evidence["maps"]["image"]["shown"] and "not shown" not in sure.summary
+
+
+def test_tokens_are_laid_on_the_pieces_that_can_be_hidden(tiny, company, samples, checkpoints):
+    heard = next(s for s in company if s.audio)
+    assert attention_importance(tiny, [heard], "image")[0].shape == (36,) and attention_importance(tiny, [heard], "audio")[0].shape == (10,)
+    np.testing.assert_allclose(overlap(2, 3), [[1, 0.5, 0], [0, 0.5, 1]])
+    np.testing.assert_allclose(overlap(6, 4).sum(0), 1)
+    # one cell of the picture alone is attended to: it is the one that is marked
+    balance = attention_balance(tiny, [heard]).balances[0]
+    weight = np.zeros(36)
+    weight[2 * 6 + 5] = 1
+    assert on_grid(balance, weight, "image").argmax() == 2 * 6 + 5, "six by six tokens, six by six cells"
+    with pytest.raises(ValueError, match="has no 'video' to hide pieces of"):
+        attention_importance(tiny, [heard], "video")
+    tiles = load_plain(checkpoints("smolvlm"), device="cpu")
+    with pytest.raises(ValueError, match="cuts pictures into tiles, or tells no grid.*Qwen's checkpoints tell it"):
+        attention_importance(tiles, samples[:1], "image")
+    told = attention_probe(tiles, [s.replace(decided_by=("image",)) for s in samples[:2]])
+    assert not told.falls and "cuts pictures into tiles" in told.not_judged["image"] and attention(told).evidence["maps"] == {}
+
+
+def texts(figure):
+    return " ".join(text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text")))
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_pictures_say_what_they_show(asked, language):
+    with speaking(language):
+        drawn = {
+            "sound": show.attention_by_layer(asked.table), "template": show.attention_by_layer(asked.table, "share", bare=False), "before": show.attention_before_and_after(asked.table, asked.table),
+            "layer": show.attention_over_layers({"tiny": asked.table, "again": asked.table.assign(mdi=asked.table["mdi"] * 2)}), "blue: attended": show.attended_picture(Image.new("RGB", (60, 40)), np.arange(36) / 630),
+            "seconds": show.attended_sound(np.sin(np.arange(8000)), 16000, np.ones(10) / 10), "22%": show.attended_frames(np.zeros((16, 8, 8, 3), np.uint8), np.arange(1, 9) / 36),
+        }  # fmt: skip
+        for english, figure in drawn.items():
+            japanese = {"sound": "音声", "template": "定型文", "before": "前", "layer": "層", "blue: attended": "判断の根拠とは限りません", "seconds": "秒", "22%": "青"}[english]
+            assert (english if language == "en" else japanese) in texts(figure), english
+            assert show.png(figure).startswith(b"\x89PNG"), "every character has a glyph"
+        bare = texts(drawn["sound"])
+        assert ("template" if language == "en" else "定型文") not in bare, "what is not counted has no column"
+    with pytest.raises(ValueError, match="measure is 'weight'; allowed: 'aei' and 'share'"):
+        show.attention_by_layer(asked.table, "weight")
