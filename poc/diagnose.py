@@ -21,10 +21,13 @@ from kit.data import (
 from kit.data.files import MediaFiles
 from kit.data.perturbations import Perturbation, exchanged_text, grain
 from kit.diagnosis import (
+    Attended,
     Scenario,
     ask,
     ask_hidden,
     ask_sensitivity,
+    attention,
+    attention_probe,
     by_perturbation,
     conflict,
     conflict_scores,
@@ -58,7 +61,7 @@ class Diagnosis:
     """What the probes found.
 
     Attributes:
-        findings: one per kind of evidence that should not decide, then sensitivity, shortcut index, conflict and explanations, where they can be measured.
+        findings: one per kind of evidence that should not decide, then sensitivity, shortcut index, conflict, explanations and attention, where they can be measured.
         table: `kit.diagnosis.by_perturbation`.
         worst: (share, low, high) of the rows that stay right under everything.
         rows: how many rows were asked about.
@@ -120,7 +123,7 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
                            f"{before['run']} への質問はこれと異なります（質問集 {before['set']}、今回 {version}）。同じフォルダーと行数で調べ直してください"))  # fmt: skip
     trials = ask(loaded, held, asked)
     followed, grids = ask_sensitivity(loaded, held), _grids(loaded, held)
-    disagreement, hidden = _disagreement(loaded, held), _hidden(loaded, held)
+    disagreement, hidden, attended = _disagreement(loaded, held), _hidden(loaded, held), _attended(loaded, held)
 
     def findings() -> list[Finding]:
         modalities = [modality for modality in MODALITIES if modality in set(trials["modality"])]
@@ -128,16 +131,17 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
         found += [sensitivity(followed)] if (followed["kind"] == "exchanged").any() else []
         found += [shortcut_index(grid, *pair) for pair, grid in grids.items()]
         found += [conflict(*disagreement)] if disagreement else []
-        return found + [deletion_test(falls, modality) for modality, falls in hidden.items()]
+        found += [deletion_test(falls, modality) for modality, falls in hidden.items()]
+        return found + ([attention(attended)] if attended else [])
 
     table, worst, untested = by_perturbation(trials), worst_of(trials), {}
     for language in LANGUAGES:
         with speaking(language):
-            untested[language] = not_tested(held, scenarios, asked)
+            untested[language] = not_tested(held, scenarios, asked, attended is None)
     (run / SET).write_text(questions, encoding="utf-8")
     asked_with = {"rows": len(held), "set": version, "scenarios": [scenario.name for scenario in scenarios], "before": before}
     runs.write_json(run / runs.DIAGNOSIS, asked_with | {"worst": worst, "table": table.astype(object).where(table.notna(), None).to_dict("records"), "findings": runs.in_both_languages(findings), "not_tested": untested})
-    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios, asked), run / runs.DIAGNOSIS, before)
+    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios, asked, attended is None), run / runs.DIAGNOSIS, before)
 
 
 def _diagnosed(run: Path) -> dict:
@@ -179,13 +183,15 @@ def perturbations_for(held: list[Sample], train: list[Sample], scenarios: list[S
     return [perturbation for perturbation in made if any(perturbation(sample) is not None for sample in held)]
 
 
-def not_tested(held: list[Sample], scenarios: list[Scenario] = (), asked: list[Perturbation] = ()) -> list[str]:
+def not_tested(held: list[Sample], scenarios: list[Scenario] = (), asked: list[Perturbation] = (), unobserved: bool = False) -> list[str]:
     """What these probes did not ask, in words, so that nobody takes silence for health."""
     told = []
     if not any(scenario.seen == 0 for scenario in scenarios):
         told.append(say("notes, pictures and sounds that mislead in your company and stand in no row: list them under scenarios in poc.yaml", "行に現れない、現場で誤解を招くメモ・画像・音声：poc.yaml の scenarios に書いてください"))
     if not any(perturbation.modality == "audio" and perturbation.kind in ("misleading", "scenario") for perturbation in asked):
         told.append(say("a wrong label spoken in a sound", "音声で話された誤ったラベル"))
+    if unobserved:
+        told.append(say("what it looks at: this checkpoint's attention cannot be recorded, or no row has the evidence that decides it", "何に注意を向けているか：このチェックポイントの注意は記録できないか、判断に使う情報のある行がありません"))
     alone = sorted({modality for sample in held for modality in sample.decided_by if not any(modality not in other.decided_by for other in held)})
     return [*told, *(say(f"{modality} as misleading evidence: it decides every row", f"誤った情報としての {modality}：すべての行で判断に使われるため") for modality in alone)]
 
@@ -247,6 +253,15 @@ def _hidden(loaded: Loaded, held: list[Sample]) -> dict[str, pd.DataFrame]:
         except ValueError:  # no row has pieces enough
             continue
     return found
+
+
+def _attended(loaded: Loaded, held: list[Sample]) -> Attended | None:
+    """Who looks at what in the rows as they are."""
+    try:
+        asked = attention_probe(loaded, held)
+    except KitError:  # capped or biased scores, or no layer with keys: the causal probes stand without it
+        return None
+    return asked if asked.table["deciding"].notna().any() else None
 
 
 def _grids(loaded: Loaded, held: list[Sample]) -> dict[tuple[str, str], pd.DataFrame]:

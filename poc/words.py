@@ -98,6 +98,7 @@ FINDINGS: dict[str, str] = {  # the names that findings have in code and in file
     "sensitivity": "判断に使う情報への感度",
     "shortcut index": "ショートカット指数",
     "conflict": "食い違いの検知",
+    "attention balance": "注意の配分",
     "explanation by image": "説明（画像）",
     "explanation by video": "説明（動画）",
     "explanation by audio": "説明（音声）",

@@ -285,12 +285,16 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     assert all(name in FINDINGS for name in [*names, "shortcut index"]), "each has a Japanese name"
     assert {"conflict", "explanation by image"} <= set(names) and "misleading spoken label" in set(found.table["perturbation"]) and found.table["perturbation"].str.startswith("found: ").any(), "what misleads in the company's own rows is asked"
     assert all(re.search("[ぁ-んァ-ヶ一-龥]", name_of_perturbation(name, "ja")) for name in found.table["perturbation"]), "each has a Japanese name"
+    assert names[-1] == "attention balance" and found.findings[-1].verdict == "info", "attention comes last, after what intervenes"
     written = json.loads((run / "diagnosis.json").read_text(encoding="utf-8"))
+    seen = written["findings"][-1]["evidence"]
+    assert {row["layer"] for row in seen["per_layer"]} == {0, 1, 2, 3} and seen["maps"]["image"].keys() == {"gain", "low", "high", "shown", "rows"} and seen["mdi"][0] > 0
     assert [finding["name"] for finding in written["findings"]] == names and set(written["findings"][0]["summary"]) == set(written["not_tested"]) == {"en", "ja"}
     questions = [json.loads(line) for line in (run / "diagnosis_set.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(questions) == found.table["n"].sum() and len(written["set"]) == 16 and {q["perturbation"] for q in questions} == set(found.table["perturbation"])
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "What it believes" in page and "何を信じているか" in page and "10 held-out cases were asked again" in page
+    assert page.count("a second explanation, after those that intervene") == 1 and "介入による検査に次ぐ参考の説明です" in page and "注意の配分" in page
     said = "\n".join(diagnosis_lines(found))
     assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
     with pytest.raises(KitError, match="no finished run"):

@@ -5,6 +5,7 @@ pre-hook on the top model reads `input_ids`. Nothing is kept on a module: a chec
 """
 
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from kit.data import MODALITIES
 from kit.errors import KitError
@@ -43,11 +44,11 @@ class TokenTypes:
         return self._known[name, id(mask)][1]
 
 
-def tell_token_types(model) -> None:
-    """Installs the hook on the top model, once."""
+def tell_token_types(model) -> RemovableHandle | None:
+    """Installs the hook on the top model, once; its handle, None where it was there already."""
     top = base_of(model)
     if getattr(top, "_tells_token_types", False):
-        return
+        return None
     top._tells_token_types = True
     marks = media_token_ids(top)
     ends = torch.tensor(
@@ -74,7 +75,7 @@ def tell_token_types(model) -> None:
             )  # the token that ends a turn belongs to it
         return args, kwargs
 
-    top.register_forward_pre_hook(tell, with_kwargs=True)
+    return top.register_forward_pre_hook(tell, with_kwargs=True)
 
 
 def _ids_of_all_keys(ids: torch.Tensor | None, cache) -> torch.Tensor:

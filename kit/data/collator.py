@@ -88,6 +88,20 @@ class Collator:
         places = self._tokenised(text, return_offsets_mapping=True)["offset_mapping"]
         return [begins < start + len(sample.text) and ends > start for begins, ends in places]
 
+    def places(self, sample: Sample) -> list[tuple[int, int]]:
+        """For each of `prompt_ids`, (start, end) in what the sample's user writes ("Note: <text>", question, options); (0, 0) for media and for the template's own tokens.
+
+        Raises:
+            ValueError: the chat template does not write the text as it is.
+        """
+        text, written = _rendered(self.processor, prompt_messages(sample, self.examples), prompt=True), prompt_messages(sample)[-1]["content"][-1]["text"]
+        start, before = text.rfind(written.strip()), len(written) - len(written.lstrip())  # some templates trim it
+        if start < 0:
+            raise ValueError(f"the chat template changes the text of sample {sample.id!r}: its tokens cannot be told from the template's")
+        end = start + len(written.strip())
+        found = self._tokenised(text, return_offsets_mapping=True)["offset_mapping"]
+        return [(max(a, start) - start + before, min(b, end) - start + before) if a < end and b > start else (0, 0) for a, b in found]
+
     def _tokenised(self, text: str, **wanted) -> dict:
         return self.processor.tokenizer(text, add_special_tokens=not self._writes_bos(text), **wanted)
 

@@ -1,5 +1,6 @@
 """Which evidence does the model believe? Probes that intervene on one modality and watch the answer; each returns Findings."""
 
+from kit.diagnosis.attention import Attended, attention, attention_importance, attention_probe
 from kit.diagnosis.conflict import conflict, conflict_scores
 from kit.diagnosis.grid import counterfactual_grid, grid_pairs, shortcut_index
 from kit.diagnosis.interference import ask, by_perturbation, interference, price_of_notes, within, worst_of
@@ -8,10 +9,14 @@ from kit.diagnosis.scenarios import Scenario, mined, spoken_labels
 from kit.diagnosis.sensitivity import ask_sensitivity, sensitivity
 
 __all__ = [
+    "Attended",
     "Scenario",
     "ask",
     "ask_hidden",
     "ask_sensitivity",
+    "attention",
+    "attention_importance",
+    "attention_probe",
     "by_perturbation",
     "conflict",
     "conflict_scores",

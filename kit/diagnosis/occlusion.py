@@ -63,20 +63,23 @@ def importance(loaded: Loaded, sample: Sample, modality: str, batch_size: int = 
     return _importance(loaded, [sample], modality, batch_size)[0]
 
 
-def ask_hidden(loaded: Loaded, samples: Sequence[Sample], modality: str, draws: int = 5, seed: int = 0, batch_size: int = 16) -> pd.DataFrame:
+def ask_hidden(loaded: Loaded, samples: Sequence[Sample], modality: str, draws: int = 5, seed: int = 0, batch_size: int = 16, marks: Sequence[np.ndarray] | None = None) -> pd.DataFrame:
     """One row per sample: id, group, and the fall of the answer's log share without the most important SHARE of the pieces (marked), and without as many by chance (random, mean over the draws), in nats.
 
     Args:
         samples: those without that evidence, or with too few pieces to choose from, are left out.
         draws: random choices per sample.
+        marks: of each sample (pieces,), to be judged in place of the occlusion's own.
 
     Raises:
         ValueError: no sample has enough pieces.
     """
+    given = dict(zip(map(id, samples), marks, strict=True)) if marks is not None else {}
     samples = [sample for sample in samples if getattr(sample, modality) and pieces_of(sample, modality) >= 3]
     if not samples:
         raise ValueError(f"no sample has three pieces of {modality!r}: there is nothing to choose from")
-    marks, rng, asked = _importance(loaded, samples, modality, batch_size), np.random.default_rng(seed), []
+    marks = [given[id(sample)] for sample in samples] if given else _importance(loaded, samples, modality, batch_size)
+    rng, asked = np.random.default_rng(seed), []
     for sample, mark in zip(samples, marks, strict=True):
         number = max(1, round(SHARE * len(mark)))
         chosen = [np.argsort(-mark, kind="stable")[:number], *(rng.permutation(len(mark))[:number] for _ in range(draws))]

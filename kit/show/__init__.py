@@ -3,6 +3,14 @@
 Figures are returned, never shown or saved; widgets are thin remote controls of plain functions that work without a browser.
 """
 
+from kit.show.attention import (
+    attended_frames,
+    attended_picture,
+    attended_sound,
+    attention_before_and_after,
+    attention_by_layer,
+    attention_over_layers,
+)
 from kit.show.bars import in_notebook, progress
 from kit.show.canvas import png
 from kit.show.figures import (
@@ -17,5 +25,6 @@ from kit.show.labelling import label_bench
 from kit.show.thresholds import at_threshold, cheapest, cost_curve
 from kit.show.widgets import browse_samples, sample_card, threshold_and_yen, yen_card
 
-__all__ = ["arms_with_intervals", "at_threshold", "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "cost_curve", "in_notebook", "label_bench",
+__all__ = ["arms_with_intervals", "at_threshold", "attended_frames", "attended_picture", "attended_sound", "attention_before_and_after", "attention_by_layer", "attention_over_layers",
+           "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "cost_curve", "in_notebook", "label_bench",
            "learning_curve", "png", "progress", "sample_card", "sample_grid", "threshold_and_yen", "yen_card", "yen_over_thresholds"]
