@@ -7,7 +7,7 @@ import torch
 
 from kit.attention.layer import AttentionLayer
 from kit.attention.rows import scores_of
-from kit.attention.seen import folded, for_each_head
+from kit.attention.seen import folded
 from kit.attention.switch import KINDS
 from kit.attention.token_types import TokenTypes
 
@@ -34,7 +34,7 @@ def weights_in_blocks(
         last = min(first + size, queries)
         allowed = seen.allowed[:, :, first:last] if seen else _allowed(mask, first, last, query, keys)
         rows = asked[..., first:last, :].flatten(2, 3)
-        scores = scores_of(rows, compared, for_each_head(allowed, rows.shape[2]), scale)
+        scores = scores_of(rows, compared, ~allowed.repeat(1, 1, rows.shape[2] // (last - first), 1), scale)
         mass = scores.logsumexp(-1)
         weights = (scores - mass[..., None]).exp_()
         if seen is not None:
