@@ -1,7 +1,8 @@
 """Answers that speak: sentences of a text that is being written, voices, and the two together."""
 
+from kit.speech.latency import Timing, paced, speak_whole, timing
 from kit.speech.sentences import Sentences, speakable, split, stream
-from kit.speech.streaming import Speech, Spoken, Timing, paced, speak_whole, timing
+from kit.speech.streaming import Speech, Spoken
 from kit.speech.voices import EspeakVoice, OpenJTalkVoice, Sound, Voice, joined, voice_for
 
 __all__ = [
