@@ -1,7 +1,8 @@
 """espeak-ng, a hundred languages in one small library, from the wheel espeakng-loader. GPL-3, so it is an optional extra and never a dependency.
 
-The library is loaded for each call (about 20 ms) and unloaded afterwards: it keeps the phase of its pitch flutter from one utterance to the next in variables that no
-call resets, and the same call must give the same wave. It has one state for the whole process, so calls wait for each other.
+It keeps the phase of its pitch flutter from one utterance to the next in variables that no call resets. Where the same call must give the same wave, as in sample data, it is
+loaded for each call (8 ms) and unloaded afterwards; a voice that talks keeps it open, and its flutter is not the same twice. It has one state for the whole process, so
+calls wait for each other.
 """
 
 import _ctypes
@@ -24,18 +25,21 @@ RATE, PITCH, RANGE = 1, 3, 4  # espeak_PARAMETER in speak_lib.h: words per minut
 WORDS_PER_MINUTE = 175  # espeak-ng's normal speed
 _UTF8 = 1
 _AS_IPA = 2
+_SYNCHRONOUS = 2  # samples come while espeak_Synth runs, in its caller's thread; with a thread of its own it needs twice the time
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _unload = getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary  # POSIX, else Windows
 _one_at_a_time = threading.Lock()
+_kept: list[tuple[str, ctypes.CDLL, int]] = []  # (voice, library, sample rate) that stays open; one at most
 
 
-def render(text: str, voice: str, settings: dict[int, float]) -> tuple[np.ndarray, int]:
+def render(text: str, voice: str, settings: dict[int, float], keep: bool = False) -> tuple[np.ndarray, int]:
     """The voice saying `text`.
 
     Args:
         text: what to say.
         voice: a language or accent, with a variant where one is wanted, in espeak-ng's own notation: "en-us", "de", "en-us+f3".
         settings: RATE, PITCH or RANGE -> value.
+        keep: leave the library open for the next call: sooner, and not the same wave twice.
 
     Returns:
         (float64 (N,) in [-1, 1], sample rate in Hz).
@@ -51,7 +55,7 @@ def render(text: str, voice: str, settings: dict[int, float]) -> tuple[np.ndarra
         return 0
 
     callback = _CALLBACK(collect)
-    with library(voice) as (lib, rate):
+    with (kept_library if keep else library)(voice) as (lib, rate):
         lib.espeak_SetSynthCallback(callback)
         for parameter, value in settings.items():
             lib.espeak_SetParameter(parameter, int(value), 0)
@@ -78,31 +82,61 @@ def library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
     Raises:
         KitError: the wheel is missing or broken, or espeak-ng does not know the voice.
     """
-    wheel = _wheel()
     with _one_at_a_time:
-        lib = ctypes.CDLL(wheel.get_library_path())
+        _let_go()  # or this would be the library that is open already, with its flutter
+        lib, rate = _loaded()
         try:
-            rate = lib.espeak_Initialize(
-                1, 0, _short_path(wheel.get_data_path()).encode(), 0
-            )  # 1: samples to the callback
-            if rate <= 0:
-                raise KitError(
-                    say(
-                        "espeak-ng cannot read its data; run: pip install --force-reinstall espeakng-loader",
-                        "espeak-ng がデータを読めません。実行: pip install --force-reinstall espeakng-loader",
-                    )
-                )
-            if lib.espeak_SetVoiceByName(voice.encode()) != 0:
-                raise KitError(
-                    say(
-                        f"voice {voice!r} is unknown to espeak-ng; give a language (en-us, de, fr, zh, ko ...), with a variant if you like: en-us+f3",
-                        f"声 {voice!r} は espeak-ng にありません。言語（en-us、de、fr、zh、ko など）を指定してください。変種も付けられます：en-us+f3",
-                    )
-                )
+            _choose(lib, voice)
             yield lib, rate
         finally:
-            lib.espeak_Terminate()  # or its thread outlives the code it runs
-            _unload(lib._handle)
+            _unloaded(lib)
+
+
+@contextlib.contextmanager
+def kept_library(voice: str) -> Iterator[tuple[ctypes.CDLL, int]]:
+    """Like `library`, but it stays open for the next call."""
+    with _one_at_a_time:
+        if not _kept or _kept[0][0] != voice:
+            lib, rate = _kept[0][1:] if _kept else _loaded()
+            _kept[:] = [("", lib, rate)]
+            _choose(lib, voice)
+            _kept[:] = [(voice, lib, rate)]
+        yield _kept[0][1:]
+
+
+def _let_go() -> None:
+    while _kept:
+        _unloaded(_kept.pop()[1])
+
+
+def _loaded() -> tuple[ctypes.CDLL, int]:
+    wheel = _wheel()
+    lib = ctypes.CDLL(wheel.get_library_path())
+    rate = lib.espeak_Initialize(_SYNCHRONOUS, 0, _short_path(wheel.get_data_path()).encode(), 0)
+    if rate <= 0:
+        _unloaded(lib)
+        raise KitError(
+            say(
+                "espeak-ng cannot read its data; run: pip install --force-reinstall espeakng-loader",
+                "espeak-ng がデータを読めません。実行: pip install --force-reinstall espeakng-loader",
+            )
+        )
+    return lib, rate
+
+
+def _unloaded(lib: ctypes.CDLL) -> None:
+    lib.espeak_Terminate()
+    _unload(lib._handle)
+
+
+def _choose(lib: ctypes.CDLL, voice: str) -> None:
+    if lib.espeak_SetVoiceByName(voice.encode()) != 0:
+        raise KitError(
+            say(
+                f"voice {voice!r} is unknown to espeak-ng; give a language (en-us, de, fr, zh, ko ...), with a variant if you like: en-us+f3",
+                f"声 {voice!r} は espeak-ng にありません。言語（en-us、de、fr、zh、ko など）を指定してください。変種も付けられます：en-us+f3",
+            )
+        )
 
 
 def _wheel():

@@ -109,12 +109,12 @@ class EspeakVoice:
     def __init__(self, language: str = "en-us", speed: float = 1.0, pitch: float = 50):
         self.language = language
         self.settings = {espeak.RATE: espeak.WORDS_PER_MINUTE * _checked(speed), espeak.PITCH: pitch}
-        with espeak.library(language):
+        with espeak.kept_library(language):
             pass  # so that an unknown voice is told now and not with the first sentence
 
     def say(self, text: str) -> Sound:
-        """The text spoken."""
-        return Sound(*espeak.render(_plain(text), self.language, self.settings))
+        """The text spoken; a second time it differs a little, as a person's voice does."""
+        return Sound(*espeak.render(_plain(text), self.language, self.settings, keep=True))
 
 
 def voice_for(language: str, speed: float = 1.0) -> Voice:
