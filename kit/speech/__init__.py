@@ -3,9 +3,10 @@
 from kit.speech.latency import Timing, paced, speak_whole, timing
 from kit.speech.sentences import Sentences, speakable, split, stream
 from kit.speech.streaming import Speech, Spoken
-from kit.speech.voices import EspeakVoice, OpenJTalkVoice, Sound, Voice, joined, voice_for
+from kit.speech.voices import PAUSE, EspeakVoice, OpenJTalkVoice, Sound, Voice, joined, voice_for
 
 __all__ = [
+    "PAUSE",
     "EspeakVoice",
     "OpenJTalkVoice",
     "Sentences",
