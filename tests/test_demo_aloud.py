@@ -74,25 +74,52 @@ def test_sentences_come_one_by_one_with_their_sounds_and_a_broken_one_keeps_its_
     assert rate == 16000 and len(samples) == 800 and "http" not in "".join(shown)
 
 
-def test_the_next_sentence_waits_until_the_one_before_has_been_played():
-    class Long(Tone):
-        def say(self, text):
-            return Sound(np.ones(1600), 16000)
+class Long(Tone):
+    """A sound of a tenth of a second."""
 
-    began, at = time.perf_counter(), []
-    for _ in aloud.play("One is here. Two is here. Three is here.", Long(), "en"):
-        at.append(time.perf_counter() - began)
-    assert all(later - earlier >= 0.34 for earlier, later in zip(at, at[1:])), at
+    def say(self, text):
+        return Sound(np.ones(1600), 16000)
 
 
-def test_closing_the_player_is_the_barge_in():
-    playing = aloud.play("One is here. Two is here. Three is here.", Tone(), "en")
-    next(playing)
-    playing.close()
+THREE = "One is here. Two is here. Three is here."
+
+
+def no_speech_threads() -> bool:
     until = time.perf_counter() + 5
     while any(thread.name.startswith("speech-") for thread in threading.enumerate()) and time.perf_counter() < until:
         time.sleep(0.01)
-    assert not any(thread.name.startswith("speech-") for thread in threading.enumerate())
+    return not any(thread.name.startswith("speech-") for thread in threading.enumerate())
+
+
+def test_the_next_sentence_waits_until_the_one_before_has_been_played():
+    began, at = time.perf_counter(), []
+    for _ in aloud.play(THREE, Long(), "en", aloud.Listeners()):
+        at.append(time.perf_counter() - began)
+    assert len(at) == 3 and all(later - earlier >= 0.34 for earlier, later in zip(at, at[1:])), at
+
+
+def test_a_click_ends_the_answer_of_this_visitor_and_of_nobody_else():
+    listeners = aloud.Listeners()
+    mine, theirs = (aloud.play(THREE, Long(), "en", listeners, visitor) for visitor in ("me", "they"))
+    next(mine), next(theirs)
+    listeners.end("me")
+    assert list(mine) == [] and len(list(theirs)) == 2
+    listeners.end("me"), listeners.end("nobody")
+    assert no_speech_threads()
+
+
+def test_the_next_answer_takes_the_place_of_the_one_before():
+    listeners = aloud.Listeners()
+    first, second = aloud.play(THREE, Long(), "en", listeners, "me"), aloud.play(THREE, Long(), "en", listeners, "me")
+    next(first)
+    assert len(list(second)) == 3 and list(first) == [] and no_speech_threads()
+
+
+def test_closing_the_player_is_a_barge_in_too():
+    playing = aloud.play(THREE, Tone(), "en", aloud.Listeners())
+    next(playing)
+    playing.close()
+    assert no_speech_threads()
 
 
 def test_without_a_voice_the_answer_stays_and_the_page_says_what_to_install(exhibit, monkeypatch):

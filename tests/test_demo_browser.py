@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SHOTS = Path(__file__).resolve().parents[1] / "build" / "screenshots"
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-sandbox", "--autoplay-policy=user-gesture-required", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 ENGLISH_OF_THE_PAGE = ("Held-out", "Your own", "Ask", "Verdict", "Base model", "Tuned model", "True answer", "Right", "Wrong", "example figures")
@@ -154,6 +154,23 @@ def test_a_bad_upload_is_told_in_one_sentence(page, tmp_path):
     refused.wait_for()
     assert refused.inner_text().startswith("plan.svg is no photo, sound or video")
     page.screenshot(path=SHOTS / "demo-1280-refused.png", full_page=True)
+
+
+def test_the_answer_is_heard_sentence_by_sentence_where_the_box_is_ticked(page, need):
+    need("voice-en")
+    ask(page)
+    assert page.locator("#spoken-sound").count() == 0, "off until somebody ticks the box"
+    page.locator("#aloud input").check()
+    page.locator("#ask").click()
+    page.locator("#spoken-sound").wait_for(state="attached")
+    first = page.locator("#spoken-sentence").inner_text()
+    page.wait_for_function("() => document.querySelector('#spoken-sound') && document.querySelector('#spoken-sound').currentTime > 0")
+    page.wait_for_function("first => document.querySelector('#spoken-sentence') && document.querySelector('#spoken-sentence').innerText !== first", arg=first)
+    assert first.startswith("The tuned model says") and page.locator("#spoken-sentence").inner_text().startswith("The base model says")
+    page.locator("#aloud input").uncheck()
+    page.locator("#spoken-sound").wait_for(state="detached")
+    page.wait_for_timeout(6000)  # longer than the sentence that was playing
+    assert page.locator("#spoken-sound").count() == 0, "who unticks the box hears no more"
 
 
 def test_the_page_fits_a_phone(page):

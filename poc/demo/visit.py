@@ -57,7 +57,7 @@ class Desk:
     def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, reason: str = ""):
         self.exhibit, self.source, self.reason = exhibit, source, reason
         self.recordings = Recordings(exhibit.predictions)
-        self.voices = aloud.Voices()
+        self.voices, self.listeners = aloud.Voices(), aloud.Listeners()
         # as many files as the use case's own samples have: a document is two photos, an inspection one
         self.most = {kind: max([1, *(len(getattr(sample, kind)) for sample in exhibit.samples.values())]) for kind in MEDIA}
 
@@ -118,7 +118,7 @@ class Desk:
         asked = max(shares, key=shares.get)
         return view.fresh(question=asked, own=True), cards.message(w.fill(w.UNDERSTOOD, question=asked, share=shares[asked]), language)
 
-    def speak(self, view: View, language: str) -> Iterator[str]:
+    def speak(self, view: View, language: str, visitor: str = "") -> Iterator[str]:
         """HTML of the answer's sentences, one by one with their sounds; one sentence that says why, where there is no voice."""
         if view.answer is None or view.asked is None:
             return
@@ -127,7 +127,7 @@ class Desk:
         except KitError as error:
             yield aloud.no_voice(error, language)
             return
-        yield from aloud.play(aloud.in_sentences(view.answer, view.asked.answer, self.exhibit, language), voice, language)
+        yield from aloud.play(aloud.in_sentences(view.answer, view.asked.answer, self.exhibit, language), voice, language, self.listeners, visitor)
 
     def ask(self, view: View, note: str, language: str) -> Iterator[tuple[View, str]]:
         """First what to wait for, then the view with the answer or the refusal."""
