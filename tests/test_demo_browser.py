@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SHOTS = Path(__file__).resolve().parents[1] / "build" / "screenshots"
 FLAGS = [
-    "--no-sandbox", "--autoplay-policy=user-gesture-required", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 ENGLISH_OF_THE_PAGE = ("Held-out", "Your own", "Ask", "Verdict", "Base model", "Tuned model", "True answer", "Right", "Wrong", "example figures")
