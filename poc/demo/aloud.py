@@ -104,10 +104,12 @@ def play(text: str, voice: Voice, language: str, listeners: Listeners, visitor: 
             while not speech.cancelled and (left := plays_until - time.perf_counter()) > 0:
                 time.sleep(min(left, GLANCE))
             if speech.cancelled:
-                return
+                break
             yield _sentence(spoken, language)
             if spoken.sound is not None:
                 plays_until = time.perf_counter() + spoken.sound.seconds + PAUSE
+        if speech.cancelled:
+            yield ""  # Gradio shows what came last once more when a handler ends, and that must not be the sound
     finally:
         listeners.end(visitor, speech)
 
