@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import four_bit, interference, scoring
+from benchmarks import four_bit, interference, scoring, speech
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,3 +99,21 @@ def test_the_estimate_is_within_15_percent_of_the_run_that_it_foretold():
     for row in rows:
         assert abs(float(row["off"])) <= 0.15
         assert float(row["off"]) == pytest.approx(float(row["estimated_seconds"]) / float(row["measured_seconds"]) - 1, abs=0.002)
+
+
+def test_speech_in_its_short_form_measures_both_arms(monkeypatch, need):
+    need("voice-en")
+    monkeypatch.setattr(speech, "PACKAGES", {"ja": ("no_such_package", "x"), "en": speech.PACKAGES["en"]})
+    rows = speech.measure(repeats=1)
+    assert [row["writer"] for row in rows] == ["at once", "20 pieces of 4 letters a second"] and all(set(row) == set(speech.COLUMNS) for row in rows)
+    for row in rows:
+        assert 0 < row["first_sound_seconds"] < row["last_sound_seconds"] and row["ratio"] == pytest.approx(row["first_sound_seconds"] / row["whole_answer_seconds"], abs=0.01)
+
+
+def test_an_answer_of_four_sentences_sounds_as_early_as_the_table_says():
+    rows = table("speech")
+    assert {(row["language"], row["writer"] == "at once") for row in rows} == {("ja", True), ("ja", False), ("en", True), ("en", False)}
+    for row in rows:
+        assert row["sentences"] == "4" and int(row["repeats"]) >= 7
+        assert float(row["ratio"]) <= 0.35 and float(row["ratio_of_minima"]) <= 0.35
+        assert float(row["real_time_factor"]) < 1 and float(row["silence_seconds"]) == 0, "a listener hears no gap"

@@ -156,6 +156,23 @@ def test_a_bad_upload_is_told_in_one_sentence(page, tmp_path):
     page.screenshot(path=SHOTS / "demo-1280-refused.png", full_page=True)
 
 
+def test_the_answer_is_heard_sentence_by_sentence_where_the_box_is_ticked(page, need):
+    need("voice-en")
+    ask(page)
+    assert page.locator("#spoken-sound").count() == 0, "off until somebody ticks the box"
+    page.locator("#aloud input").check()
+    page.locator("#ask").click()
+    page.locator("#spoken-sound").wait_for(state="attached")
+    first = page.locator("#spoken-sentence").inner_text()
+    page.wait_for_function("() => document.querySelector('#spoken-sound') && document.querySelector('#spoken-sound').currentTime > 0")
+    page.wait_for_function("first => document.querySelector('#spoken-sentence') && document.querySelector('#spoken-sentence').innerText !== first", arg=first)
+    assert first.startswith("The tuned model says") and page.locator("#spoken-sentence").inner_text().startswith("The base model says")
+    page.locator("#aloud input").uncheck()
+    page.locator("#spoken-sound").wait_for(state="detached")
+    page.wait_for_timeout(6000)  # longer than the sentence that was playing
+    assert page.locator("#spoken-sound").count() == 0, "who unticks the box hears no more"
+
+
 def test_the_page_fits_a_phone(page):
     page.set_viewport_size({"width": 390, "height": 844})
     ask(page)

@@ -52,6 +52,10 @@ class Page:
                 with gr.Row():
                     self.files = gr.UploadButton("", file_count="multiple", type="filepath", elem_id="upload", scale=3)
                     self.clear = gr.Button(elem_id="clear", scale=1)
+                with gr.Group(visible=self.desk.hears):
+                    self.recording_is = gr.Radio(["question", "evidence"], value="question", elem_id="recording-is")
+                    self.microphone = gr.Audio(sources=["microphone"], type="filepath", interactive=True, elem_id="microphone")
+                self.heard = gr.HTML(elem_id="heard")
                 self.note = gr.Textbox(lines=2, max_lines=6, elem_id="note")
                 questions = list(self.desk.exhibit.questions)
                 self.own_question = gr.Dropdown(questions, value=view.question or None, visible=len(questions) > 1, elem_id="own-question")
@@ -61,6 +65,8 @@ class Page:
         self.evidence = gr.HTML(elem_id="evidence-panel")
         self.question = gr.HTML(elem_id="question-panel")
         self.ask = gr.Button(variant="primary", size="lg", interactive=False, elem_id="ask")
+        self.aloud = gr.Checkbox(False, container=False, elem_id="aloud")
+        self.spoken = gr.HTML(elem_id="spoken")
         self.outcome = gr.HTML(elem_id="outcome")
 
     def _pictures(self, view: View) -> list:
@@ -81,6 +87,9 @@ class Page:
             self.own_hint: {"value": cards.hint(w.OWN_MEANS, language)},
             self.files: {"label": say(w.ADD_FILES)},
             self.clear: {"value": say(w.CLEAR)},
+            self.recording_is: {"label": say(w.RECORDING_IS), "choices": [(say(w.IS_QUESTION), "question"), (say(w.IS_EVIDENCE), "evidence")]},
+            self.microphone: {"label": say(w.RECORD)},
+            self.aloud: {"label": say(w.ALOUD)},
             self.note: {"label": say(w.NOTE), "placeholder": say(w.NOTE_HINT)},
             self.own_question: {"label": say(w.QUESTION)},
             self.step_answer: {"value": cards.heading(w.STEP_ANSWER, language)},
@@ -103,10 +112,16 @@ class Page:
 
     def _wire(self) -> None:
         parts = [self.view, self.evidence, self.question, self.outcome]
-        asking = self.ask.click(self._ask, [self.view, self.note, self.language], [self.view, self.outcome], trigger_mode="once", **PRIVATE)
-        # the language may have changed while the models were busy
-        asking.success(self._after, [self.view, self.language], [self.evidence, self.outcome], **PRIVATE)
-        again = {"cancels": [asking], **PRIVATE}
+        asking = self.ask.click(self._ask, [self.view, self.note, self.language], [self.view, self.outcome, self.spoken], trigger_mode="once", **PRIVATE)
+        recorded = self.microphone.stop_recording(
+            self._record, [self.view, self.microphone, self.recording_is, self.language], [*parts, self.heard, self.own_question], cancels=[asking], **PRIVATE
+        )
+        by_voice = recorded.success(self._ask_by_voice, [self.view, self.note, self.recording_is, self.language], [self.view, self.outcome, self.spoken], **PRIVATE)
+        for asked in (asking, by_voice):
+            # the language may have changed while the models were busy
+            asked.success(self._after, [self.view, self.language], [self.evidence, self.outcome], **PRIVATE)
+            asked.success(self._aloud, [self.view, self.aloud, self.language], [self.spoken], **PRIVATE)
+        again = {"cancels": [asking, by_voice], **PRIVATE}
         self.gallery.select(self._select, [self.view, self.language], [*parts, self.sample], **again)
         self.sample.input(self._pick, [self.view, self.sample, self.language], parts, **again)
         self.others.click(self._turn, [self.view, self.language], [*parts, self.gallery, self.sample], **again)
@@ -115,6 +130,10 @@ class Page:
         self.files.upload(self._upload, [self.view, self.files, self.language], parts, **again)
         self.clear.click(self._clear, [self.view, self.language], [*parts, self.note], **again)
         self.own_question.input(self._own_question, [self.view, self.own_question, self.language], parts, **again)
+        # who does something else, or unticks the box, hears no more of the last answer
+        moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.clear.click,
+                 self.own_question.input, self.microphone.start_recording, self.aloud.input]  # fmt: skip
+        gr.on(moves, self._hush, None, [self.spoken], **PRIVATE)
         spoken = list(self.texts(self.desk.first_view(), self.start))
         self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
         for event in (self.language.change, self.app.load):
@@ -127,8 +146,30 @@ class Page:
     def _parts(self, view: View, language: str) -> list:
         return [view, *(change["value"] for change in self.shown(view, language).values())]
 
-    def _ask(self, view: View, note: str, language: str):
-        yield from self.desk.ask(view, note, language)
+    def _ask(self, view: View, note: str, language: str, request: gr.Request | None = None):
+        quiet = self._hush(request)
+        for asked, shown in self.desk.ask(view, note, language):
+            yield asked, shown, quiet
+
+    def _aloud(self, view: View, wanted: bool, language: str, request: gr.Request | None = None):
+        yield ""
+        if wanted:
+            yield from self.desk.speak(view, language, request.session_hash if request else "")
+
+    def _hush(self, request: gr.Request | None = None) -> str:
+        """Whoever does something hears no more; and the player goes. Not by Gradio's `cancels`: that also cancelled the answer that came next."""
+        self.desk.listeners.end(request.session_hash if request else "")
+        return ""
+
+    def _record(self, view: View, recording: str, recording_is: str, language: str):
+        view, told = self.desk.add_recording(view, recording, recording_is == "question", language)
+        return [*self._parts(view, language), told, view.question]
+
+    def _ask_by_voice(self, view: View, note: str, recording_is: str, language: str, request: gr.Request | None = None):
+        if recording_is == "question":
+            yield from self._ask(view, note, language, request)
+        else:  # the recording is evidence: what to ask about it comes next
+            yield gr.skip(), gr.skip(), gr.skip()
 
     def _after(self, view: View, language: str):
         panel = self.desk.panel(view, language) if view.own else gr.update()  # own evidence has its note now; a player goes on playing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kit.data import MEDIA, Sample
 from kit.errors import KitError
-from poc.demo import cards, evidence
+from poc.demo import aloud, cards, evidence
 from poc.demo import words as w
 from poc.demo.answer import Answer, ModelPair, Recordings, answer
 from poc.demo.exhibit import Exhibit
@@ -57,6 +57,7 @@ class Desk:
     def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, reason: str = ""):
         self.exhibit, self.source, self.reason = exhibit, source, reason
         self.recordings = Recordings(exhibit.predictions)
+        self.voices, self.listeners = aloud.Voices(), aloud.Listeners()
         # as many files as the use case's own samples have: a document is two photos, an inspection one
         self.most = {kind: max([1, *(len(getattr(sample, kind)) for sample in exhibit.samples.values())]) for kind in MEDIA}
 
@@ -91,6 +92,42 @@ class Desk:
                 kept.remove(same[0])
             kept.append((kind, str(file)))
         return replace(view.fresh(files=tuple(kept), own=True), refusal=refusal)
+
+    @property
+    def hears(self) -> bool:
+        """Whether a question may be asked by voice: the model is loaded, and it takes sounds in."""
+        return "audio" in (self.senses or ())
+
+    def add_recording(self, view: View, recording: str, as_question: bool, language: str) -> tuple[View, str]:
+        """The view with a recorded voice as its evidence, or as its question (one of the use case's: the model says which), and a sentence about it."""
+        # brings torch, which recorded answers do without
+        from kit.speech.questions import which_question, write_recording
+
+        try:
+            file = write_recording(recording, Path(recording).parent)  # beside it, where Gradio deletes it with the visitor's other files
+            if not as_question:
+                added = self.add_files(view, [str(file)])
+                return added, cards.message(added.refusal, language, "refused") if added.refusal else ""
+            questions = tuple(self.exhibit.questions)
+            if len(questions) == 1:
+                return view.fresh(question=questions[0], own=True), cards.message(w.ONE_QUESTION, language)
+            with self.source.lock:
+                shares = which_question(self.source.loaded, file, questions)
+        except KitError as error:
+            return view.fresh(own=True), cards.message(w.fill(w.NOT_HEARD, reason=str(error)), language, "refused")
+        asked = max(shares, key=shares.get)
+        return view.fresh(question=asked, own=True), cards.message(w.fill(w.UNDERSTOOD, question=asked, share=shares[asked]), language)
+
+    def speak(self, view: View, language: str, visitor: str = "") -> Iterator[str]:
+        """HTML of the answer's sentences, one by one with their sounds; one sentence that says why, where there is no voice."""
+        if view.answer is None or view.asked is None:
+            return
+        try:
+            voice = self.voices.of(language)
+        except KitError as error:
+            yield aloud.no_voice(error, language)
+            return
+        yield from aloud.play(aloud.in_sentences(view.answer, view.asked.answer, self.exhibit, language), voice, language, self.listeners, visitor)
 
     def ask(self, view: View, note: str, language: str) -> Iterator[tuple[View, str]]:
         """First what to wait for, then the view with the answer or the refusal."""

@@ -60,6 +60,27 @@ WAITING = both("Someone else's question is being answered. Yours comes next; thi
 FAILED = both("No answer came: something failed on this machine. The terminal that started the demo says what.",
               "回答できませんでした。この端末で問題が起きています。詳細はデモを起動したターミナルをご覧ください。")  # fmt: skip
 
+ALOUD = both("Speak the answer", "答えを読み上げる")
+SPOKEN_ANSWER = both("The answer, spoken", "答えの読み上げ")
+RECORD = both("Ask by voice: record, then stop", "声で質問：録音して停止")
+RECORDING_IS = both("The recording is", "録音の扱い")
+IS_QUESTION = both("my question", "質問")
+IS_EVIDENCE = both("evidence (a sound)", "判断材料（音声）")
+UNDERSTOOD = both("Understood as “{question}” ({share:.0%}). If that is wrong, choose the question below.", "「{question}」と聞き取りました（{share:.0%}）。違う場合は下で質問を選んでください。")
+ONE_QUESTION = both("This use case has one question, and it is being asked.", "このユースケースの質問は 1 つなので、それを尋ねます。")
+NOT_HEARD = both("The recording could not be used: {reason}", "録音を使えませんでした：{reason}")
+NO_VOICE = both("The answer cannot be spoken on this machine: {reason}", "この端末では読み上げできません：{reason}")
+VOICE_FAILED = both("The voice failed at this sentence: {reason}", "この文の読み上げに失敗しました：{reason}")
+# read aloud, so in whole sentences and without signs
+SAYS = {
+    "tuned": both("The tuned model says {option}, with {percent} percent.", "微調整後のモデルの答えは、{option}、{percent}パーセントです。"),
+    "base": both("The base model says {option}, with {percent} percent.", "ベースモデルの答えは、{option}、{percent}パーセントです。"),
+}
+SAYS_TRUTH = both("The true answer is {option}.", "正しい答えは、{option}です。")
+SAYS_NO_TRUTH = both("Nobody has told the true answer.", "正しい答えは分かっていません。")
+SAYS_CONFLICT = both("The evidence disagrees, so let a person look.", "情報が食い違っているので、人が確認してください。")
+SAYS_REHEARSAL = both("This was a rehearsal and says nothing about what is possible.", "これはリハーサルで、何ができるかは示しません。")
+
 RIGHT = both("Right", "正解")
 WRONG = both("Wrong", "不正解")
 TRUTH = both("True answer", "正しい答え")
