@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from kit.data.collator import Collator
 from kit.errors import KitError
+from kit.evaluation import option_scores
 from kit.language import speaking
+from kit.models import load
+from kit.models.forward import generate
 from kit.speech import Speech
 from kit.speech.talker import TalkerVoice
 
@@ -117,3 +121,15 @@ def test_a_checkpoint_without_its_speakers_is_one_line(checkpoint, tmp_path):
     with speaking("en"), pytest.raises(KitError, match="cannot be loaded.*spk_dict.pt") as told:
         TalkerVoice(str(broken), device="cpu")
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("four_bit", [False, True], ids=["float32", "4-bit"])
+def test_a_whole_checkpoint_is_asked_like_any_other(four_bit, checkpoint, tiny, colours):
+    """Only its thinker is loaded, which answers as the thinker does that it was made of."""
+    loaded = load(str(checkpoint), four_bit=four_bit, device="cpu")
+    assert type(loaded.model) is type(tiny.model) and not any("talker" in path for path, _ in loaded.model.named_modules())
+    expected = load("tiny_omni", four_bit=four_bit, device="cpu")
+    for found, wanted in zip(option_scores(loaded, colours[:3]), option_scores(expected, colours[:3]), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+    batch = Collator(loaded.processor, answers=False)(colours[:2])
+    assert torch.equal(generate(loaded.model, batch, 4), generate(expected.model, batch, 4))

@@ -57,7 +57,7 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
     checkpoint, source = resolve(name)
     device = torch.device(device) if device else best_device()
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    from transformers import AutoModelForMultimodalLM, AutoProcessor
+    from transformers import AutoProcessor
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # kit prints nothing, and a bar of its own would stand between a person and an error's one line
@@ -65,8 +65,9 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
     options = {"local_files_only": local or os.environ.get("HF_HUB_OFFLINE") == "1"}
     try:
         processor = AutoProcessor.from_pretrained(source, **options)
-        quantisation = _four_bit_config(source, dtype, options) if four_bit else None
-        model = AutoModelForMultimodalLM.from_pretrained(
+        kind, config = _kind_of(source, options)
+        quantisation = _four_bit_config(kind, config, dtype) if four_bit else None
+        model = kind.from_pretrained(
             source, dtype=dtype, device_map={"": device}, use_safetensors=True, quantization_config=quantisation, **options
         )
     except ImportError as error:  # some families' processors need a package of their own (SmolVLM: num2words)
@@ -165,11 +166,19 @@ def add_adapter(model, adapter: Path):
     return wrapped
 
 
-def _four_bit_config(source: str, dtype: torch.dtype, options: dict):
-    from transformers import AutoConfig, AutoModelForMultimodalLM, BitsAndBytesConfig
+def _kind_of(source: str, options: dict):
+    """(class, configuration) of what reads and answers; of a checkpoint that has a voice of its own (Qwen2.5-Omni), the thinker alone: kit.models.talker loads the rest."""
+    from transformers import AutoConfig, AutoModelForMultimodalLM, Qwen2_5OmniThinkerForConditionalGeneration
+
+    config = AutoConfig.from_pretrained(source, **options)
+    return (Qwen2_5OmniThinkerForConditionalGeneration, config.thinker_config) if config.model_type == "qwen2_5_omni" else (AutoModelForMultimodalLM, config)
+
+
+def _four_bit_config(kind, config, dtype: torch.dtype):
+    from transformers import BitsAndBytesConfig
 
     with torch.device("meta"):
-        skeleton = AutoModelForMultimodalLM.from_config(AutoConfig.from_pretrained(source, **options))
+        skeleton = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
     stay = [name for name, module in skeleton.named_modules() if is_linear(module) and component_of(name) != "llm"]
     return BitsAndBytesConfig(
         load_in_4bit=True,
