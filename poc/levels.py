@@ -4,6 +4,7 @@ The emotions are prosody that one synthetic voice was given; no person is in the
 emotions of people at work; these calls are customers', and a company that tries this on its own staff breaks the law.
 """
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,13 @@ def name_of(level: str) -> str:
             "emotion": say("emotion: how somebody feels", "感情：どう感じているか")}[level]  # fmt: skip
 
 
+@functools.cache  # the levels take rows of the same folders
+def _folder(directory: Path) -> dict[str, list[Sample]]:
+    return load_samples(directory, load_usecase(directory), verify=False).by_split
+
+
 def _rows(company: Path, name: str, split: str) -> list[Sample]:
-    use = load_usecase(company / name)
-    return [sample for sample in load_samples(company / name, use, verify=False).by_split[split] if sample.answer]
+    return [sample for sample in _folder(company / name)[split] if sample.answer]
 
 
 def _defects(company: Path, split: str) -> list[Sample]:
@@ -58,7 +63,7 @@ def _defects(company: Path, split: str) -> list[Sample]:
 
 def _notes(company: Path, split: str) -> list[Sample]:
     question, options = _AGREE
-    noted = [sample for sample in _rows(company, "inspection", split) if sample.meta.get("note_says")]
+    noted = [sample for sample in _rows(company, "inspection", split) if sample.meta.get("note_says") and sample.text]
     agree = [sample for sample in noted if sample.meta["note_says"] == sample.answer]
     differ = [sample for sample in noted if sample.meta["note_says"] != sample.answer]
     # notes of a company are mostly right: others are put beside the same photographs, so that the word "no" is learnt from more than a few rows
@@ -79,12 +84,10 @@ def _agreements(company: Path, split: str) -> list[Sample]:
 
 
 def _next_steps(company: Path, split: str) -> list[Sample]:
-    return [sample for sample in _rows(company, "callcentre", split) if sample.question != _feeling(company)]
+    feeling = load_usecase(company / "callcentre").question
+    return [sample for sample in _rows(company, "callcentre", split) if sample.question != feeling]
 
 
 def _feelings(company: Path, split: str) -> list[Sample]:
-    return [sample for sample in _rows(company, "callcentre", split) if sample.question == _feeling(company)]
-
-
-def _feeling(company: Path) -> str:
-    return load_usecase(company / "callcentre").question
+    feeling = load_usecase(company / "callcentre").question
+    return [sample for sample in _rows(company, "callcentre", split) if sample.question == feeling]
