@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import four_bit, interference, scoring, speech
+from benchmarks import four_bit, interference, moda, scoring, speech
 
 ROOT = Path(__file__).parents[1]
 
@@ -117,3 +117,16 @@ def test_an_answer_of_four_sentences_sounds_as_early_as_the_table_says():
         assert row["sentences"] == "4" and int(row["repeats"]) >= 7
         assert float(row["ratio"]) <= 0.35 and float(row["ratio_of_minima"]) <= 0.35
         assert float(row["real_time_factor"]) < 1 and float(row["silence_seconds"]) == 0, "a listener hears no gap"
+
+
+def test_moda_in_its_short_form_times_all_arms(tmp_path, monkeypatch):
+    monkeypatch.setattr(interference, "WORK", tmp_path)
+    rows = moda.costs("tiny_omni", 168, 1, rounds=1)
+    assert [row["arm"] for row in rows] == list(moda.COSTS) and all(set(row) == set(moda.COST_COLUMNS) for row in rows)
+
+
+def test_a_step_with_moda_costs_at_most_40_percent_more_on_the_51_m_shape():
+    rows = {row["arm"]: row for row in table("moda_cost") if row["model"] == "shape_51m"}
+    assert rows["plain (SDPA)"]["over_plain_min"] == "+0 %"
+    for arm in ("mask", "align", "mask and align"):
+        assert float(rows[arm]["over_plain_min"].removesuffix(" %")) <= 40
