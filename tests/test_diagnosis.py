@@ -169,6 +169,42 @@ def test_one_distractor_is_read_once_for_all_questions(tiny, colours):
     assert max(np.abs(one - other).max() for one, other in zip(shared, option_scores(tiny, distracted), strict=True)) < 1e-4
 
 
+@pytest.fixture
+def pictures_and_sounds(colours, tmp_path):
+    """Six rows: three pictures, of which each stands beside two sounds of three."""
+    for i in range(3):
+        soundfile.write(tmp_path / f"{i}.wav", np.random.default_rng(i).normal(0, 0.2, 8000), 16000)
+    return [sample.replace(id=f"{sample.id} {k}", text="", audio=(tmp_path / f"{(i + k) % 3}.wav",)) for i, sample in enumerate(colours[:3]) for k in range(2)]
+
+
+@pytest.mark.parametrize("deciding", ["image", "audio"])
+def test_each_medium_is_encoded_once_however_many_stand_beside_it(tiny, pictures_and_sounds, deciding):
+    """Counted at the towers themselves: rows with two media are groups of their own, and what the encoders made is remembered between them."""
+    from kit.models.forward import base_of
+
+    rows = [sample.replace(decided_by=(deciding,)) for sample in pictures_and_sounds]
+    other = "audio" if deciding == "image" else "image"
+    asked = [only_deciding(s) for s in rows] + rows + [made for s in rows for p in media_perturbations(other, rows) if (made := p(s)) is not None]
+    seen, handles = {"visual": 0, "audio_tower": 0}, []
+
+    def watch(name):
+        def count(module, args, given):
+            seen[name] += len(given["grid_thw"]) if "grid_thw" in given else 1
+
+        return count
+
+    for path, module in base_of(tiny.model).named_modules():
+        if path.rpartition(".")[2] in seen:
+            handles.append(module.register_forward_pre_hook(watch(path.rpartition(".")[2]), with_kwargs=True))
+    told = {}
+    shared = shared_scores(tiny, asked, told=told)
+    for handle in handles:
+        handle.remove()
+    distinct = {m: {(s.meta.get("shown_as", {}).get(m, {}).get("how"), str(getattr(s, m))) for s in asked if getattr(s, m)} for m in ("image", "audio")}
+    assert seen == {"visual": len(distinct["image"]), "audio_tower": len(distinct["audio"])} and told["encoded"] == sum(seen.values())
+    assert max(np.abs(one - other).max() for one, other in zip(shared, option_scores(tiny, asked), strict=True)) < 1e-4
+
+
 def trials(rows) -> pd.DataFrame:
     """A frame of `ask` from (id, perturbation, answer, predicted, named, right, group)."""
     columns = ["id", "perturbation", "answer", "predicted", "named", "right", "group"]

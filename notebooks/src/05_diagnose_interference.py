@@ -65,14 +65,14 @@ print(f"training rows whose note or recording names an option: {len(told)} of {l
 # Each perturbation is a pure function from a sample to a sample; no file is touched. The clean side is the row with **nothing but what decides it**, so that the perturbation is the only difference. Among them: unrelated facts, a misleading note in two wordings, an instruction that slipped into
 # the text, words on a strip of the picture (with an empty strip as control), a grainy camera, the text of another row, and what was **found in your own rows**: notes that named another answer than their label. A matching note is the control: a good model does not get worse by it.
 #
-# The pictures are encoded once each, and what the questions have in common is read once (`kit/evaluation/shared_prefix.py`; benchmarks/interference.csv).
+# Each picture and each recording is encoded once, whatever stands beside it, and what questions about the same media have in common is read once (`kit/evaluation/shared_prefix.py`; benchmarks/interference.csv).
 # %% [markdown] lang="ja"
 # ## 余計な情報を添えて、聞き直す
 #
 # 撹乱は「サンプル → サンプル」の純粋な関数で、ファイルには触れません。比較の基準は**判断に使う情報だけ**の行なので、違いは撹乱だけです。無関係な事実、2 通りの言い回しの誤ったメモ、文章に紛れ込んだ指示、画像内の帯に書かれた文字（空白の帯が対照）、ざらついたカメラ、別の行の文章、自社の録音で話された誤ったラベル、
 # そして**自社の行から見つかった**もの（ラベルと違う答えを述べていたメモ）を使います。正しいメモは対照で、良いモデルなら悪くなりません。
 #
-# 画像の符号化は 1 枚につき 1 回、質問に共通する部分の読み取りも 1 回で済みます（`kit/evaluation/shared_prefix.py`、benchmarks/interference.csv）。
+# 画像と録音の符号化は、何を添えても 1 つにつき 1 回、同じメディアについての質問に共通する部分の読み取りも 1 回で済みます（`kit/evaluation/shared_prefix.py`、benchmarks/interference.csv）。
 # %%
 found = diagnosis.mined(train, most=4)
 perturbations = [*text_perturbations(), own_evidence("text"), exchanged_text(train), *words_in_picture(), grain(), *diagnosis.spoken_labels(train), *(scenario.as_perturbation() for scenario in found)]
