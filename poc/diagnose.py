@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from kit.data import (
     text_perturbations,
     words_in_picture,
 )
-from kit.data.files import MediaFiles
 from kit.data.perturbations import Perturbation, exchanged_text, grain
 from kit.diagnosis import (
     Scenario,
@@ -44,6 +44,7 @@ from kit.language import LANGUAGES, say, speaking
 from kit.models import Loaded
 from poc import runs
 from poc.audit import lines_of
+from poc.scenarios import scenarios_of
 from poc.usecase import UseCase, load_samples, load_usecase
 from poc.words import name_of_perturbation
 
@@ -105,15 +106,9 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
     """The same for a model and rows that are at hand, as `poc run` asks for the gate "robust".
 
     Raises:
-        KitError: no test row with options, or a scenario whose file is not in the folder.
+        KitError: see `questions_for`.
     """
-    held = [sample for sample in samples if sample.split == "test" and sample.answer and len(sample.options) > 1]
-    if not held:
-        raise KitError(say(f"{directory} has no labelled test rows with options: only closed questions can be probed", f"{directory} に選択肢つきの評価行がありません。調べられるのは選択式の問いだけです"))
-    held = [held[i] for i in sorted(np.random.default_rng(0).permutation(len(held))[:most])]
-    train = [sample for sample in samples if sample.split == "train" and sample.answer]
-    scenarios = [*scenarios_of(use, directory), *mined(train)]
-    asked = perturbations_for(held, train, scenarios)
+    held, scenarios, asked = questions_for(use, directory, samples, most)
     version, questions = _question_set(held, asked)
     if before and before["set"] != version:
         raise KitError(say(f"{before['run']} was asked other questions (set {before['set']}, here {version}): diagnose it again with the same folder and number of rows",
@@ -140,6 +135,24 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
     return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios, asked), run / runs.DIAGNOSIS, before)
 
 
+def questions_for(use: UseCase, directory: Path, samples: tuple[Sample, ...], most: int = 120) -> tuple[list[Sample], list[Scenario], list[Perturbation]]:
+    """(rows that are asked about, what misleads in the company, everything that is asked of some of the rows). No model is needed: `poc run` finds out here, before training, what would stop the probe.
+
+    Raises:
+        KitError: no test row with options, a scenario whose file is not in the folder, or two questions of one name.
+    """
+    held = [sample for sample in samples if sample.split == "test" and sample.answer and len(sample.options) > 1]
+    if not held:
+        raise KitError(say(f"{directory} has no labelled test rows with options: only closed questions can be probed", f"{directory} に選択肢つきの評価行がありません。調べられるのは選択式の問いだけです"))
+    held = [held[i] for i in sorted(np.random.default_rng(0).permutation(len(held))[:most])]
+    train = [sample for sample in samples if sample.split == "train" and sample.answer]
+    scenarios = [*scenarios_of(use, directory), *mined(train)]
+    asked = perturbations_for(held, train, scenarios)
+    if twice := sorted(name for name, times in Counter(perturbation.name for perturbation in asked).items() if times > 1):
+        raise KitError(say(f"two questions are called {', '.join(twice)}; give the scenario in poc.yaml another name", f"同じ名前の質問が 2 つあります（{'、'.join(twice)}）。poc.yaml のシナリオに別の名前を付けてください"))
+    return held, scenarios, asked
+
+
 def _diagnosed(run: Path) -> dict:
     """{"run", "set", "table"} of a run that was diagnosed."""
     if not (run / runs.DIAGNOSIS).is_file():
@@ -152,21 +165,6 @@ def most_harmful(table: pd.DataFrame) -> dict | None:
     """The row of `by_perturbation` that lost most, controls and the rows' own evidence aside; None where nothing could be asked."""
     harmful = table[~table["control"].astype(bool) & (table["kind"] != "own")] if len(table) else table
     return None if harmful.empty else harmful.loc[harmful["lost"].idxmax()].to_dict()
-
-
-def scenarios_of(use: UseCase, directory: Path) -> list[Scenario]:
-    """What poc.yaml lists under `scenarios`.
-
-    Raises:
-        KitError: a file that is not in the folder.
-    """
-    files, found = MediaFiles(directory), []
-    for given in use.scenarios:
-        path, problem, fix = (None, "", "") if given.text else files.match(getattr(given, given.modality))
-        if problem:
-            raise KitError(say(f"poc.yaml, scenario {given.name!r}: {problem}; {fix}", f"poc.yaml のシナリオ {given.name!r}：{problem}。{fix}"))
-        found.append(Scenario(given.name, given.modality, given.text or "", path, given.says or ""))
-    return found
 
 
 def perturbations_for(held: list[Sample], train: list[Sample], scenarios: list[Scenario] = ()) -> list[Perturbation]:

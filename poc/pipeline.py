@@ -22,7 +22,7 @@ from kit.training import Settings, Tuned, finetune, run_checks
 from kit.training.robust import Robust
 from poc import arms, runs
 from poc.audit import audit_rows
-from poc.diagnose import most_harmful, probe
+from poc.diagnose import most_harmful, probe, questions_for
 from poc.gates import decide, signature
 from poc.record import describe, mix_of, weights_hash
 from poc.runs import COMPANY, quiet
@@ -195,6 +195,8 @@ def examine(directory: Path, preset, model, skip_bad: bool, seed, tell) -> Job:
                            "学習行がすべて生成されたものです。まず実データにラベルを付けるか（poc label）、training.generated: always にしてください"))  # fmt: skip
     if open_ := sum(not sample.answer for sample in folder.samples):
         tell(say(f"{open_} rows have no label and are left out (poc label {directory})", f"ラベルのない {open_} 行は使いません（poc label {directory}）"))
+    if use.gates.robust_drop is not None:
+        questions_for(use, directory, folder.samples)  # what would stop the probe after training stops the run before it
     modalities = tuple(sorted({m for s in folder.samples for m in s.modalities}))
     source = model or use.model.name or default_checkpoint(preset, modalities)
     checkpoint, place = resolve(source)

@@ -1,12 +1,16 @@
 """What misleads in a company, whether evidence contradicts itself, and where an answer comes from: by hand, and on a model that reads its evidence."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 from kit.data import Sample
+from kit.data.names import TAKEN, is_taken
 from kit.data.perturbed_media import image_shown_as, sound_played_as, video_shown_as
+from kit.data.trainable import TRAINABLE
 from kit.diagnosis import (
     Scenario,
     ask,
@@ -21,7 +25,10 @@ from kit.diagnosis import (
 )
 from kit.diagnosis.conflict import apart
 from kit.diagnosis.occlusion import ask_hidden, hidden, pieces_of, words_of
+from poc.diagnose import perturbations_for
+from poc.usecase import load_samples, load_usecase
 
+ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = ("ok", "scratch", "dent")
 
 
@@ -44,6 +51,23 @@ def test_what_misleads_is_mined_from_rows_whose_evidence_names_another_answer():
     assert spoken(row(0, "ok")).audio[0].name == "say.wav" and spoken(row(0, "scratch")) is None and spoken(row(0, "ok")).meta["named"] == "scratch"
     with pytest.raises(ValueError, match="allowed: text with words, or one of image, video, audio with a file"):
         Scenario("x", "image", text="words")
+
+
+def test_mined_evidence_of_one_name_is_told_apart_by_folder_or_number():
+    said = {"note_says": "dent"}
+    rows = [row(0, "ok", audio=(Path("mon/x.wav"),), meta=said), row(1, "ok", audio=(Path("tue/x.wav"),), meta=said), row(2, "ok", audio=(Path("old/mon/x.wav"),), meta=said)]
+    names = [scenario.name for scenario in mined(rows)]
+    assert sorted(names) == ["found: mon/x.wav (dent)", "found: mon/x.wav (dent) #2", "found: tue/x.wav (dent)"]
+    assert all(is_taken(name) for name in names), "a scenario of poc.yaml can have none of these names"
+
+
+def test_every_name_that_the_kit_asks_is_reserved():
+    folder = ROOT / "sample_data" / "company" / "inspection"
+    rows = load_samples(folder, load_usecase(folder), verify=False).samples
+    train = [s for s in rows if s.split == "train" and s.answer]
+    asked = perturbations_for([s for s in rows if s.split == "test" and s.answer], train, mined(train))
+    assert len(asked) > 20 and all(is_taken(p.name) for p in asked) and set(TRAINABLE) <= TAKEN
+    assert not is_taken("old stamp")
 
 
 def test_the_conflict_score_by_hand():

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kit.data import Perturbation, Sample, only_deciding
+from kit.data.names import CLEAN
 from kit.evaluation.metrics import interval, resampled_by
 from kit.evaluation.scoring import prediction, shares_of
 from kit.evaluation.shared_prefix import shared_scores
@@ -20,7 +21,6 @@ from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded
 
-CLEAN = "clean"
 _RESAMPLES = 2000
 _BAD, _WARN = 0.10, 0.02  # of the answers that are lost: a tenth is a fault of the model, a fiftieth is worth a look
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kit.data import Sample, only_deciding
+from kit.data.names import CLEAN
 from kit.data.perturbations import deciding_changes
-from kit.diagnosis.interference import CLEAN, answers_to, mean_interval
+from kit.diagnosis.interference import answers_to, mean_interval
 from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded
