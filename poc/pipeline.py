@@ -19,7 +19,7 @@ from kit.language import say
 from kit.models import Loaded, load, require_checkpoint, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
-from kit.training.robust import Robust
+from kit.training.robust import Robust, shares_beginnings
 from poc import arms, runs
 from poc.audit import audit_rows
 from poc.diagnose import most_harmful, probe, questions_for
@@ -124,6 +124,9 @@ def make(job: Job, resume: bool) -> None:
         tables = arms.baselines(real, job.split("test"), job.run / "work")
     with job.stage(4, "base model on held-out rows", "ベースモデルの評価"):
         loaded = load(job.source, four_bit=job.four_bit)
+        if job.settings.robust and not shares_beginnings(loaded.model, job.settings.robust):
+            job.tell(say("robust training: no beginning can be shared with this checkpoint or these perturbations; both sides are read whole, and an attack is the one of training.robust.free",
+                         "ロバスト学習：このチェックポイントまたは撹乱では先頭部分を共有できないため、両側を全部読み、攻撃は training.robust.free の方式になります"))  # fmt: skip
         guard = arms.guard_samples(GUARD, loaded)
         tables |= arms.base(loaded, real, job.split("test"), guard, job.use.training.examples_in_context, job.settings.seed, job.run / "work")
     with job.stage(5, "fine-tuning", "微調整"):
