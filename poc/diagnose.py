@@ -173,12 +173,6 @@ def _diagnosed(run: Path) -> dict:
     return {"run": run.resolve().name, "set": found["set"], "table": found["table"]}
 
 
-def most_harmful(table: pd.DataFrame) -> dict | None:
-    """The row of `by_perturbation` that lost most, controls and the rows' own evidence aside; None where nothing could be asked."""
-    harmful = table[~table["control"].astype(bool) & (table["kind"] != "own")] if len(table) else table
-    return None if harmful.empty else harmful.loc[harmful["lost"].idxmax()].to_dict()
-
-
 def perturbations_for(held: list[Sample], train: list[Sample], scenarios: list[Scenario] = ()) -> list[Perturbation]:
     """Everything that can be asked of some of the rows; media and words to show instead come from training rows."""
     return [perturbation for perturbation in all_perturbations(train, scenarios) if any(perturbation(sample) is not None for sample in held)]

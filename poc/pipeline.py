@@ -14,6 +14,7 @@ import torch
 
 from kit import processes
 from kit.data import Folder, Sample
+from kit.diagnosis import most_harmful
 from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded, load, require_checkpoint, resolve
@@ -22,7 +23,7 @@ from kit.training import Settings, Tuned, finetune, run_checks
 from kit.training.robust import Robust, shares_beginnings
 from poc import arms, runs
 from poc.audit import audit_rows
-from poc.diagnose import most_harmful, probe, questions_for
+from poc.diagnose import probe, questions_for
 from poc.gates import decide, signature
 from poc.record import describe, mix_of, weights_hash
 from poc.runs import COMPANY, quiet

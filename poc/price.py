@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kit.data import Sample
-from kit.diagnosis import by_perturbation, price_of_notes, wrong_notes
+from kit.diagnosis import by_perturbation, most_harmful, price_of_notes, wrong_notes
 from poc.words import Text, both, name_of_perturbation
 
 _NOTES = ("misleading", "exchanged", "scenario")  # kinds that a person may write or say by mistake
@@ -33,7 +33,7 @@ def price(use, trials: pd.DataFrame, samples: tuple[Sample, ...], share: float |
         unknown = both(f"none of {named} notes in {rows} labelled rows names another answer than the label", f"ラベル付き {rows} 行のメモ {named} 件に、ラベルと違う答えを述べるものがありません") if named else both(
             "no row says what its note names, so how often notes are wrong is unknown", "行からはメモが述べる答えがわからず、メモが誤る頻度が不明です")  # fmt: skip
         return found | {"said": _missing(both(f"{unknown['en']}; give the share of cases with a wrong note: --wrong-notes 0.02", f"{unknown['ja']}。誤ったメモの割合を指定してください：--wrong-notes 0.02"))}
-    worst = notes.loc[notes["lost"].idxmax(), "perturbation"]
+    worst = most_harmful(notes)["perturbation"]
     counted = None if share is not None else [wrong, rows]
     share = wrong / rows if share is None else share
     yen = price_of_notes(trials, worst, share, use.costs.of, use.prevalence or None)

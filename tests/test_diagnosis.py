@@ -32,6 +32,7 @@ from kit.diagnosis import (
     counterfactual_grid,
     grid_pairs,
     interference,
+    most_harmful,
     price_of_notes,
     sensitivity,
     shortcut_index,
@@ -278,6 +279,13 @@ def test_few_rows_have_wide_intervals_and_are_never_green():
     never = interference(asked(60, "b", "b"), "text")
     assert never.verdict == "warn" and "right no more often than by chance, it has little to lose" in never.summary, "a model that is never right loses nothing"
     assert interference(asked(12, noted="b"), "text").verdict == "bad", "a fault shows in few rows, too"
+    # a kind that few rows could be shown is not the worst by chance: it hides none that was asked of many
+    many, rare = asked(60, noted="b"), asked(60)
+    rare.loc[rare["perturbation"] == "note", "perturbation"] = "rare"
+    rare = rare[(rare["perturbation"] == "rare") & rare["id"].isin(["0", "1"])].assign(predicted="b")
+    mixed = pd.concat([many.assign(predicted=np.where((many["perturbation"] == "note") & (many["id"].astype(int) < 50), "a", many["predicted"])), rare])
+    assert most_harmful(by_perturbation(mixed))["perturbation"] == "note" and interference(mixed, "text").verdict != "info"
+    assert most_harmful(by_perturbation(mixed[mixed["perturbation"] != "note"]))["perturbation"] == "rare"
     with speaking("ja"):
         assert "4 件では判断できません" in interference(asked(4), "text").summary
     swapped = trials([row for i in range(6) for row in ((f"{i}", "clean", "a", "a", "", 0.9, ""), (f"{i}", EXCHANGED, "a", "b", "b", 0.1, ""))])
@@ -368,7 +376,7 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     said = "\n".join(diagnosis_lines(found))
     assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
     # what somebody who only copies would get right, the price, sensitivity with the row's own note, what could not be asked
-    assert "/ right by copying it" in said and re.search(r"Copy the note +\d+ % \[\d+, \d+\] right with the rows' own notes and recordings, 0 % \[0, \d\] with what is put beside", said)
+    assert "/ right by copying it" in said and re.search(r"Copy the note +\d+ % \[\d+, \d+\] right with the rows' own notes and recordings, 0 % \[0, \d+\] with what is put beside", said)
     assert {"sensitivity", "sensitivity beside the rest"} <= set(names) and "the row's own other evidence beside it" in said
     assert re.search(r"Wrong notes cost [−\d,]+ \[[−\d,]+, [−\d,]+\] JPY per 1,000 cases: what “.+” makes worse, at the costs of poc.yaml, example figures, x notes that are wrong in \d\.\d% of the cases \(\d+ of \d+ labelled rows\)", said)
     assert "Copy the note" in page and "メモの写し" in page and "right by copying it" in page and "Wrong notes cost" in page and "誤ったメモの費用" in page

@@ -2,7 +2,7 @@
 
 from kit.diagnosis.conflict import conflict, conflict_scores
 from kit.diagnosis.grid import counterfactual_grid, grid_pairs, shortcut_index
-from kit.diagnosis.interference import ask, by_perturbation, interference, within, worst_of
+from kit.diagnosis.interference import ask, by_perturbation, interference, most_harmful, within, worst_of
 from kit.diagnosis.notes import COPY, copying, price_of_notes, wrong_notes
 from kit.diagnosis.occlusion import ask_hidden, deletion_test, importance, is_shown
 from kit.diagnosis.scenarios import Scenario, mined, spoken_labels
@@ -25,6 +25,7 @@ __all__ = [
     "interference",
     "is_shown",
     "mined",
+    "most_harmful",
     "price_of_notes",
     "sensitivity",
     "shortcut_index",

@@ -171,6 +171,22 @@ def worst_of(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> t
     return mean_interval(worst["hit"].to_numpy(float), worst["group"], None, confidence, seed, _SHARE)
 
 
+def most_harmful(table: pd.DataFrame) -> dict | None:
+    """The row of `by_perturbation` that lost most, controls and the rows' own evidence aside; None where nothing could be asked.
+
+    A kind that was asked of fewer than MIN_ROWS rows counts where it shows a fault all the same, or where no kind was asked of more: by chance alone the smallest would always be the worst.
+    """
+    harmful = table[~table["control"].astype(bool) & (table["kind"] != "own")] if len(table) else table
+    told = harmful[(harmful["n"] >= MIN_ROWS) | _is_bad(harmful)] if len(harmful) else harmful
+    among = harmful if told.empty else told
+    return None if among.empty else among.loc[among["lost"].astype(float).idxmax()].to_dict()
+
+
+def _is_bad(rows):
+    """Whether so much is lost that it is a fault (a row, or a column of them)."""
+    return (rows["lost_low"] > _WARN) & (rows["lost"] >= _BAD)
+
+
 def interference(trials: pd.DataFrame, modality: str) -> Finding:
     """How many right answers the most harmful perturbation of a modality takes away, as a Finding.
 
@@ -180,13 +196,12 @@ def interference(trials: pd.DataFrame, modality: str) -> Finding:
         ValueError: nothing of that modality was asked.
     """
     table = by_perturbation(trials[(trials["perturbation"] == CLEAN) | (trials["modality"] == modality)])
-    harmful = table[~table["control"] & (table["kind"] != "own")] if len(table) else table
-    if harmful.empty:
+    worst = most_harmful(table)
+    if worst is None:
         raise ValueError(f"no perturbation of {modality!r} was asked; asked: {sorted(set(trials['modality']) - {''})}")
-    worst = harmful.loc[harmful["lost"].idxmax()]
     options = trials.loc[trials["perturbation"] == worst["perturbation"], "probabilities"].map(len)
     by_chance, few = worst["clean"] <= float((1 / options).mean()), worst["n"] < MIN_ROWS
-    verdict = "bad" if worst["lost_low"] > _WARN and worst["lost"] >= _BAD else "info" if few else "warn" if worst["lost_low"] > 0 or worst["lost_high"] > _BAD or by_chance else "good"
+    verdict = "bad" if _is_bad(worst) else "info" if few else "warn" if worst["lost_low"] > 0 or worst["lost_high"] > _BAD or by_chance else "good"
     was, now = (f"{100 * worst[side]:.0f} %" for side in ("clean", "perturbed"))
     number = int(worst["n"])
     more = too_few(number) if verdict == "info" else say("; right no more often than by chance, it has little to lose", "。正答が偶然と変わらず、失うものがほとんどありません") if by_chance else ""

@@ -22,8 +22,8 @@ def copying(trials: pd.DataFrame) -> dict[str, list[float] | None]:
     names = trials[(trials["named"] != "") & ~trials["control"].astype(bool)]
     found = {}
     for which, part in (("own", names[names["kind"] == "own"]), ("beside", names[names["kind"] != "own"])):
-        right = (part["named"] == part["answer"]).to_numpy(float)
-        found[which] = [*mean_interval(right, part["id"], bounds=(0.0, 1.0)), len(part)] if len(part) else None
+        of_row = (part["named"] == part["answer"]).groupby(part["id"]).mean()  # whatever was asked about one row is one observation
+        found[which] = [*mean_interval(of_row.to_numpy(float), of_row.index, bounds=(0.0, 1.0)), len(part)] if len(part) else None
     return found
 
 

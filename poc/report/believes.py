@@ -1,6 +1,8 @@
 """The page "what it believes": right answers with evidence beside them that should not decide, from a run's diagnosis."""
 
-from kit.diagnosis import COPY
+import pandas as pd
+
+from kit.diagnosis import COPY, most_harmful
 from poc.report.wording import percent, points
 from poc.words import ARMS, Text, both, name_of_perturbation, said_of_copying
 
@@ -12,13 +14,13 @@ def believes(diagnosis: dict) -> dict | None:
     if not diagnosis:
         return None
     table = sorted((row for row in diagnosis["table"] if not row["control"]), key=lambda row: -row["lost"])
-    harmful = [row for row in table if row["kind"] != "own"]  # what the gate reads; a row's own note is not put there by anybody
+    worst = most_harmful(pd.DataFrame(table))  # what the gate reads
     before = diagnosis.get("before")
     was = {row["perturbation"]: row for row in before["table"]} if before else {}
     named = {finding["name"]: finding for finding in diagnosis["findings"]}
     return {
         "before": before["run"] if before else "",
-        "headline": _headline(harmful[0], was.get(harmful[0]["perturbation"])) if harmful else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
+        "headline": _headline(worst, was.get(worst["perturbation"])) if worst else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
         "verdict": max((finding["verdict"] for name, finding in named.items() if name.startswith("interference")), key=("good", "info", "warn", "bad").index, default="info"),
         "rows": [_row(row, was.get(row["perturbation"])) for row in (*table[:_SHOWN], *(row for row in diagnosis["table"] if row["control"]))],
         "more": len(table) - min(len(table), _SHOWN),
