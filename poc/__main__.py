@@ -166,12 +166,13 @@ def diagnose(
     folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
     rows: Annotated[int, typer.Option(min=1, help=say("held-out rows to ask about", "調べる評価行の数"))] = 120,
     before: Annotated[Path | None, typer.Option(metavar="RUN", help=say("an earlier run that was diagnosed, to show beside it", "比較のために並べて示す、診断済みの以前の実行"))] = None,
+    wrong_notes: Annotated[float | None, typer.Option(min=0, max=1, help=say("share of the cases that come with a wrong note, for its price; default: as counted in the rows", "誤ったメモが付く割合（費用の計算用）。省略時は行から数えます"))] = None,
 ) -> None:
     stay_offline()
     from poc.diagnose import diagnose as ask_run
     from poc.diagnose import diagnosis_lines
 
-    for line in diagnosis_lines(ask_run(run_folder, folder, rows, before)):
+    for line in diagnosis_lines(ask_run(run_folder, folder, rows, before, wrong_notes)):
         typer.echo(line)
 
 

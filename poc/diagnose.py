@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ from kit.data import (
     text_perturbations,
     words_in_picture,
 )
-from kit.data.files import MediaFiles
 from kit.data.perturbations import Perturbation, exchanged_text, grain
 from kit.diagnosis import (
+    COPY,
     Attended,
     Scenario,
     ask,
@@ -31,6 +32,7 @@ from kit.diagnosis import (
     by_perturbation,
     conflict,
     conflict_scores,
+    copying,
     counterfactual_grid,
     deletion_test,
     grid_pairs,
@@ -43,12 +45,15 @@ from kit.diagnosis import (
 )
 from kit.errors import KitError
 from kit.finding import Finding
-from kit.language import LANGUAGES, say, speaking
+from kit.language import LANGUAGES, current, say, speaking
 from kit.models import Loaded
 from poc import runs
 from poc.audit import lines_of
+from poc.price import price
+from poc.scenarios import scenarios_of
+from poc.untested import not_tested
 from poc.usecase import UseCase, load_samples, load_usecase
-from poc.words import name_of_perturbation
+from poc.words import ARMS, name_of_perturbation, said_of_copying
 
 SET = "diagnosis_set.jsonl"  # in the run's folder: what was asked
 _PAIRS = 60  # of the counterfactual grid: 240 questions
@@ -61,13 +66,15 @@ class Diagnosis:
     """What the probes found.
 
     Attributes:
-        findings: one per kind of evidence that should not decide, then sensitivity, shortcut index, conflict, explanations and attention, where they can be measured.
+        findings: one per kind of evidence that should not decide, then sensitivity, shortcut index, conflict and explanations, where they can be measured.
         table: `kit.diagnosis.by_perturbation`.
         worst: (share, low, high) of the rows that stay right under everything.
         rows: how many rows were asked about.
         not_tested: in words.
         file: where it was written.
         before: what an earlier run answered to the same questions: {"run", "table"}; None without one.
+        copied: what somebody who only copies what the evidence names gets right, see `kit.diagnosis.copying`.
+        price: what a model that believes wrong notes costs, or what is missing to say it, in words ({"en", "ja"}).
     """
 
     findings: list[Finding]
@@ -77,9 +84,11 @@ class Diagnosis:
     not_tested: list[str]
     file: Path
     before: dict | None = None
+    copied: dict = field(default_factory=dict)
+    price: dict = field(default_factory=dict)
 
 
-def diagnose(run: Path, directory: Path | None = None, most: int = 120, before: Path | None = None) -> Diagnosis:
+def diagnose(run: Path, directory: Path | None = None, most: int = 120, before: Path | None = None, wrong_notes: float | None = None) -> Diagnosis:
     """Asks the run's tuned model, writes diagnosis.json and diagnosis_set.jsonl into the run's folder, and the report anew.
 
     Args:
@@ -87,6 +96,7 @@ def diagnose(run: Path, directory: Path | None = None, most: int = 120, before: 
         directory: the use case's folder; default: looked for as the report does.
         most: test rows that are asked about, drawn with a fixed seed.
         before: an earlier run that was diagnosed, whose answers are shown beside; the same questions must have been asked of it.
+        wrong_notes: share of the cases in production that come with a wrong note, for its price; None: as counted in the folder's rows.
 
     Raises:
         KitError: no finished run, no folder with its rows, no test row with options, or another run that was asked something else.
@@ -97,18 +107,55 @@ def diagnose(run: Path, directory: Path | None = None, most: int = 120, before: 
     if directory is None:
         raise KitError(say("the use case's folder is not found; name it with --folder", "ユースケースのフォルダーが見つかりません。--folder で指定してください"))
     use = load_usecase(directory)
-    found = probe(runs.load_tuned(run), use, directory, load_samples(directory, use, seed=record["seed"]).samples, run, most, earlier)
+    found = probe(runs.load_tuned(run), use, directory, load_samples(directory, use, seed=record["seed"]).samples, run, most, earlier, wrong_notes)
     from poc.report import write
 
     write(run, folder=directory)
     return found
 
 
-def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, ...], run: Path, most: int = 120, before: dict | None = None) -> Diagnosis:
+def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, ...], run: Path, most: int = 120, before: dict | None = None, wrong_notes: float | None = None) -> Diagnosis:
     """The same for a model and rows that are at hand, as `poc run` asks for the gate "robust".
 
     Raises:
-        KitError: no test row with options, or a scenario whose file is not in the folder.
+        KitError: see `questions_for`.
+    """
+    held, scenarios, asked = questions_for(use, directory, samples, most)
+    version, questions = _question_set(held, asked)
+    if before and before["set"] != version:
+        raise KitError(say(f"{before['run']} was asked other questions (set {before['set']}, here {version}): diagnose it again with the same folder and number of rows",
+                           f"{before['run']} への質問はこれと異なります（質問集 {before['set']}、今回 {version}）。同じフォルダーと行数で調べ直してください"))  # fmt: skip
+    trials = ask(loaded, held, asked)
+    followed, grids = ask_sensitivity(loaded, held), _grids(loaded, held)
+    beside = ask_sensitivity(loaded, [sample for sample in held if only_deciding(sample) != sample], bare=False)  # with its note there a model may look no longer
+    disagreement, hidden, attended = _disagreement(loaded, held), _hidden(loaded, held), _attended(loaded, held)
+
+    def findings() -> list[Finding]:
+        modalities = [modality for modality in MODALITIES if modality in set(trials["modality"])]
+        found = [interference(trials, modality) for modality in modalities if _harmful(trials, modality)]
+        found += [sensitivity(one, one is beside) for one in (followed, beside) if (one["kind"] == "exchanged").any()]
+        found += [shortcut_index(grid, *pair) for pair, grid in grids.items()]
+        found += [conflict(*disagreement)] if disagreement else []
+        found += [deletion_test(falls, modality) for modality, falls in hidden.items()]
+        return found + ([attention(attended)] if attended else [])
+
+    table, worst, untested, told = by_perturbation(trials), worst_of(trials), {}, findings()
+    made = all_perturbations([sample for sample in samples if sample.split == "train" and sample.answer], scenarios)
+    for language in LANGUAGES:
+        with speaking(language):
+            untested[language] = not_tested(held, scenarios, asked, made, grids, [finding.name for finding in told])
+    (run / SET).write_text(questions, encoding="utf-8")
+    copied, cost = copying(trials), price(use, trials, samples, wrong_notes)
+    asked_with = {"rows": len(held), "set": version, "scenarios": [scenario.name for scenario in scenarios], "before": before, COPY: copied, "price": cost}
+    runs.write_json(run / runs.DIAGNOSIS, asked_with | {"worst": worst, "table": table.astype(object).where(table.notna(), None).to_dict("records"), "findings": runs.in_both_languages(findings), "not_tested": untested})
+    return Diagnosis(told, table, worst, len(held), untested[current()], run / runs.DIAGNOSIS, before, copied, cost["said"])
+
+
+def questions_for(use: UseCase, directory: Path, samples: tuple[Sample, ...], most: int = 120) -> tuple[list[Sample], list[Scenario], list[Perturbation]]:
+    """(rows that are asked about, what misleads in the company, everything that is asked of some of the rows). No model is needed: `poc run` finds out here, before training, what would stop the probe.
+
+    Raises:
+        KitError: no test row with options, a scenario whose file is not in the folder, or two questions of one name.
     """
     held = [sample for sample in samples if sample.split == "test" and sample.answer and len(sample.options) > 1]
     if not held:
@@ -117,31 +164,9 @@ def probe(loaded: Loaded, use: UseCase, directory: Path, samples: tuple[Sample, 
     train = [sample for sample in samples if sample.split == "train" and sample.answer]
     scenarios = [*scenarios_of(use, directory), *mined(train)]
     asked = perturbations_for(held, train, scenarios)
-    version, questions = _question_set(held, asked)
-    if before and before["set"] != version:
-        raise KitError(say(f"{before['run']} was asked other questions (set {before['set']}, here {version}): diagnose it again with the same folder and number of rows",
-                           f"{before['run']} への質問はこれと異なります（質問集 {before['set']}、今回 {version}）。同じフォルダーと行数で調べ直してください"))  # fmt: skip
-    trials = ask(loaded, held, asked)
-    followed, grids = ask_sensitivity(loaded, held), _grids(loaded, held)
-    disagreement, hidden, attended = _disagreement(loaded, held), _hidden(loaded, held), _attended(loaded, held)
-
-    def findings() -> list[Finding]:
-        modalities = [modality for modality in MODALITIES if modality in set(trials["modality"])]
-        found = [interference(trials, modality) for modality in modalities if _harmful(trials, modality)]
-        found += [sensitivity(followed)] if (followed["kind"] == "exchanged").any() else []
-        found += [shortcut_index(grid, *pair) for pair, grid in grids.items()]
-        found += [conflict(*disagreement)] if disagreement else []
-        found += [deletion_test(falls, modality) for modality, falls in hidden.items()]
-        return found + ([attention(attended)] if attended else [])
-
-    table, worst, untested = by_perturbation(trials), worst_of(trials), {}
-    for language in LANGUAGES:
-        with speaking(language):
-            untested[language] = not_tested(held, scenarios, asked, attended is None)
-    (run / SET).write_text(questions, encoding="utf-8")
-    asked_with = {"rows": len(held), "set": version, "scenarios": [scenario.name for scenario in scenarios], "before": before}
-    runs.write_json(run / runs.DIAGNOSIS, asked_with | {"worst": worst, "table": table.astype(object).where(table.notna(), None).to_dict("records"), "findings": runs.in_both_languages(findings), "not_tested": untested})
-    return Diagnosis(findings(), table, worst, len(held), not_tested(held, scenarios, asked, attended is None), run / runs.DIAGNOSIS, before)
+    if twice := sorted(name for name, times in Counter(perturbation.name for perturbation in asked).items() if times > 1):
+        raise KitError(say(f"two questions are called {', '.join(twice)}; give the scenario in poc.yaml another name", f"同じ名前の質問が 2 つあります（{'、'.join(twice)}）。poc.yaml のシナリオに別の名前を付けてください"))
+    return held, scenarios, asked
 
 
 def _diagnosed(run: Path) -> dict:
@@ -152,62 +177,33 @@ def _diagnosed(run: Path) -> dict:
     return {"run": run.resolve().name, "set": found["set"], "table": found["table"]}
 
 
-def most_harmful(table: pd.DataFrame) -> dict | None:
-    """The row of `by_perturbation` that lost most, controls and the rows' own evidence aside; None where nothing could be asked."""
-    harmful = table[~table["control"].astype(bool) & (table["kind"] != "own")] if len(table) else table
-    return None if harmful.empty else harmful.loc[harmful["lost"].idxmax()].to_dict()
-
-
-def scenarios_of(use: UseCase, directory: Path) -> list[Scenario]:
-    """What poc.yaml lists under `scenarios`.
-
-    Raises:
-        KitError: a file that is not in the folder.
-    """
-    files, found = MediaFiles(directory), []
-    for given in use.scenarios:
-        path, problem, fix = (None, "", "") if given.text else files.match(getattr(given, given.modality))
-        if problem:
-            raise KitError(say(f"poc.yaml, scenario {given.name!r}: {problem}; {fix}", f"poc.yaml のシナリオ {given.name!r}：{problem}。{fix}"))
-        found.append(Scenario(given.name, given.modality, given.text or "", path, given.says or ""))
-    return found
-
-
 def perturbations_for(held: list[Sample], train: list[Sample], scenarios: list[Scenario] = ()) -> list[Perturbation]:
     """Everything that can be asked of some of the rows; media and words to show instead come from training rows."""
+    return [perturbation for perturbation in all_perturbations(train, scenarios) if any(perturbation(sample) is not None for sample in held)]
+
+
+def all_perturbations(train: list[Sample], scenarios: list[Scenario] = ()) -> list[Perturbation]:
+    """Everything that the kit asks by itself, and the company's own; whether a row can be changed so is another question."""
     made = [*text_perturbations(), *(own_evidence(modality) for modality in MODALITIES), exchanged_text(train), *words_in_picture(), grain()]
     for modality in MEDIA:
         made += media_perturbations(modality, train)
     made += spoken_labels(train)
-    made += [scenario.as_perturbation() for scenario in scenarios]
-    return [perturbation for perturbation in made if any(perturbation(sample) is not None for sample in held)]
-
-
-def not_tested(held: list[Sample], scenarios: list[Scenario] = (), asked: list[Perturbation] = (), unobserved: bool = False) -> list[str]:
-    """What these probes did not ask, in words, so that nobody takes silence for health."""
-    told = []
-    if not any(scenario.seen == 0 for scenario in scenarios):
-        told.append(say("notes, pictures and sounds that mislead in your company and stand in no row: list them under scenarios in poc.yaml", "行に現れない、現場で誤解を招くメモ・画像・音声：poc.yaml の scenarios に書いてください"))
-    if not any(perturbation.modality == "audio" and perturbation.kind in ("misleading", "scenario") for perturbation in asked):
-        told.append(say("a wrong label spoken in a sound", "音声で話された誤ったラベル"))
-    if unobserved:
-        told.append(say("what it looks at: this checkpoint's attention cannot be recorded, or no row has the evidence that decides it", "何に注意を向けているか：このチェックポイントの注意は記録できないか、判断に使う情報のある行がありません"))
-    alone = sorted({modality for sample in held for modality in sample.decided_by if not any(modality not in other.decided_by for other in held)})
-    return [*told, *(say(f"{modality} as misleading evidence: it decides every row", f"誤った情報としての {modality}：すべての行で判断に使われるため") for modality in alone)]
+    return made + [scenario.as_perturbation() for scenario in scenarios]
 
 
 def diagnosis_lines(found: Diagnosis) -> list[str]:
-    """What the command says: the table's main columns, the findings, what was not tested."""
-    lines = [say(f"{found.rows} held-out rows; right / lost / follow it", f"評価行 {found.rows} 件：正答率 / 失われた正答 / 従った割合")]
+    """What the command says: the table's main columns and its "copy the note" row, the findings, the price, what was not tested."""
+    lines = [say(f"{found.rows} held-out rows; right / lost / follow it / right by copying it", f"評価行 {found.rows} 件：正答率 / 失われた正答 / 従った割合 / 写すだけの正答率")]
     was = {row["perturbation"]: row["perturbed"] for row in found.before["table"]} if found.before else {}
     if was:
         lines[0] += say(f" / right in {found.before['run']}", f" / {found.before['run']} の正答率")
     for row in found.table.to_dict("records"):
-        follow = "" if np.isnan(row["followed"]) else f"  {100 * row['followed']:3.0f} %"
-        lines.append(f"  {name_of_perturbation(row['perturbation']):<40} {100 * row['perturbed']:3.0f} %  {100 * row['lost']:+4.0f} [{100 * row['lost_low']:+.0f}, {100 * row['lost_high']:+.0f}]{follow}" + (f"  {100 * was[row['perturbation']]:3.0f} %" if was else ""))
+        follow, copies = ("     –" if np.isnan(row[name]) else f" {100 * row[name]:3.0f} %" for name in ("followed", "copied"))
+        lines.append(f"  {name_of_perturbation(row['perturbation']):<40} {100 * row['perturbed']:3.0f} %  {100 * row['lost']:+4.0f} [{100 * row['lost_low']:+.0f}, {100 * row['lost_high']:+.0f}] {follow} {copies}" + (f"  {100 * was[row['perturbation']]:3.0f} %" if was else ""))
+    lines.append(f"  {ARMS['copy_note'][current()]:<40} {said_of_copying(found.copied)[current()]}")
     share, low, high = (100 * value for value in found.worst)
     lines.append(say(f"{share:.0f} % [{low:.0f}, {high:.0f}] of the rows stay right whatever is shown beside them", f"何を見せても正答のままの行：{share:.0f} % [{low:.0f}, {high:.0f}]"))
-    lines += lines_of(found.findings)
+    lines += [*lines_of(found.findings), found.price[current()]]
     return [*lines, say("Not tested: ", "調べていないこと：") + "; ".join(found.not_tested), say(f"Written: {found.file}", f"書き出し先: {found.file}")]
 
 
@@ -240,7 +236,8 @@ def _disagreement(loaded: Loaded, held: list[Sample]) -> tuple[pd.DataFrame, lis
                 if changed is not None:
                     rows.append(changed)
                     kinds.append(kind.startswith("misleading"))
-    return (conflict_scores(loaded, rows), kinds) if len(set(kinds)) == 2 else None
+    scores = conflict_scores(loaded, rows)
+    return (scores, kinds) if len(set(np.array(kinds)[scores["score"].notna()])) == 2 else None
 
 
 def _hidden(loaded: Loaded, held: list[Sample]) -> dict[str, pd.DataFrame]:
@@ -255,15 +252,6 @@ def _hidden(loaded: Loaded, held: list[Sample]) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _attended(loaded: Loaded, held: list[Sample]) -> Attended | None:
-    """Who looks at what in the rows as they are."""
-    try:
-        asked = attention_probe(loaded, held)
-    except KitError:  # capped or biased scores, or no layer with keys: the causal probes stand without it
-        return None
-    return asked if asked.table["deciding"].notna().any() else None
-
-
 def _grids(loaded: Loaded, held: list[Sample]) -> dict[tuple[str, str], pd.DataFrame]:
     """(relevant, irrelevant) -> grid, for the pairs of modalities that enough rows have."""
     grids = {}
@@ -276,3 +264,12 @@ def _grids(loaded: Loaded, held: list[Sample]) -> dict[tuple[str, str], pd.DataF
             if len(pairs) >= 10:
                 grids[relevant, irrelevant] = counterfactual_grid(loaded, pairs[:_PAIRS], relevant, irrelevant)
     return grids
+
+
+def _attended(loaded: Loaded, held: list[Sample]) -> Attended | None:
+    """Who looks at what in the rows as they are."""
+    try:
+        asked = attention_probe(loaded, held)
+    except KitError:  # capped or biased scores, or no layer with keys: the causal probes stand without it
+        return None
+    return asked if asked.table["deciding"].notna().any() else None

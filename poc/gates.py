@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from kit.data.files import own
+from kit.diagnosis.interference import MIN_ROWS
 from kit.errors import KitError
 from kit.language import say
 from poc.usecase import gates_hash, load_usecase
@@ -176,6 +177,12 @@ def _robust(believes: dict | None, gates) -> tuple[str, Text]:
     """What the most harmful evidence takes away; it never stops alone, since training with perturbed rows can mend it."""
     if not believes:
         return "grey", both("Nobody asked which evidence the model believes (gate robust_drop).", "モデルがどの情報を信じているかを調べていません（判定基準 robust_drop）。")
+    if not believes["clean"]:
+        return "grey", both("The model is right on none of the rows that were asked, so that no evidence could take an answer away (gate robust_drop).",
+                            "尋ねた行に正答が 1 つもないため、失われる正答がありません（判定基準 robust_drop）。")  # fmt: skip
+    if believes["n"] < MIN_ROWS:
+        return "grey", both(f"Which evidence the model believes was asked on {believes['n']} rows only: too few to tell (gate robust_drop; {MIN_ROWS} or more).",
+                            f"何を信じているかを尋ねた行が {believes['n']} 件だけで、判断できません（判定基準 robust_drop、{MIN_ROWS} 件以上）。")  # fmt: skip
     low, high = _points(believes["lost_low"]), _points(believes["lost_high"])
     names = {language: name_of_perturbation(believes["perturbation"], language) for language in ("en", "ja")}
     en = f"With “{names['en']}” beside the evidence it loses {low} to {high} points of right answers; {gates.robust_drop * 100:g} are allowed"

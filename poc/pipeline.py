@@ -14,15 +14,16 @@ import torch
 
 from kit import processes
 from kit.data import Folder, Sample
+from kit.diagnosis import most_harmful
 from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded, load, require_checkpoint, resolve
 from kit.models.catalogue import default_checkpoint
 from kit.training import Settings, Tuned, finetune, run_checks
-from kit.training.robust import Robust
+from kit.training.robust import Robust, shares_beginnings
 from poc import arms, runs
 from poc.audit import audit_rows
-from poc.diagnose import most_harmful, probe
+from poc.diagnose import probe, questions_for
 from poc.gates import decide, signature
 from poc.record import describe, mix_of, weights_hash
 from poc.runs import COMPANY, quiet
@@ -124,6 +125,9 @@ def make(job: Job, resume: bool) -> None:
         tables = arms.baselines(real, job.split("test"), job.run / "work")
     with job.stage(4, "base model on held-out rows", "ベースモデルの評価"):
         loaded = load(job.source, four_bit=job.four_bit)
+        if job.settings.robust and not shares_beginnings(loaded.model, job.settings.robust):
+            job.tell(say("robust training: no beginning can be shared with this checkpoint or these perturbations; both sides are read whole, and an attack is the one of training.robust.free",
+                         "ロバスト学習：このチェックポイントまたは撹乱では先頭部分を共有できないため、両側を全部読み、攻撃は training.robust.free の方式になります"))  # fmt: skip
         guard = arms.guard_samples(GUARD, loaded)
         tables |= arms.base(loaded, real, job.split("test"), guard, job.use.training.examples_in_context, job.settings.seed, job.run / "work")
     with job.stage(5, "fine-tuning", "微調整"):
@@ -195,6 +199,8 @@ def examine(directory: Path, preset, model, skip_bad: bool, seed, tell) -> Job:
                            "学習行がすべて生成されたものです。まず実データにラベルを付けるか（poc label）、training.generated: always にしてください"))  # fmt: skip
     if open_ := sum(not sample.answer for sample in folder.samples):
         tell(say(f"{open_} rows have no label and are left out (poc label {directory})", f"ラベルのない {open_} 行は使いません（poc label {directory}）"))
+    if use.gates.robust_drop is not None:
+        questions_for(use, directory, folder.samples)  # what would stop the probe after training stops the run before it
     modalities = tuple(sorted({m for s in folder.samples for m in s.modalities}))
     source = model or use.model.name or default_checkpoint(preset, modalities)
     checkpoint, place = resolve(source)

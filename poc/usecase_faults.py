@@ -119,6 +119,8 @@ def _mean(given: Any, allowed: list[str], otherwise: str) -> str:
 def _fields(model: type[BaseModel], key: tuple) -> list[str]:
     """Names allowed at a key path of the model."""
     for part in key:
+        if isinstance(part, int):  # an item of a list: the list's own annotation named its model
+            continue
         annotation = model.model_fields[part].annotation
         model = next(
             (

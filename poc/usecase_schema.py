@@ -9,6 +9,7 @@ from kit.data import FRACTIONS
 from kit.data.tables import normal
 from kit.data.trainable import TRAINABLE
 from kit.language import current, say
+from poc.scenarios import scenario_misfits
 
 Modality = Literal["text", "image", "video", "audio"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -217,6 +218,12 @@ def _misfits(use: UseCase):
             say("given together with miss", "miss と同時に指定されています"),
             say("keep one of the two", "どちらか一方にしてください"),
         )
+    if use.gates.robust_drop is not None and use.free_text:
+        yield (
+            ("gates", "robust_drop"),
+            say("needs closed questions, and `options: []` says free text: what a model believes is asked with options", "選択式の問いが必要ですが、options: [] は自由記述です（何を信じているかは選択肢で調べます）"),
+            say("list the options, or delete robust_drop", "options を書くか、robust_drop を削除してください"),
+        )
     for key, words in _words_that_must_be_options(use):
         for word in words:
             if options and word not in options:
@@ -225,15 +232,7 @@ def _misfits(use: UseCase):
                     say(f"given {word!r}; allowed: {listed}", f"{word!r} は選択肢にありません: {listed}"),
                     say("use one of the options", "選択肢のどれかにしてください"),
                 )
-    for place, scenario in enumerate(use.scenarios):
-        if scenario.name in [other.name for other in use.scenarios[:place]]:
-            yield ("scenarios", str(place), "name"), say(f"{scenario.name!r} is there twice", f"{scenario.name!r} が 2 つあります"), say("give each a name of its own", "別々の名前にしてください")
-        if not scenario.modality:
-            yield (
-                ("scenarios", str(place)),
-                say(f"{scenario.name!r} gives none or several of text, image, audio, video", f"{scenario.name!r} に text、image、audio、video のうち 1 つだけを書いてください"),
-                say("give one of them; {wrong} in a text stands for an option that is not the answer", "1 つだけ残してください。text の {wrong} は正解でない選択肢に置き換わります"),
-            )
+    yield from scenario_misfits(use)
     if use.prevalence and abs(sum(use.prevalence.values()) - 1) > 0.01:
         yield (
             ("prevalence",),
@@ -264,6 +263,6 @@ def _words_that_must_be_options(use: UseCase):
         yield ("costs", "ok_answer"), (use.costs.ok_answer,)
     for place, scenario in enumerate(use.scenarios):
         if scenario.says:
-            yield ("scenarios", str(place), "says"), (scenario.says,)
+            yield ("scenarios", place, "says"), (scenario.says,)
     for truth, row in ((use.costs and use.costs.matrix) or {}).items():
         yield ("costs", "matrix", truth), (truth, *row)

@@ -96,6 +96,7 @@ FINDINGS: dict[str, str] = {  # the names that findings have in code and in file
     "interference of video": "動画による干渉",
     "interference of audio": "音声による干渉",
     "sensitivity": "判断に使う情報への感度",
+    "sensitivity beside the rest": "判断に使う情報への感度（ほかの情報を添えて）",
     "shortcut index": "ショートカット指数",
     "conflict": "食い違いの検知",
     "attention balance": "注意の配分",
@@ -112,6 +113,15 @@ PERTURBATIONS: dict[str, str] = {  # evidence that is put beside the deciding on
     "black image": "黒い画像", "white image": "白い画像", "noise image": "ノイズ画像", "another image": "別の画像", "silence audio": "無音", "noise audio": "雑音", "another audio": "別の音声",
     "shuffled video": "順序を入れ替えた動画", "frozen video": "静止した動画", "noise video": "ノイズ動画", "another video": "別の動画",
 }  # fmt: skip
+
+
+def said_of_copying(copied: dict) -> Text:
+    """What somebody who only copies what the evidence names gets right (`kit.diagnosis.copying`), in words."""
+    told = {which: "{:.0f} % [{:.0f}, {:.0f}]".format(*(100 * value for value in copied[which][:3])) for which in ("own", "beside") if copied.get(which)}
+    if not told:
+        return both("nothing names an answer that could be copied", "写せる答えがありません")
+    parts = {"own": ("{} right with the rows' own notes and recordings", "各行のメモ・録音で正答 {}"), "beside": ("{} with what is put beside the evidence here", "ここで添えた情報で正答 {}")}
+    return both(*(joint.join(parts[which][place].format(share) for which, share in told.items()) for place, joint in ((0, ", "), (1, "、"))))
 
 
 def name_of_finding(name: str, language: str | None = None) -> str:

@@ -1,12 +1,17 @@
 """What misleads in a company, whether evidence contradicts itself, and where an answer comes from: by hand, and on a model that reads its evidence."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 from kit.data import Sample
+from kit.data.names import TAKEN, is_taken
 from kit.data.perturbed_media import image_shown_as, sound_played_as, video_shown_as
+from kit.data.trainable import TRAINABLE
 from kit.diagnosis import (
     Scenario,
     ask,
@@ -20,8 +25,11 @@ from kit.diagnosis import (
     within,
 )
 from kit.diagnosis.conflict import apart
-from kit.diagnosis.occlusion import ask_hidden, hidden, pieces_of, words_of
+from kit.diagnosis.occlusion import LEAST_GAIN, ask_hidden, hidden, pieces_of, words_of
+from poc.diagnose import perturbations_for
+from poc.usecase import load_samples, load_usecase
 
+ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = ("ok", "scratch", "dent")
 
 
@@ -46,6 +54,23 @@ def test_what_misleads_is_mined_from_rows_whose_evidence_names_another_answer():
         Scenario("x", "image", text="words")
 
 
+def test_mined_evidence_of_one_name_is_told_apart_by_folder_or_number():
+    said = {"note_says": "dent"}
+    rows = [row(0, "ok", audio=(Path("mon/x.wav"),), meta=said), row(1, "ok", audio=(Path("tue/x.wav"),), meta=said), row(2, "ok", audio=(Path("old/mon/x.wav"),), meta=said)]
+    names = [scenario.name for scenario in mined(rows)]
+    assert sorted(names) == ["found: mon/x.wav (dent)", "found: mon/x.wav (dent) #2", "found: tue/x.wav (dent)"]
+    assert all(is_taken(name) for name in names), "a scenario of poc.yaml can have none of these names"
+
+
+def test_every_name_that_the_kit_asks_is_reserved():
+    folder = ROOT / "sample_data" / "company" / "inspection"
+    rows = load_samples(folder, load_usecase(folder), verify=False).samples
+    train = [s for s in rows if s.split == "train" and s.answer]
+    asked = perturbations_for([s for s in rows if s.split == "test" and s.answer], train, mined(train))
+    assert len(asked) > 20 and all(is_taken(p.name) for p in asked) and set(TRAINABLE) <= TAKEN
+    assert not is_taken("old stamp")
+
+
 def test_the_conflict_score_by_hand():
     sure, other, flat = np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), np.full(3, 1 / 3)
     assert apart(sure, other) == pytest.approx(1) and apart(sure, sure) == pytest.approx(0)
@@ -66,6 +91,22 @@ def test_the_roc_of_conflicts_counts_what_is_caught_at_few_false_alarms():
     assert chance.verdict == "bad" and "do not rely on the model" in chance.advice
     with pytest.raises(ValueError, match="a ROC needs both kinds"):
         conflict(frame, np.ones(200, bool))
+
+
+def test_what_was_asked_of_one_row_is_drawn_together():
+    """Two languages, agreeing and contradicting: the four questions of a row share what the row itself does to the score. Taken for independent rows they would make the interval about twice as wide as the truth is here."""
+    rng = np.random.default_rng(0)
+
+    def asked():
+        frame = pd.DataFrame([(f"r{i}", f"lot{i % 5}", planted) for i in range(40) for _ in "je" for planted in (False, True)], columns=["id", "group", "planted"])
+        return frame.assign(score=np.repeat(rng.normal(0, 1, 40), 4) + 0.6 * frame["planted"] + 0.2 * rng.normal(size=160))
+
+    frame = asked()
+    told = conflict(frame, frame["planted"])
+    spread = np.subtract(*np.quantile([roc_auc_score(one["planted"], one["score"]) for one in (asked() for _ in range(200))], [0.975, 0.025]))
+    assert 0.7 * spread < told.high - told.low < 1.4 * spread and "160 questions on 40 rows" in told.summary
+    few = conflict(frame[:16].assign(score=frame["planted"][:16].astype(float)), frame["planted"][:16])
+    assert few.verdict == "info" and few.low < 0.7 and "4 are too few rows to tell" in few.summary
 
 
 def test_conflicts_are_scored_from_each_modality_alone(tiny, colours):
@@ -102,11 +143,19 @@ def test_the_explanation_finds_the_word_that_decides_and_the_test_refuses_a_map_
     assert len(falls) == 12 and {"marked", "random"} <= set(falls)
     assert importance(tiny, rows[0], "text").shape == (pieces_of(rows[0], "text"),)
     told = deletion_test(falls, "text")
-    assert told.value == pytest.approx((falls["marked"] - falls["random"]).mean()) and is_shown(told) == (told.low > 0)
+    assert told.value == pytest.approx((falls["marked"] - falls["random"]).mean()) and is_shown(told) == (told.low > 0 and told.value >= LEAST_GAIN)
     # a map that is no better than chance is refused, whoever drew it
     rng = np.random.default_rng(0)
     refused = deletion_test(pd.DataFrame({"id": range(40), "group": "", "marked": rng.normal(size=40), "random": rng.normal(size=40)}), "image")
     assert not is_shown(refused) and refused.verdict == "bad" and "show no map" in refused.advice
+    # nor one that beats chance by nothing that a person would notice, nor one that was tried on two rows
+    noise = deletion_test(pd.DataFrame({"id": range(10), "group": "", "marked": rng.uniform(1e-6, 2e-6, 10), "random": 0.0}), "image")
+    assert noise.low > 0 and not is_shown(noise) and noise.verdict == "bad" and "by less than 0.1 nats" in noise.advice
+    two = deletion_test(pd.DataFrame({"id": range(2), "group": "", "marked": [2.0, 2.1], "random": 0.0}), "image")
+    assert not is_shown(two) and two.verdict == "info" and "2 are too few rows to tell" in two.summary and "fewer than 5 rows" in two.advice
+    one = deletion_test(pd.DataFrame({"id": [0], "group": "", "marked": [2.0], "random": 0.0}), "image")
+    assert (one.low, one.high, one.verdict) == (None, None, "info")
+    assert is_shown(deletion_test(pd.DataFrame({"id": range(5), "group": "", "marked": rng.uniform(1, 2, 5), "random": 0.0}), "image"))
     with pytest.raises(ValueError, match="no sample has three pieces of 'audio'"):
         ask_hidden(tiny, colours[:2], "audio")
 

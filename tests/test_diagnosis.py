@@ -24,12 +24,15 @@ from kit.data.collator import Collator
 from kit.data.perturbations import FACTS, NOTES, Perturbation, deciding_changes, grain, wrong_option
 from kit.data.perturbed_media import image_shown_as, sound_played_as, video_shown_as
 from kit.diagnosis import (
+    Scenario,
     ask,
     ask_sensitivity,
     by_perturbation,
+    copying,
     counterfactual_grid,
     grid_pairs,
     interference,
+    most_harmful,
     price_of_notes,
     sensitivity,
     shortcut_index,
@@ -37,14 +40,25 @@ from kit.diagnosis import (
     worst_of,
 )
 from kit.diagnosis.interference import mean_interval
+from kit.diagnosis.sensitivity import EXCHANGED
 from kit.errors import KitError
 from kit.evaluation import option_scores
 from kit.evaluation.shared_prefix import shared_scores
+from kit.language import speaking
 from poc.demo import cards
-from poc.diagnose import diagnose, diagnosis_lines, not_tested, scenarios_of
+from poc.diagnose import (
+    all_perturbations,
+    diagnose,
+    diagnosis_lines,
+    perturbations_for,
+    questions_for,
+)
+from poc.price import price
 from poc.report.believes import believes
-from poc.usecase import load_samples, load_usecase
-from poc.words import FINDINGS, name_of_perturbation
+from poc.scenarios import scenarios_of
+from poc.untested import not_tested
+from poc.usecase import UseCase, load_samples, load_usecase
+from poc.words import FINDINGS, name_of_perturbation, said_of_copying
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERY = [*text_perturbations(), *words_in_picture(), grain(), own_evidence("text")]
@@ -169,6 +183,42 @@ def test_one_distractor_is_read_once_for_all_questions(tiny, colours):
     assert max(np.abs(one - other).max() for one, other in zip(shared, option_scores(tiny, distracted), strict=True)) < 1e-4
 
 
+@pytest.fixture
+def pictures_and_sounds(colours, tmp_path):
+    """Six rows: three pictures, of which each stands beside two sounds of three."""
+    for i in range(3):
+        soundfile.write(tmp_path / f"{i}.wav", np.random.default_rng(i).normal(0, 0.2, 8000), 16000)
+    return [sample.replace(id=f"{sample.id} {k}", text="", audio=(tmp_path / f"{(i + k) % 3}.wav",)) for i, sample in enumerate(colours[:3]) for k in range(2)]
+
+
+@pytest.mark.parametrize("deciding", ["image", "audio"])
+def test_each_medium_is_encoded_once_however_many_stand_beside_it(tiny, pictures_and_sounds, deciding):
+    """Counted at the towers themselves: rows with two media are groups of their own, and what the encoders made is remembered between them."""
+    from kit.models.forward import base_of
+
+    rows = [sample.replace(decided_by=(deciding,)) for sample in pictures_and_sounds]
+    other = "audio" if deciding == "image" else "image"
+    asked = [only_deciding(s) for s in rows] + rows + [made for s in rows for p in media_perturbations(other, rows) if (made := p(s)) is not None]
+    seen, handles = {"visual": 0, "audio_tower": 0}, []
+
+    def watch(name):
+        def count(module, args, given):
+            seen[name] += len(given["grid_thw"]) if "grid_thw" in given else 1
+
+        return count
+
+    for path, module in base_of(tiny.model).named_modules():
+        if path.rpartition(".")[2] in seen:
+            handles.append(module.register_forward_pre_hook(watch(path.rpartition(".")[2]), with_kwargs=True))
+    told = {}
+    shared = shared_scores(tiny, asked, told=told)
+    for handle in handles:
+        handle.remove()
+    distinct = {m: {(s.meta.get("shown_as", {}).get(m, {}).get("how"), str(getattr(s, m))) for s in asked if getattr(s, m)} for m in ("image", "audio")}
+    assert seen == {"visual": len(distinct["image"]), "audio_tower": len(distinct["audio"])} and told["encoded"] == sum(seen.values())
+    assert max(np.abs(one - other).max() for one, other in zip(shared, option_scores(tiny, asked), strict=True)) < 1e-4
+
+
 def trials(rows) -> pd.DataFrame:
     """A frame of `ask` from (id, perturbation, answer, predicted, named, right, group)."""
     columns = ["id", "perturbation", "answer", "predicted", "named", "right", "group"]
@@ -208,6 +258,38 @@ def test_whole_groups_are_resampled_where_there_are_enough():
     wide, narrow = (mean_interval(values, groups) for groups in ([f"g{i // 8}" for i in range(100)], [""] * 100))
     assert wide[0] == narrow[0] == 0.5 and wide[2] - wide[1] > 1.5 * (narrow[2] - narrow[1])
     assert np.isnan(mean_interval(values, [""] * 100, np.zeros(100, bool))[0])
+
+
+def test_few_rows_have_wide_intervals_and_are_never_green():
+    shares = [mean_interval(np.array(values, float), [""] * len(values), bounds=(0.0, 1.0)) for values in ([0] * 4, [1] * 4, [1], [1] * 200)]
+    assert [tuple(round(one, 2) for one in found) for found in shares] == [(0, 0, 0.6), (1, 0.4, 1), (1, 0.03, 1), (1, 0.98, 1)], "Clopper and Pearson's"
+    none_lost = mean_interval(np.zeros(4), [""] * 4, bounds=(-1.0, 1.0))
+    assert none_lost[0] == 0 and round(none_lost[1], 2) == -0.6 and round(none_lost[2], 2) == 0.6
+    nats = np.array([0.1, 0.3, 0.2])
+    value, low, high = mean_interval(nats, [""] * 3)
+    assert value == pytest.approx(0.2) and (low, high) == pytest.approx((0.2 - 4.303 * 0.1 / 3**0.5, 0.2 + 4.303 * 0.1 / 3**0.5), abs=1e-3), "Student's"
+    assert np.isnan(mean_interval(nats[:1], [""])[1:]).all()
+
+    def asked(rows, clean="a", noted="a"):
+        return trials([row for i in range(rows) for row in ((f"{i}", "clean", "a", clean, "", 0.5, ""), (f"{i}", "note", "a", noted, "b", 0.5, ""))])
+
+    assert interference(asked(60), "text").verdict == "good"
+    few = interference(asked(4), "text")
+    assert few.verdict == "info" and "4 are too few rows to tell" in few.summary and few.high > 0.5 and few.advice == "ask 20 held-out rows or more"
+    never = interference(asked(60, "b", "b"), "text")
+    assert never.verdict == "warn" and "right no more often than by chance, it has little to lose" in never.summary, "a model that is never right loses nothing"
+    assert interference(asked(12, noted="b"), "text").verdict == "bad", "a fault shows in few rows, too"
+    # a kind that few rows could be shown is not the worst by chance: it hides none that was asked of many
+    many, rare = asked(60, noted="b"), asked(60)
+    rare.loc[rare["perturbation"] == "note", "perturbation"] = "rare"
+    rare = rare[(rare["perturbation"] == "rare") & rare["id"].isin(["0", "1"])].assign(predicted="b")
+    mixed = pd.concat([many.assign(predicted=np.where((many["perturbation"] == "note") & (many["id"].astype(int) < 50), "a", many["predicted"])), rare])
+    assert most_harmful(by_perturbation(mixed))["perturbation"] == "note" and interference(mixed, "text").verdict != "info"
+    assert most_harmful(by_perturbation(mixed[mixed["perturbation"] != "note"]))["perturbation"] == "rare"
+    with speaking("ja"):
+        assert "4 件では判断できません" in interference(asked(4), "text").summary
+    swapped = trials([row for i in range(6) for row in ((f"{i}", "clean", "a", "a", "", 0.9, ""), (f"{i}", EXCHANGED, "a", "b", "b", 0.1, ""))])
+    assert sensitivity(swapped).verdict == "info" and "6 are too few rows to tell" in sensitivity(swapped).summary
 
 
 def test_what_cannot_be_probed_is_told(tiny, colours):
@@ -297,6 +379,13 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     assert page.count("a second explanation, after those that intervene") == 1 and "介入による検査に次ぐ参考の説明です" in page and "注意の配分" in page
     said = "\n".join(diagnosis_lines(found))
     assert "10 held-out rows" in said and "image as misleading evidence: it decides every row" in said and "injected instruction (ja)" in said
+    # what somebody who only copies would get right, the price, sensitivity with the row's own note, what could not be asked
+    assert "/ right by copying it" in said and re.search(r"Copy the note +\d+ % \[\d+, \d+\] right with the rows' own notes and recordings, 0 % \[0, \d+\] with what is put beside", said)
+    assert {"sensitivity", "sensitivity beside the rest"} <= set(names) and "the row's own other evidence beside it" in said
+    assert re.search(r"Wrong notes cost [−\d,]+ \[[−\d,]+, [−\d,]+\] JPY per 1,000 cases: what “.+” makes worse, at the costs of poc.yaml, example figures, x notes that are wrong in \d\.\d% of the cases \(\d+ of \d+ labelled rows\)", said)
+    assert "Copy the note" in page and "メモの写し" in page and "right by copying it" in page and "Wrong notes cost" in page and "誤ったメモの費用" in page
+    assert "video put beside the evidence: neither these rows nor the training rows have any" in said and all("10 are too few rows to tell" in f.summary for f in found.findings if f.name.startswith("sensitivity") and f.verdict == "info")
+    assert not any(finding.verdict == "good" for finding in found.findings if finding.name.startswith(("interference", "sensitivity", "conflict"))), "ten rows are never green"
     with pytest.raises(KitError, match="no finished run"):
         diagnose(tmp_path)
     # before and after: another run that was asked the same, and only that
@@ -309,6 +398,57 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     page = (later / "report.html").read_text(encoding="utf-8")
     assert "right with it, before (run)" in page and "Before: " in page and "以前のモデルでは" in page and "right in run" in diagnosis_lines(both_asked)[0]
     assert "Before: " in cards.verdict(*(json.loads((later / name).read_text(encoding="utf-8")) for name in ("run.json",)), "en", believes(json.loads((later / "diagnosis.json").read_text(encoding="utf-8")))["headline"])
+
+
+def test_what_copying_gets_right_and_what_wrong_notes_cost_by_hand():
+    rows = []
+    for i in range(40):  # ok is called dent beside the note in 10 rows of 20, dent is called ok in 5 of 20
+        answer, wrong = ("ok", "dent") if i % 2 else ("dent", "ok")
+        noted = wrong if i < (20 if i % 2 else 10) else answer
+        rows += [(f"{i}", "clean", answer, answer, "", 0.9, ""), (f"{i}", "note", answer, noted, wrong, 0.5, ""), (f"{i}", "own text", answer, answer, answer if i < 36 else wrong, 0.9, "")]
+    frame = trials(rows).assign(probabilities=[{"ok": 0.5, "dent": 0.5}] * 120)
+    frame.loc[frame["perturbation"] == "own text", "kind"] = "own"
+    table = by_perturbation(frame).set_index("perturbation")
+    assert table.loc["note", "copied"] == 0 and table.loc["own text", "copied"] == 0.9 and table.loc["note", "copied_high"] > 0.05
+    told = copying(frame)
+    assert told["own"][0] == 0.9 and told["own"][3] == 40 and told["beside"][0] == 0 and told["beside"][2] > 0.05
+    use = UseCase(name="parts", question="?", options=("ok", "dent"), costs={"miss": 900, "false_alarm": 100, "ok_answer": "ok"})
+    of_each = (10 * 100 + 5 * 900) / 40
+    assert price_of_notes(frame, "note", 0.02, use.costs.of)[0] == pytest.approx(1000 * 0.02 * of_each)
+    assert price_of_notes(frame, "note", 0.02, use.costs.of, {"ok": 0.9, "dent": 0.1})[0] == pytest.approx(1000 * 0.02 * (0.9 * 10 * 100 / 20 + 0.1 * 5 * 900 / 20))
+    nothing = price_of_notes(frame, "own text", 0.02, use.costs.of)
+    assert nothing[0] == 0 and nothing[2] == pytest.approx(1000 * 0.02 * 900 * (1 - 0.025 ** (1 / 40)), rel=0.01), "no answer got worse in forty rows: that is no proof of none"
+    counted = (Sample("a", "?", ("ok", "dent"), "ok", text="a dent", image=("p.png",)), *(Sample(f"b{i}", "?", ("ok", "dent"), "ok", text="ok", image=("p.png",)) for i in range(49)))
+    assert "what “note” makes worse, at the costs of poc.yaml, x notes that are wrong in 2.0% of the cases (1 of 50 labelled rows)" in price(use, frame, counted)["said"]["en"]
+    given = price(use, frame, (), 0.1)
+    assert given["yen"][0] == pytest.approx(1000 * 0.1 * of_each) and "wrong in 10.0% of the cases (as given)" in given["said"]["en"] and "指定値" in given["said"]["ja"]
+    # what is missing is said, never guessed
+    assert price(use.model_copy(update={"costs": None}), frame, counted)["said"]["en"] == "No price of wrong notes: poc.yaml has no costs (costs: {miss, false_alarm, ok_answer}, or a matrix)."
+    assert "none of 49 notes in 49 labelled rows names another answer than the label; give the share of cases with a wrong note: --wrong-notes 0.02" in price(use, frame, counted[1:])["said"]["en"]
+    assert "no row says what its note names" in price(use, frame, ())["said"]["en"] and "--wrong-notes 0.02" in price(use, frame, ())["said"]["ja"]
+    assert "nothing that names a wrong answer could be put" in price(use, frame[frame["perturbation"] == "clean"], counted)["said"]["en"]
+    assert said_of_copying({"own": None, "beside": None})["en"] == "nothing names an answer that could be copied"
+
+
+@pytest.mark.parametrize(("case", "untold"), [
+    ("callcentre", ["image put beside the evidence: neither", "video put beside the evidence: neither", "the Shortcut Index of audio against text: fewer than 10 pairs",
+                    "disturbed audio that decides (noise, words in it): only pictures", "where in the audio the answer comes from"]),
+    ("line", ["image put beside the evidence: neither", "audio put beside the evidence: neither", "disturbed video that decides", "what applies to no row: text of another row", "a Shortcut Index: no row has evidence beside"]),
+])  # fmt: skip
+def test_what_was_not_asked_is_listed_whatever_the_company_records(case, untold):
+    folder = ROOT / "sample_data" / "company" / case
+    use = load_usecase(folder)
+    rows = load_samples(folder, use, verify=False).samples
+    held, scenarios, asked = questions_for(use, folder, rows, most=30)
+    made = all_perturbations([s for s in rows if s.split == "train" and s.answer], scenarios)
+    told = not_tested(held, scenarios, asked, made, {}, ["sensitivity", "conflict"])
+    assert [one for one in untold if not any(line.startswith(one) for line in told)] == []
+    with speaking("ja"):
+        assert all(re.search("[ぁ-ん一-龥]", line) for line in not_tested(held, scenarios, asked, made, {}, []))
+    if case == "line":
+        moved, seen = [*scenarios, Scenario("old frame", "video", file=held[0].video[0])], [s for s in held if s.decided_by == ("video",)]
+        told = not_tested(seen, moved, perturbations_for(seen, [], moved), all_perturbations([], moved))
+        assert "video as misleading evidence: it decides every row" in told and any(line.startswith("what applies to no row") and "old frame" in line for line in told)
 
 
 def test_a_wrong_label_is_spoken_in_the_companys_own_recordings():

@@ -16,9 +16,33 @@ from families import FAMILIES, READMES, ROOT, build, with_table
 from PIL import Image
 from transformers.models.smolvlm import processing_smolvlm
 
-from kit.data import Sample, collator, only_deciding, text_perturbations
+from kit.data import (
+    Sample,
+    collator,
+    media_perturbations,
+    only_deciding,
+    own_evidence,
+    text_perturbations,
+    words_in_picture,
+)
 from kit.data.collator import Collator
 from kit.data.media import load_video
+from kit.data.perturbations import another_medium, exchanged_text, grain
+from kit.diagnosis import (
+    ask,
+    ask_hidden,
+    ask_sensitivity,
+    by_perturbation,
+    conflict,
+    conflict_scores,
+    counterfactual_grid,
+    deletion_test,
+    grid_pairs,
+    interference,
+    is_shown,
+    sensitivity,
+    shortcut_index,
+)
 from kit.errors import KitError
 from kit.evaluation import option_scores, scoring
 from kit.evaluation.shared_prefix import shared_scores
@@ -26,8 +50,10 @@ from kit.models import add_lora, component_table, load, lora_targets, require_ch
 from kit.models.encoders import remembered
 from kit.models.features import frozen_features
 from kit.models.forward import answer_logits, generate
-from kit.models.media_tokens import media_tokens
+from kit.models.media_tokens import media_tokens, tokens_of
 from kit.training import Settings, checks, finetune
+from kit.training.pairs import set_apart
+from kit.training.robust import Robust, losses_apart, shares_beginnings
 
 EACH = pytest.mark.parametrize("name", FAMILIES)
 MEDIA = [(name, modality) for name, family in FAMILIES.items() for modality in family.takes]
@@ -420,3 +446,63 @@ def test_frozen_features_see_the_medium(name, modality, families, samples):
     assert np.abs(table[1] - frozen_features(families(name), rows[1:2], keep_empty=True)[0]).max() < 1e-3
     blind = frozen_features(families(name), [sample.without(modality) for sample in rows], keep_empty=True)
     assert blind.shape == table.shape and np.abs(table - blind).max(1).min() > 1e-3
+
+
+def asked_of(loaded, rows, perturbations):
+    """`ask`, whose shared scores must be those of each question alone."""
+    trials = ask(loaded, rows, perturbations)
+    alone = [option_scores(loaded, [made])[0] for sample in rows[:1] for made in (only_deciding(sample), *(p(sample) for p in perturbations)) if made is not None]
+    shares = [np.exp(score - np.logaddexp.reduce(score)) for score in alone]
+    assert farthest([list(told.values()) for told in trials["probabilities"][: len(shares)]], shares) < 1e-4
+    return trials
+
+
+@EACH_MEDIUM
+def test_every_probe_runs_on_every_family(name, modality, families, samples):
+    """Where the medium decides and where it should not. Random weights on three rows are never green, and no map of theirs is shown."""
+    loaded = families(name)
+    rows = [sample.replace(text=f"looks {sample.answer} I think", decided_by=(modality,)) for sample in samples[modality]]
+    perturbations = [*text_perturbations(("ja",)), own_evidence("text"), exchanged_text(rows), *([*words_in_picture(("en",)), grain()] if modality == "image" else [])]
+    trials = asked_of(loaded, rows, perturbations)
+    found = [interference(trials, "text"), *(sensitivity(ask_sensitivity(loaded, rows, bare=bare), not bare) for bare in (True, False))]
+    found.append(shortcut_index(counterfactual_grid(loaded, grid_pairs(rows, modality, "text"), modality, "text"), modality, "text"))
+    wrong, right = (next(p for p in perturbations if p.name == f"{kind} note{letter} (ja)") for kind, letter in (("misleading", " A"), ("matching", "")))
+    found.append(conflict(conflict_scores(loaded, [p(sample) for p in (wrong, right) for sample in rows]), [True] * 3 + [False] * 3))
+    found.append(deletion_test(ask_hidden(loaded, [only_deciding(rows[0])], modality, draws=1), modality))
+    assert [f.name for f in found if f.verdict == "good"] == [] and not is_shown(found[-1])
+    # the other way round: the words decide, and the medium is put in
+    by_words = [sample.replace(decided_by=("text",)) for sample in rows]
+    put_in = asked_of(loaded, by_words, media_perturbations(modality, by_words))
+    assert interference(put_in, modality).verdict != "good" and len(put_in) > 3 * len(rows)
+    assert by_perturbation(put_in)["n"].min() == 3
+
+
+@EACH_MEDIUM
+def test_robust_training_attacks_a_medium_where_it_was_put_in(name, modality, families, samples):
+    """SmolVLM and InternVL write a video's frames with the pictures' token: found all the same, and a picture that decides beside it is spared."""
+    loaded = families(name)
+    model, collate = add_lora(copy.deepcopy(loaded.model), ["llm"], rank=4).train(), Collator(loaded.processor)
+    by_words = [sample.replace(decided_by=("text",), text=f"looks {sample.answer}") for sample in samples[modality]]
+    other = another_medium(modality, by_words)
+    apart = set_apart(collate, [sample.without(modality) for sample in by_words], [other(sample) for sample in by_words])
+    where = tokens_of(model, apart.perturbed["input_ids"], apart.added, apart.clean["input_ids"])
+    assert where.sum(1).min() > 2 and not where[apart.perturbed["labels"] != -100].any() and not apart.text.any()
+    (losses,) = losses_apart(model, apart, Robust(ascent_steps=1, consistency=0.5))
+    losses.total.backward()
+    assert 0.5 < losses.reach <= 1 + 1e-5 and any(float(p.grad.abs().max()) > 0 for p in model.parameters() if p.grad is not None)
+    if modality == "video" and FAMILIES[name].mixes:
+        seen = [sample.replace(image=samples["image"][place].image, decided_by=("image", "text")) for place, sample in enumerate(by_words)]
+        beside = set_apart(collate, [sample.without("video") for sample in seen], [other(sample) for sample in seen])
+        found = tokens_of(model, beside.perturbed["input_ids"], beside.added, beside.clean["input_ids"])
+        assert found.sum(1).tolist() == where.sum(1).tolist() and not (found & (beside.perturbed["input_ids"] == placeholder(model.config, "image")) & (found.cumsum(1) == 0)).any()
+        first = [int(row.int().argmax()) for row in beside.perturbed["input_ids"] == placeholder(model.config, "image")]
+        assert not any(bool(row[at]) for row, at in zip(found, first, strict=True)), "a picture comes first, and decides"
+
+
+@EACH
+def test_robust_training_of_texts_runs_on_every_family(name, checkpoints, samples, tmp_path):
+    """From a shared beginning, or both sides whole where layers keep a state (sliding windows, linear attention): attacked either way."""
+    settings = dataclasses.replace(QUICK, lora=("llm",), steps=1, batch=3, evaluate_every=1, robust=Robust(("misleading note A (en)",), share=1.0, consistency=0.5, ascent_steps=1))
+    tuned = finetune(load(str(checkpoints(name)), device="cpu"), samples["image"], samples["image"][:1], settings, tmp_path / "run")
+    assert shares_beginnings(tuned.loaded.model, settings.robust) == (name not in ("qwen3.5", "gemma4-small", "gemma4-large"))
+    assert tuned.applied_updates == 1 and 0.5 < tuned.reach <= 1 + 1e-5 and not tuned.frozen_moved

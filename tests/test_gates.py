@@ -23,7 +23,7 @@ def interval(low, high):
     return {"value": (low + high) / 2, "low": low, "high": high}
 
 
-def verdict(tuned=(0.86, 0.92), cheap=0.6, better=(0.2, 0.3), drop=(0.0, 0.02), checks=GREEN, signed=SIGNED, rehearsal=False, guard=True, robust_drop=None, lost=None):
+def verdict(tuned=(0.86, 0.92), cheap=0.6, better=(0.2, 0.3), drop=(0.0, 0.02), checks=GREEN, signed=SIGNED, rehearsal=False, guard=True, robust_drop=None, lost=None, asked=100, right=0.8):
     use = UseCase(name="parts", question="Which defect?", options=("ok", "scratch"), gates={"kpi": "macro_recall", "threshold": 0.8, "robust_drop": robust_drop})
     results = [{"arm": arm, "condition": "as_is", "n": 500, "macro_recall": interval(*ends)}
                for arm, ends in (("majority", (0.5, 0.5)), ("cheap_model", (cheap - 0.03, cheap + 0.03)), ("base", (0.5, 0.55)), ("tuned", tuned))]  # fmt: skip
@@ -33,7 +33,7 @@ def verdict(tuned=(0.86, 0.92), cheap=0.6, better=(0.2, 0.3), drop=(0.0, 0.02), 
                    {"a": "tuned", "b": "cheap_model", "condition": "as_is", "metric": "macro_recall", "difference": interval(*better)},
                    {"a": "tuned", "b": "majority", "condition": "as_is", "metric": "macro_recall", "difference": interval(0.3, 0.4)}]  # fmt: skip
     measured = {"base": interval(0.9, 0.94), "tuned": interval(0.89, 0.93), "drop": interval(*drop), "n": 300} if guard else None
-    believes = lost and {"perturbation": "misleading note A (ja)", "n": 100, **{f"lost{end}": value for end, value in zip(("", "_low", "_high"), (sum(lost) / 2, *lost), strict=True)}}
+    believes = lost and {"perturbation": "misleading note A (ja)", "n": asked, "clean": right, **{f"lost{end}": value for end, value in zip(("", "_low", "_high"), (sum(lost) / 2, *lost), strict=True)}}
     return decide(use, results=results, comparisons=comparisons, guard=measured, checks=checks, signed=signed, rehearsal=rehearsal, believes=believes)
 
 
@@ -59,6 +59,8 @@ def test_all_gates_passed_is_go():
         ({"robust_drop": 0.05, "lost": (0.2, 0.3)}, "grey", "“misleading note A (ja)” beside the evidence it loses +20.0 to +30.0 points of right answers; 5 are allowed: too much"),
         ({"robust_drop": 0.05, "lost": (0.0, 0.06)}, "grey", "held-out rows would decide"),
         ({"robust_drop": 0.05, "lost": (0.0, 0.04)}, "go", "reached"),
+        ({"robust_drop": 0.05, "lost": (0.0, 0.04), "asked": 4}, "grey", "was asked on 4 rows only: too few to tell (gate robust_drop; 20 or more)"),
+        ({"robust_drop": 0.05, "lost": (0.0, 0.04), "right": 0.0}, "grey", "right on none of the rows that were asked"),
     ],
 )
 def test_one_gate_missed_decides_the_verdict_and_its_reason_comes_first(changes, decision, words):

@@ -71,6 +71,17 @@ def command(*arguments, **more):
     return subprocess.run([sys.executable, "-m", "poc", *map(str, arguments)], capture_output=True, text=True, **more)
 
 
+@pytest.mark.parametrize(("scenarios", "told"), [
+    ("[{name: stamp, image: gone.png}]", "scenario 'stamp': file 'gone.png' is missing"),
+    ("[{name: clean, text: x}]", "'clean' is a name that the kit's own questions have"),
+])  # fmt: skip
+def test_what_would_stop_the_probe_stops_the_run_before_it_begins(spoiled, tmp_path, scenarios, told):
+    folder = spoiled(lambda folder, rows: (folder / "poc.yaml").write_text(POC_YAML + f"scenarios: {scenarios}\n", encoding="utf-8"))
+    with pytest.raises(KitError, match=told):
+        run(folder, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.slow
 def test_a_run_leaves_every_file_that_the_readers_need(finished):
     folder, told = finished

@@ -10,6 +10,7 @@ from PIL import Image
 from kit.errors import KitError
 from poc.usecase import (
     UseCase,
+    check_usecase,
     load_usecase,
 )
 
@@ -154,6 +155,12 @@ def test_empty_options_mean_free_text_and_missing_ones_do_not(tmp_path):
     ("prevalence: {rust: 1}", "line 3: prevalence: given 'rust'; allowed: OK, scratch, dent -> use one of the options"),
     ("data: {fractions: {train: 0.5}}", "line 3: data.fractions: add up to 0.5; allowed: 1 -> correct the shares"),
     ("data: {fractions: {trian: 1}}", "line 3: data.fractions.trian: given 'trian'; allowed: train, validation, calibration, test -> did you mean 'train'?"),
+    ("scenarios:\n  - {name: a, text: x}\n  - {name: b, text: y, say: OK}", "line 5: scenarios.1.say: unknown key; allowed: name, text, image, audio, video, says -> did you mean 'says'?"),
+    ("scenarios: [{name: clean, text: x}]", "line 3: scenarios.0.name: 'clean' is a name that the kit's own questions have"),
+    ("scenarios: [{name: grainy picture, text: x}]", "line 3: scenarios.0.name: 'grainy picture' is a name that the kit's own questions have"),
+    ("scenarios: [{name: 'found: a', text: x}]", "line 3: scenarios.0.name: 'found: a' is a name that"),
+    ("scenarios:\n  - {name: a, text: x}\n  - {name: a, text: y}", "line 5: scenarios.1.name: 'a' is there twice -> give each a name of its own"),
+    ("scenarios: [{name: a, text: 'last: {worng}'}]", "line 3: scenarios.0.text: unknown placeholder {worng}; allowed: {wrong} -> did you mean {wrong}?"),
     ("question: twice?", "line 3: key 'question' is given twice, first in line 1. Delete one."),
     ("language： ja", "line 3: has a full-width colon '：'. Write a plain ':' and a blank after it."),
     ("gates:\n\tkpi: accuracy", "line 4: has a tab. Indent with blanks only."),
@@ -162,6 +169,31 @@ def test_empty_options_mean_free_text_and_missing_ones_do_not(tmp_path):
 def test_a_fault_is_told_in_one_line_with_its_place(tmp_path, line, told):
     [message] = refused(tmp_path, SMALL + line + "\n")
     assert told in message and "\n" not in message.rstrip("\n")
+
+
+def test_a_gate_on_what_it_believes_needs_options(tmp_path):
+    [message] = refused(tmp_path, "question: What?\noptions: []\ngates: {robust_drop: 0.1}\n")
+    assert "line 3: gates.robust_drop: needs closed questions, and `options: []` says free text" in message and "list the options, or delete robust_drop" in message
+
+
+def test_a_mistyped_name_of_a_scenario_is_told_beside_the_missing_one(tmp_path):
+    told = refused(tmp_path, SMALL + "scenarios: [{nam: a, text: x}]\n")
+    assert sorted(told) == [" line 3: scenarios.0.nam: unknown key; allowed: name, text, image, audio, video, says -> did you mean 'name'?", " line 3: scenarios.0.name: is missing -> add a line name: ..."]
+
+
+def test_faults_of_scenarios_speak_japanese(tmp_path, monkeypatch):
+    monkeypatch.setenv("POC_LANGUAGE", "ja")
+    assert any(line.endswith("scenarios.0.nam: 未知のキーです。使えるもの: name, text, image, audio, video, says -> もしかして: 'name'") for line in refused(tmp_path, SMALL + "scenarios: [{nam: a, text: x}]\n"))
+    assert "'clean' はキット自身の質問の名前です" in refused(tmp_path, SMALL + "scenarios: [{name: clean, text: x}]\n")[0]
+
+
+def test_poc_check_finds_the_files_of_scenarios(company):
+    (company / "poc.yaml").write_text(SMALL + "scenarios: [{name: stamp, image: gone.png}, {name: hall, audio: p001.png}, {name: belt, image: p002.png}]\n", encoding="utf-8")
+    lines, faults = check_usecase(company, verify=False)
+    assert [str(fault) for fault in faults if "scenario" in str(fault)] == [
+        "poc.yaml, scenario 'stamp': file 'gone.png' is missing -> put the file into the folder or delete the row",
+        "poc.yaml, scenario 'hall': file 'p001.png' is no audio, but image -> write it under image:",
+    ]  # fmt: skip
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path):

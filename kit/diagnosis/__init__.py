@@ -3,12 +3,14 @@
 from kit.diagnosis.attention import Attended, attention, attention_importance, attention_probe
 from kit.diagnosis.conflict import conflict, conflict_scores
 from kit.diagnosis.grid import counterfactual_grid, grid_pairs, shortcut_index
-from kit.diagnosis.interference import ask, by_perturbation, interference, price_of_notes, within, worst_of
+from kit.diagnosis.interference import ask, by_perturbation, interference, most_harmful, within, worst_of
+from kit.diagnosis.notes import COPY, copying, price_of_notes, wrong_notes
 from kit.diagnosis.occlusion import ask_hidden, deletion_test, importance, is_shown
 from kit.diagnosis.scenarios import Scenario, mined, spoken_labels
 from kit.diagnosis.sensitivity import ask_sensitivity, sensitivity
 
 __all__ = [
+    "COPY",
     "Attended",
     "Scenario",
     "ask",
@@ -20,6 +22,7 @@ __all__ = [
     "by_perturbation",
     "conflict",
     "conflict_scores",
+    "copying",
     "counterfactual_grid",
     "deletion_test",
     "grid_pairs",
@@ -27,10 +30,12 @@ __all__ = [
     "interference",
     "is_shown",
     "mined",
+    "most_harmful",
     "price_of_notes",
     "sensitivity",
     "shortcut_index",
     "spoken_labels",
     "within",
     "worst_of",
+    "wrong_notes",
 ]

@@ -21,6 +21,7 @@ from kit.language import say
 from kit.models import Loaded
 
 _RESAMPLES = 2000
+LEAST_PAIRS = 10  # fewer can show a fault, and never that there is none
 
 
 def grid_pairs(samples: Sequence[Sample], relevant: str, irrelevant: str, seed: int = 0) -> list[tuple[Sample, Sample]]:
@@ -82,10 +83,10 @@ def shortcut_index(grid: pd.DataFrame, relevant: str, irrelevant: str, seed: int
     sizes = [abs(effects[name][0]) for name in ("e_relevant", "e_irrelevant")]
     value = sizes[1] / sum(sizes)
     against = effects["e_relevant"][2] < 0
-    verdict = "bad" if against or low > 0.5 else "warn" if value > 0.2 else "good"
+    verdict = "bad" if against or low > 0.5 else "info" if len(grid) < LEAST_PAIRS else "warn" if value > 0.2 else "good"
     told = say(
         f"{irrelevant} weighs {value:.2f} of what {relevant} and {irrelevant} weigh together ({len(grid)} pairs)" + ("; the answer goes AGAINST the deciding evidence" if against else ""),
         f"{relevant} と {irrelevant} を合わせた重みのうち {irrelevant} が {value:.2f} を占めます（{len(grid)} 組）" + ("。回答は判断に使うべき情報と逆です" if against else ""),
-    )
-    advice = "" if verdict == "good" else say(f"train on all four cells of the grid, labelled by {relevant}", f"4 通りの組み合わせを {relevant} の答えで学習に加えてください")
+    ) + (say("; too few pairs to tell", "。組が少なく判断できません") if verdict == "info" else "")
+    advice = "" if verdict in ("good", "info") else say(f"train on all four cells of the grid, labelled by {relevant}", f"4 通りの組み合わせを {relevant} の答えで学習に加えてください")
     return Finding("shortcut index", value, low, high, verdict, told, {"effects": effects}, advice, advice and say("no new labels; one run of training", "新しいラベルは不要。学習 1 回"))

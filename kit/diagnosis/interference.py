@@ -11,8 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from kit.data import Perturbation, Sample, only_deciding
+from kit.data.names import CLEAN
+from kit.diagnosis.scenarios import said_beside
 from kit.evaluation.metrics import interval, resampled_by
 from kit.evaluation.scoring import prediction, shares_of
 from kit.evaluation.shared_prefix import shared_scores
@@ -20,9 +24,11 @@ from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded
 
-CLEAN = "clean"
+MIN_ROWS = 20  # fewer answers can show a fault, and never that there is none
 _RESAMPLES = 2000
+_FEW = 30  # values, below which a percentile bootstrap is too narrow
 _BAD, _WARN = 0.10, 0.02  # of the answers that are lost: a tenth is a fault of the model, a fiftieth is worth a look
+_SHARE, _CHANGE = (0.0, 1.0), (-1.0, 1.0)  # what a share, and a difference of two, can be
 
 
 def ask(loaded: Loaded, samples: Sequence[Sample], perturbations: Sequence[Perturbation], batch_size: int = 16, desc: str = "perturbations") -> pd.DataFrame:
@@ -50,9 +56,15 @@ def ask(loaded: Loaded, samples: Sequence[Sample], perturbations: Sequence[Pertu
     asked = []
     for sample in samples:
         asked.append((only_deciding(sample), CLEAN, "", "", False))
-        changed = ((perturbation, perturbation(sample)) for perturbation in perturbations)
+        changed = ((perturbation, _named(perturbation, perturbation(sample))) for perturbation in perturbations)
         asked += [(made, p.name, p.modality, p.kind, p.control) for p, made in changed if made is not None]
     return answers_to(loaded, asked, batch_size, desc)
+
+
+def _named(perturbation: Perturbation, made: Sample | None) -> Sample | None:
+    """The sample, with what a row's own note or recording says, where that can be read off."""
+    said = said_beside(made) if made and perturbation.kind == "own" and perturbation.modality in ("text", "audio") else ""
+    return made.replace(meta={**made.meta, "named": said}) if said else made
 
 
 def answers_to(loaded: Loaded, asked: list[tuple], batch_size: int, desc: str) -> pd.DataFrame:
@@ -71,7 +83,7 @@ def by_perturbation(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 
     """One row per perturbation, compared with the clean answers of the same samples.
 
     Columns, each a share in 0 to 1 with `_low` and `_high` beside it: clean, perturbed (accuracies), lost (clean minus perturbed), flips (answers that changed), followed (answers that the evidence
-    names, where it names a wrong one), right_shift (probability of the right answer, perturbed minus clean), sure_when_wrong (mean confidence of wrong perturbed answers). n: the samples.
+    names, where it names a wrong one), copied (what somebody who only copies what the evidence names gets right, where it names anything), right_shift (probability of the right answer, perturbed minus clean), sure_when_wrong (mean confidence of wrong perturbed answers). n: the samples.
     """
     clean = trials[trials["perturbation"] == CLEAN].set_index("id")
     rows = []
@@ -81,14 +93,16 @@ def by_perturbation(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 
         was, now = before["predicted"] == before["answer"], part["predicted"] == part["answer"]
         # of a control the named answer is the right one, and following it is no fault
         led = ((part["named"] != "") & (part["named"] != part["answer"])).to_numpy()
+        names = (part["named"] != "").to_numpy()
         worth = {
-            "clean": (was.to_numpy(float), None), "perturbed": (now.to_numpy(float), None), "lost": (was.to_numpy(float) - now.to_numpy(float), None),
-            "flips": ((before["predicted"] != part["predicted"]).to_numpy(float), None), "followed": ((part["predicted"] == part["named"]).to_numpy(float), led),
-            "right_shift": ((part["right"] - before["right"]).to_numpy(float), None), "sure_when_wrong": (part["sure"].to_numpy(float), ~now.to_numpy()),
+            "copied": ((part["named"] == part["answer"]).to_numpy(float), names, _SHARE),
+            "clean": (was.to_numpy(float), None, _SHARE), "perturbed": (now.to_numpy(float), None, _SHARE), "lost": (was.to_numpy(float) - now.to_numpy(float), None, _CHANGE),
+            "flips": ((before["predicted"] != part["predicted"]).to_numpy(float), None, _SHARE), "followed": ((part["predicted"] == part["named"]).to_numpy(float), led, _SHARE),
+            "right_shift": ((part["right"] - before["right"]).to_numpy(float), None, _CHANGE), "sure_when_wrong": (part["sure"].to_numpy(float), ~now.to_numpy(), _SHARE),
         }  # fmt: skip
         row = {"perturbation": name, "modality": part["modality"][0], "kind": part["kind"][0], "control": bool(part["control"][0]), "n": len(part)}
-        for measure, (values, among) in worth.items():
-            row |= dict(zip((measure, f"{measure}_low", f"{measure}_high"), mean_interval(values, part["group"], among, confidence, seed), strict=True))
+        for measure, (values, among, bounds) in worth.items():
+            row |= dict(zip((measure, f"{measure}_low", f"{measure}_high"), mean_interval(values, part["group"], among, confidence, seed, bounds), strict=True))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -106,8 +120,19 @@ def within(trials: pd.DataFrame, perturbation: str, column: str) -> pd.DataFrame
     return pd.DataFrame(rows).sort_values("lost", ascending=False, ignore_index=True)
 
 
-def mean_interval(values: np.ndarray, groups: Sequence[str], among: np.ndarray | None = None, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:
-    """(mean, low, high) of `values` (N,) where `among` (N,) is true, by a bootstrap over whole groups, or over rows where there are too few (`kit.evaluation.metrics.resampled_by`); NaN where there is none."""
+def mean_interval(
+    values: np.ndarray, groups: Sequence[str], among: np.ndarray | None = None, confidence: float = 0.95, seed: int = 0, bounds: tuple[float, float] | None = None,
+) -> tuple[float, float, float]:  # fmt: skip
+    """(mean, low, high) of `values` (N,) where `among` (N,) is true, by a bootstrap over whole groups, or over rows where there are too few (`kit.evaluation.metrics.resampled_by`); NaN where there is none.
+
+    A bootstrap of a handful of values is too narrow, and has no width at all where they are alike. Below _FEW values the interval is also as wide as Student's (of shares: Clopper and Pearson's), and
+    where all values are alike it is what Clopper and Pearson say of so many rows without an exception.
+
+    Args:
+        values: numbers; shares of right answers are 0 or 1 each.
+        among: None: all; weights other than 0 and 1 are allowed.
+        bounds: the least and the largest that a value can be; None: unknown, then values that are alike have no width, and one alone has no interval (NaN).
+    """
     frame = pd.DataFrame({"group": np.asarray(groups, dtype=str)})
     unit = np.unique(frame["group"], return_inverse=True)[1] if resampled_by(frame) == "group" else np.arange(len(values))
     weight = np.ones(len(values)) if among is None else np.asarray(among, float)
@@ -117,62 +142,93 @@ def mean_interval(values: np.ndarray, groups: Sequence[str], among: np.ndarray |
     drawn = np.random.default_rng(seed).multinomial(len(total), np.full(len(total), 1 / len(total)), size=_RESAMPLES)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (drawn @ total) / (drawn @ number)
-    return tuple(interval(total.sum() / number.sum(), means, confidence).values())
+    mean, low, high = interval(total.sum() / number.sum(), means, confidence).values()
+    wide_low, wide_high = _of_few(np.asarray(values, float)[weight > 0], mean, confidence, bounds)
+    return mean, float(np.minimum(low, wide_low)), float(np.maximum(high, wide_high))  # NaN stays NaN
+
+
+def _of_few(values: np.ndarray, mean: float, confidence: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """What the interval must hold at least, where the values (N,) are few or alike; the mean itself elsewhere."""
+    if bounds is not None and np.ptp(values) == 0:
+        exception = float(binomtest(0, len(values)).proportion_ci(confidence).high)  # the share that may still be otherwise
+        return tuple(mean + exception * (end - mean) for end in bounds)
+    if len(values) >= _FEW or (bounds is None and np.ptp(values) == 0 and len(values) > 1):
+        return mean, mean
+    if bounds == _SHARE and np.isin(values, (0, 1)).all():
+        exact = binomtest(int(values.sum()), len(values)).proportion_ci(confidence)
+        return float(exact.low), float(exact.high)
+    if len(values) == 1:
+        return np.nan, np.nan
+    half = float(student.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    low, high = bounds or (-np.inf, np.inf)
+    return max(mean - half, low), min(mean + half, high)
 
 
 def worst_of(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:
     """(share, low, high) of the samples that stay right, clean and under every perturbation that was asked of them (worst of K)."""
     told = trials.assign(hit=trials["predicted"] == trials["answer"])
     worst = told[~told["control"].astype(bool)].groupby("id", sort=False).agg(hit=("hit", "min"), group=("group", "first"))
-    return mean_interval(worst["hit"].to_numpy(float), worst["group"], None, confidence, seed)
+    return mean_interval(worst["hit"].to_numpy(float), worst["group"], None, confidence, seed, _SHARE)
+
+
+def most_harmful(table: pd.DataFrame) -> dict | None:
+    """The row of `by_perturbation` that lost most, controls and the rows' own evidence aside; None where nothing could be asked.
+
+    A kind that was asked of fewer than MIN_ROWS rows counts where it shows a fault all the same, or where no kind was asked of more: by chance alone the smallest would always be the worst.
+    """
+    harmful = table[~table["control"].astype(bool) & (table["kind"] != "own")] if len(table) else table
+    told = harmful[(harmful["n"] >= MIN_ROWS) | _is_bad(harmful)] if len(harmful) else harmful
+    among = harmful if told.empty else told
+    return None if among.empty else among.loc[among["lost"].astype(float).idxmax()].to_dict()
+
+
+def _is_bad(rows):
+    """Whether so much is lost that it is a fault (a row, or a column of them)."""
+    return (rows["lost_low"] > _WARN) & (rows["lost"] >= _BAD)
 
 
 def interference(trials: pd.DataFrame, modality: str) -> Finding:
     """How many right answers the most harmful perturbation of a modality takes away, as a Finding.
 
+    Its verdict is "good" only on MIN_ROWS rows or more ("info", too few rows to tell, below), and only of a model that is right more often than by chance: one that is never right can lose nothing.
+
     Raises:
         ValueError: nothing of that modality was asked.
     """
     table = by_perturbation(trials[(trials["perturbation"] == CLEAN) | (trials["modality"] == modality)])
-    harmful = table[~table["control"] & (table["kind"] != "own")] if len(table) else table
-    if harmful.empty:
+    worst = most_harmful(table)
+    if worst is None:
         raise ValueError(f"no perturbation of {modality!r} was asked; asked: {sorted(set(trials['modality']) - {''})}")
-    worst = harmful.loc[harmful["lost"].idxmax()]
-    verdict = "bad" if worst["lost_low"] > _WARN and worst["lost"] >= _BAD else "warn" if worst["lost_low"] > 0 or worst["lost_high"] > _BAD else "good"
+    options = trials.loc[trials["perturbation"] == worst["perturbation"], "probabilities"].map(len)
+    by_chance, few = worst["clean"] <= float((1 / options).mean()), worst["n"] < MIN_ROWS
+    verdict = "bad" if _is_bad(worst) else "info" if few else "warn" if worst["lost_low"] > 0 or worst["lost_high"] > _BAD or by_chance else "good"
     was, now = (f"{100 * worst[side]:.0f} %" for side in ("clean", "perturbed"))
     number = int(worst["n"])
+    more = too_few(number) if verdict == "info" else say("; right no more often than by chance, it has little to lose", "。正答が偶然と変わらず、失うものがほとんどありません") if by_chance else ""
     return Finding(
         f"interference of {modality}", float(worst["lost"]), float(worst["lost_low"]), float(worst["lost_high"]), verdict,
         say(
-            f"{worst['perturbation']}: right answers fall from {was} to {now} on {number} rows, {100 * worst['flips']:.0f} % of the answers change",
-            f"「{worst['perturbation']}」で正答率が {was} から {now} に変わります（{number} 件、回答が変わった割合 {100 * worst['flips']:.0f} %）",
+            f"{worst['perturbation']}: right answers fall from {was} to {now} on {number} rows, {100 * worst['flips']:.0f} % of the answers change" + more,
+            f"「{worst['perturbation']}」で正答率が {was} から {now} に変わります（{number} 件、回答が変わった割合 {100 * worst['flips']:.0f} %）" + more,
         ),
         {"table": table.to_dict("records"), "rows": _flipped(trials, worst["perturbation"]), "worst": worst["perturbation"],
          "by_answer": within(trials, worst["perturbation"], "answer").to_dict("records"), "by_group": within(trials, worst["perturbation"], "group").to_dict("records")},
-        "" if verdict == "good" else say(
+        "" if verdict == "good" else more_rows() if verdict == "info" else say(
             "train with perturbed rows and the consistency term, then ask again",
             "撹乱した行と一貫性の項を加えて学習し直し、もう一度確認してください",
         ),
-        "" if verdict == "good" else say(f"no new labels; a run of training, and {len(trials)} questions asked again", f"新しいラベルは不要。学習 1 回と、{len(trials)} 問の再確認"),
+        "" if verdict in ("good", "info") else say(f"no new labels; a run of training, and {len(trials)} questions asked again", f"新しいラベルは不要。学習 1 回と、{len(trials)} 問の再確認"),
     )  # fmt: skip
 
 
-def price_of_notes(trials: pd.DataFrame, perturbation: str, wrong_notes: float, cost: float) -> tuple[float, float, float]:
-    """(yen, low, high) per 1,000 pieces: right answers lost to this perturbation x how often such evidence is wrong in production x the cost of a wrong answer.
+def too_few(rows: int) -> str:
+    """The end of a sentence on so few rows that silence says nothing."""
+    return say(f"; {rows} are too few rows to tell", f"。{rows} 件では判断できません")
 
-    Args:
-        wrong_notes: share in 0 to 1 of the pieces that come with it.
-        cost: yen of one wrong answer.
 
-    Raises:
-        ValueError: the perturbation was not asked, or a share that is none.
-    """
-    table = by_perturbation(trials).set_index("perturbation")
-    if perturbation not in table.index:
-        raise ValueError(f"{perturbation!r} was not asked; asked: {', '.join(table.index)}")
-    if not 0 <= wrong_notes <= 1:
-        raise ValueError(f"wrong_notes is a share between 0 and 1; given {wrong_notes}")
-    return tuple(1000 * float(table.loc[perturbation, name]) * wrong_notes * cost for name in ("lost", "lost_low", "lost_high"))
+def more_rows() -> str:
+    """What to do about it."""
+    return say(f"ask {MIN_ROWS} held-out rows or more", f"評価行を {MIN_ROWS} 件以上にして聞き直してください")
 
 
 def _flipped(trials: pd.DataFrame, perturbation: str, most: int = 20) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kit.data import MODALITIES, Sample
-from kit.diagnosis.interference import mean_interval
+from kit.diagnosis.interference import mean_interval, too_few
 from kit.evaluation.shared_prefix import shared_scores
 from kit.finding import Finding
 from kit.language import say
@@ -22,6 +22,8 @@ from kit.models import Loaded
 
 GRID = {"image": 6, "audio": 10, "video": 8}  # cells per side, spans
 SHARE = 0.15  # of the pieces, taken away together by the deletion test
+LEAST_ROWS = 5  # that a map must have been tested on
+LEAST_GAIN = 0.1  # nats: without the marked pieces the answer's probability falls by a tenth more than without others, or the map explains nothing that a person would notice
 _WORD = re.compile(r"[一-龥々ぁ-んァ-ヶー]{1,2}|\S+?(?=[一-龥々ぁ-んァ-ヶー]|\s|$)")  # Japanese has no blanks: two characters at a time
 
 
@@ -91,25 +93,32 @@ def ask_hidden(loaded: Loaded, samples: Sequence[Sample], modality: str, draws: 
 def deletion_test(falls: pd.DataFrame, modality: str) -> Finding:
     """Whether hiding the marked pieces takes more from the answer than hiding as many by chance: mean difference in nats with its 95 % interval over whole groups.
 
+    A map passes where the interval lies above 0 and the mean reaches LEAST_GAIN; on fewer than LEAST_ROWS rows that cannot be told (pieces are chosen on the rows that they are tested on).
+
     Args:
         falls: of `ask_hidden`.
     """
     gain, low, high = mean_interval((falls["marked"] - falls["random"]).to_numpy(), falls["group"])
+    low, high = (None if np.isnan(end) else end for end in (low, high))
     marked, random = falls["marked"].mean(), falls["random"].mean()
+    span = "" if low is None else f" [{low:+.2f}, {high:+.2f}]"
+    verdict = "info" if len(falls) < LEAST_ROWS else "good" if low > 0 and gain >= LEAST_GAIN else "bad"
+    more = too_few(len(falls)) if verdict == "info" else ""
     return Finding(
-        f"explanation by {modality}", gain, low, high, "good" if low > 0 else "bad",
+        f"explanation by {modality}", gain, low, high, verdict,
         say(
-            f"without the marked {SHARE:.0%} of the {modality} the answer loses {marked:.2f} nats, without as much taken by chance {random:.2f}: {gain:+.2f} [{low:+.2f}, {high:+.2f}] on {len(falls)} rows",
-            f"印を付けた {SHARE:.0%} を隠すと、回答の対数確率は {marked:.2f} nat 下がります。同じ量を無作為に隠した場合は {random:.2f}：差 {gain:+.2f} [{low:+.2f}, {high:+.2f}]（{len(falls)} 行）",
-        ),
-        {"falls": falls.to_dict("records"), "share": SHARE},
-        "" if low > 0 else say("show no map: the marked pieces matter no more than any others", "説明図は表示しないでください。印の箇所は、ほかの箇所より重要とは言えません"),
+            f"without the marked {SHARE:.0%} of the {modality} the answer loses {marked:.2f} nats, without as much taken by chance {random:.2f}: {gain:+.2f}{span} on {len(falls)} rows",
+            f"印を付けた {SHARE:.0%} を隠すと、回答の対数確率は {marked:.2f} nat 下がります。同じ量を無作為に隠した場合は {random:.2f}：差 {gain:+.2f}{span}（{len(falls)} 行）",
+        ) + more,
+        {"falls": falls.to_dict("records"), "share": SHARE, "least": {"rows": LEAST_ROWS, "gain": LEAST_GAIN}},
+        "" if verdict == "good" else say(f"show no map: it was tested on fewer than {LEAST_ROWS} rows", f"説明図は表示しないでください。検証した行が {LEAST_ROWS} 件未満です") if verdict == "info" else say(
+            f"show no map: the marked pieces matter no more than any others, or by less than {LEAST_GAIN} nats", f"説明図は表示しないでください。印の箇所は、ほかより重要とは言えないか、差が {LEAST_GAIN} nat 未満です"),
     )  # fmt: skip
 
 
 def is_shown(test: Finding) -> bool:
-    """Whether a map may be shown: marked pieces beat random ones."""
-    return test.low is not None and test.low > 0
+    """Whether a map may be shown: on enough rows, marked pieces beat random ones by enough."""
+    return test.verdict == "good"
 
 
 def _importance(loaded: Loaded, samples: Sequence[Sample], modality: str, batch_size: int) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from kit.data import MEDIA, MODALITIES, Perturbation, Sample
+from kit.data.names import FOUND, SPOKEN, numbered
 from kit.data.perturbations import word, wrong_option
 
 WRONG = "{wrong}"  # in a scenario's text: an option that is not the row's answer
@@ -60,6 +61,9 @@ def mined(samples: Sequence[Sample], most: int = 12) -> list[Scenario]:
     Args:
         samples: labelled rows.
         most: scenarios at most.
+
+    Returns:
+        Scenarios whose names differ: recordings of one file name are told apart by their folder, whatever is alike still by a number.
     """
     found: Counter[tuple] = Counter()
     for sample in samples:
@@ -74,7 +78,10 @@ def mined(samples: Sequence[Sample], most: int = 12) -> list[Scenario]:
                 found["text", template, None, ""] += 1
         elif sample.audio and "audio" not in sample.decided_by:
             found["audio", "", sample.audio[0], says] += 1
-    return [Scenario(_name(text, file, says), modality, text, file, says, seen) for (modality, text, file, says), seen in found.most_common(most)]
+    common = found.most_common(most)
+    names = [_name(text, file, says) for (_, text, file, says), _ in common]
+    names = [_name(text, file, says, folder=names.count(name) > 1) for ((_, text, file, says), _), name in zip(common, names, strict=True)]
+    return [Scenario(name, modality, text, file, says, seen) for name, ((modality, text, file, says), seen) in zip(numbered(names), common, strict=True)]
 
 
 def spoken_labels(samples: Sequence[Sample], seed: int = 0) -> list[Perturbation]:
@@ -91,7 +98,7 @@ def spoken_labels(samples: Sequence[Sample], seed: int = 0) -> list[Perturbation
             heard.append(sample.audio[0])
     if len(recordings) < 2:
         return []
-    return [Perturbation(f"{kind} spoken label", "audio", kind, partial(_spoken, recordings, kind, seed), named=True, control=kind == "matching") for kind in ("misleading", "matching")]
+    return [Perturbation(name, "audio", kind, partial(_spoken, recordings, kind, seed), named=True, control=kind == "matching") for kind, name in SPOKEN.items()]
 
 
 def _spoken(recordings: dict[str, list[Path]], kind: str, seed: int, sample: Sample) -> Sample | None:
@@ -106,8 +113,9 @@ def _spoken(recordings: dict[str, list[Path]], kind: str, seed: int, sample: Sam
     return sample.replace(audio=(recordings[says][number % len(recordings[says])],), meta={**sample.meta, "named": says})
 
 
-def _name(text: str, file: Path | None, says: str) -> str:
-    return f"found: {text.replace(WRONG, '...') if text else file.name}" + (f" ({says})" if says else "")
+def _name(text: str, file: Path | None, says: str, folder: bool = False) -> str:
+    shown = text.replace(WRONG, "...") if text else f"{file.parent.name}/{file.name}" if folder else file.name
+    return f"{FOUND}{shown}" + (f" ({says})" if says else "")
 
 
 def said_beside(sample: Sample) -> str:

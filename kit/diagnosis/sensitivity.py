@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kit.data import Sample, only_deciding
+from kit.data.names import CLEAN
 from kit.data.perturbations import deciding_changes
-from kit.diagnosis.interference import CLEAN, answers_to, mean_interval
+from kit.diagnosis.interference import MIN_ROWS, answers_to, mean_interval, more_rows, too_few
 from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded
 
+BESIDE = "sensitivity beside the rest"
 REMOVED, EXCHANGED = "deciding evidence removed", "deciding evidence of another"
 
 
@@ -28,8 +30,12 @@ def ask_sensitivity(loaded: Loaded, samples: Sequence[Sample], seed: int = 0, ba
     return answers_to(loaded, asked, batch_size, "sensitivity")
 
 
-def sensitivity(trials: pd.DataFrame) -> Finding:
+def sensitivity(trials: pd.DataFrame, beside: bool = False) -> Finding:
     """How often the answer becomes that of the evidence which was put in the place of the deciding one.
+
+    Args:
+        trials: of `ask_sensitivity`.
+        beside: they were asked with each row's own other evidence (not `bare`), which the finding's name and words say.
 
     Its evidence holds `removed`: the fall in probability of the right answer once the deciding evidence is gone, (mean, low, high).
 
@@ -40,21 +46,24 @@ def sensitivity(trials: pd.DataFrame) -> Finding:
     if part.empty:
         raise ValueError("no row had another of the same question with a different answer: there is nothing to exchange")
     follows = (part["predicted"] == part["named"]).to_numpy(float)
-    share, low, high = mean_interval(follows, part["group"])
+    share, low, high = mean_interval(follows, part["group"], bounds=(0.0, 1.0))
     clean = trials[trials["perturbation"] == CLEAN].set_index("id")
     accuracy = float((clean.loc[part["id"], "predicted"].to_numpy() == part["answer"].to_numpy()).mean())
     gone = trials[trials["perturbation"] == REMOVED]
-    fall = mean_interval(clean.loc[gone["id"], "right"].to_numpy() - gone["right"].to_numpy(), gone["group"]) if len(gone) else (None,) * 3
+    fall = mean_interval(clean.loc[gone["id"], "right"].to_numpy() - gone["right"].to_numpy(), gone["group"], bounds=(-1.0, 1.0)) if len(gone) else (None,) * 3
     # followed as often as the model is right at all: it reads what decides. At the level of chance it does not
     chance = 1 / len(part["probabilities"].iloc[0])
-    verdict = "bad" if low <= chance else "good" if share >= 0.8 * accuracy else "warn"
+    few = len(part) < MIN_ROWS
+    verdict = "bad" if high <= chance or (low <= chance and not few) else "info" if few else "good" if share >= 0.8 * accuracy else "warn"
+    more = too_few(len(part)) if verdict == "info" else ""
+    own = (", the row's own other evidence beside it", "（その行のほかの情報は添えたまま）") if beside else ("", "")
     return Finding(
-        "sensitivity", share, low, high, verdict,
+        BESIDE if beside else "sensitivity", share, low, high, verdict,
         say(
-            f"with the deciding evidence of another row, {100 * share:.0f} % of {len(part)} answers follow it (the model is right on {100 * accuracy:.0f} % of these rows)",
-            f"判断に使う情報を別の行のものに替えると、{len(part)} 件のうち {100 * share:.0f} % の回答がそれに従います（これらの行の正答率は {100 * accuracy:.0f} %）",
-        ),
+            f"with the deciding evidence of another row{own[0]}, {100 * share:.0f} % of {len(part)} answers follow it (the model is right on {100 * accuracy:.0f} % of these rows)",
+            f"判断に使う情報を別の行のものに替えると{own[1]}、{len(part)} 件のうち {100 * share:.0f} % の回答がそれに従います（これらの行の正答率は {100 * accuracy:.0f} %）",
+        ) + more,
         {"removed": fall, "chance": chance, "rows": part.loc[follows == 0, "id"].head(20).tolist()},
-        "" if verdict == "good" else say("check that the medium reaches the model (run check 5), then train longer or with more rows", "メディアがモデルに届いているか（実行チェック 5）を確認し、学習を増やしてください"),
-        "" if verdict == "good" else say("one run of training", "学習 1 回"),
+        "" if verdict == "good" else more_rows() if verdict == "info" else say("train with perturbed rows (notebook 06): alone it may read what decides, beside the rest it does not", "撹乱した行を加えて学習してください（ノートブック 06）。単独では読めても、ほかの情報があると従っていません") if beside else say("check that the medium reaches the model (run check 5), then train longer or with more rows", "メディアがモデルに届いているか（実行チェック 5）を確認し、学習を増やしてください"),
+        "" if verdict in ("good", "info") else say("one run of training", "学習 1 回"),
     )  # fmt: skip

@@ -3,6 +3,9 @@
 Samples with the same pictures, videos and sounds form a group (many texts on one picture; or one distracting picture under many questions: the loops are inverted by the grouping alone). All
 tokens before the first one in which the prompts of a group differ are run once, each prompt is read on from there, and its options after it. Exact: media come first in a prompt, so the
 shared part holds every medium's tokens whole (blocks that are attended to in both directions are never cut), and text after them is causal. Idea: performance.md b; Hydragen, arXiv 2402.05099.
+
+Rows with two media (one picture beside many sounds) are groups of their own for the language model, which reads each pair; the encoders are asked once per distinct medium all the same, because what
+they made of it is remembered from group to group (kit.models.encoders; Gemma 4's sounds excepted, which are encoded once per group).
 """
 
 import json
@@ -15,6 +18,7 @@ from kit.data import MEDIA, Sample
 from kit.data.collator import Collator
 from kit.evaluation.scoring import in_halves, option_scores, option_totals, require_options
 from kit.models import Loaded
+from kit.models.encoders import remembered
 from kit.models.forward import Prefix, attends_to_all, first_tokens, read_on, read_prompt
 from kit.show import progress
 
@@ -26,16 +30,25 @@ def shared_scores(loaded: Loaded, samples: list[Sample], batch_size: int = 16, d
         loaded, samples: as there.
         batch_size: prompts read on at once.
         desc: label of the progress bar.
-        told: receives "prompts" (all), "shared" (how many were read on from a shared part), "read" (groups read once), "tokens" and "tokens_read" (of the prompts of those groups, without and with sharing).
+        told: receives "prompts" (all), "shared" (how many were read on from a shared part), "read" (groups read once), "tokens" and "tokens_read" (of the prompts of those groups, without and with sharing),
+            "encoded" (distinct media that an encoder read; 0 where the caller remembers them already).
     """
     require_options(samples)
-    collator = Collator(loaded.processor, answers=False)
     was_training = loaded.model.training
     loaded.model.eval()
-    scores: list[np.ndarray] = [np.empty(0)] * len(samples)
     told = {} if told is None else told
     told.update(prompts=len(samples), shared=0, read=0, tokens=0, tokens_read=0)
-    alone = []
+    with remembered(loaded.model, scoring=True) as memory:
+        scores = _scores(loaded, samples, batch_size, desc, told)
+    told["encoded"] = memory.misses
+    loaded.model.train(was_training)
+    return scores
+
+
+def _scores(loaded: Loaded, samples: list[Sample], batch_size: int, desc: str, told: dict) -> list[np.ndarray]:
+    """Scores of groups that share their beginning, and of rows that stand alone."""
+    collator, alone = Collator(loaded.processor, answers=False), []
+    scores: list[np.ndarray] = [np.empty(0)] * len(samples)
     for rows in progress(_same_media(samples), desc=desc):
         group = _Group(collator, [samples[i] for i in rows]) if len(rows) > 1 else None
         if group is None or not group.common:
@@ -45,7 +58,6 @@ def shared_scores(loaded: Loaded, samples: list[Sample], batch_size: int = 16, d
             scores[row] = score
         for name, number in group.told.items():
             told[name] += number
-    loaded.model.train(was_training)
     told["read"] += len(alone)
     for row, score in zip(alone, option_scores(loaded, [samples[i] for i in alone], batch_size, desc=desc), strict=True) if alone else ():
         scores[row] = score

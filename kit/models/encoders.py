@@ -56,13 +56,17 @@ class Memory:
 
 
 @contextmanager
-def remembered(model, room: int = ROOM) -> Iterator[Memory]:
+def remembered(model, room: int = ROOM, scoring: bool = False) -> Iterator[Memory]:
     """While it lasts, the frozen encoders of `model` are asked once for each picture, video and sound.
 
     A modality whose encoder or connector is trained is left alone, and so are calls that this module cannot take apart (Gemma 4's sounds).
+
+    Args:
+        room: bytes of features that are kept.
+        scoring: no weight is moved and no gradient taken while it lasts, so that trained encoders are remembered, too.
     """
     memory, owner = Memory(room), _owner(model)
-    trained = {component_of(path) for path, weight in model.named_parameters() if weight.requires_grad}
+    trained = set() if scoring else {component_of(path) for path, weight in model.named_parameters() if weight.requires_grad}
     patched = []
     for modality, method in _METHODS.items():
         frozen = not trained & {"connector", "audio" if modality == "audio" else "vision"}

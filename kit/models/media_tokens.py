@@ -2,6 +2,8 @@
 
 import torch
 
+from kit.errors import KitError
+from kit.language import say
 from kit.models.forward import base_of
 
 
@@ -29,7 +31,38 @@ def media_tokens(model, batch: dict) -> dict[str, tuple[int, int]]:
     return found
 
 
-def tokens_of(model, ids: torch.Tensor, modalities: list[tuple[str, ...]]) -> torch.Tensor:
-    """(B, T) true where a token of `ids` stands for a medium of one of the row's modalities."""
+def tokens_of(model, ids: torch.Tensor, modalities: list[tuple[str, ...]], without: torch.Tensor | None = None) -> torch.Tensor:
+    """(B, T) true where a token of `ids` stands for a medium of one of the row's modalities.
+
+    Args:
+        ids: (B, T) prompts.
+        modalities: of each row, those that are looked for.
+        without: (B, T') the same rows without these media. SmolVLM and InternVL write the frames of a video with the pictures' token: what the row has without them is another medium's.
+
+    Raises:
+        KitError: the family's tokens for a medium are not known.
+    """
+    found = torch.zeros_like(ids, dtype=torch.bool)
+    for row, wanted in enumerate(modalities):
+        for modality in wanted:
+            found[row] |= _tokens_of_one(model, ids[row], modality, wanted, None if without is None else without[row])
+    return found
+
+
+def _tokens_of_one(model, ids: torch.Tensor, modality: str, wanted: tuple[str, ...], without: torch.Tensor | None) -> torch.Tensor:
+    """(T) true where a token stands for the row's medium of this modality."""
     marks = media_token_ids(model)
-    return torch.stack([torch.isin(row, torch.tensor([marks[modality] for modality in row_has], device=ids.device, dtype=ids.dtype)) for row, row_has in zip(ids, modalities, strict=True)])
+    lent = modality == "video" and marks["video"] < 0  # frames are written as pictures
+    here = ids == marks["image" if lent else modality]
+    if not here.any():
+        raise KitError(
+            say(
+                f"which tokens stand for {modality} is not known for {type(base_of(model)).__name__}, so it cannot be attacked: set training.robust.ascent_steps to 0, or leave `another {modality}` out",
+                f"{type(base_of(model)).__name__} で {modality} を表すトークンがわからないため、攻撃できません。training.robust.ascent_steps を 0 にするか、`another {modality}` を外してください",
+            )
+        )
+    if marks["video"] >= 0 or modality == "audio" or {"image", "video"} <= set(wanted) or without is None:
+        return here
+    others = int((without == marks["image"]).sum())  # of the medium that the row has anyway; pictures come before videos in a prompt
+    order = here.cumsum(0)
+    return here & ((order > others) if lent else (order <= int(here.sum()) - others))

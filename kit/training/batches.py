@@ -22,10 +22,11 @@ class Parts:
     Args:
         collator: makes one batch of each part.
         most: samples per part at most; `halve` lowers it, for the workers of a data loader too.
+        shares: the model can read on from a beginning with gradients (`kit.training.robust.shares_beginnings`); else all pairs are run as two batches apart.
     """
 
-    def __init__(self, collator: Collator, most: int):
-        self.collator, self._most, self._pictures = collator, torch.tensor([most]).share_memory_(), {}
+    def __init__(self, collator: Collator, most: int, shares: bool = True):
+        self.collator, self._most, self._pictures, self.shares = collator, torch.tensor([most]).share_memory_(), {}, shares
 
     @property
     def most(self) -> int:
@@ -40,11 +41,11 @@ class Parts:
     def __call__(self, samples: list[Sample]) -> dict:
         """{"samples", "parts": batches, "pairs": of `kit.training.robust`, "apart": `Apart`s, "unlike": batches of `kit.training.robust`, "labels": (1, S + 1) the supervised tokens, which the Trainer counts}.
 
-        Rows that drew another row's deciding evidence are in "unlike", too. Rows that drew a perturbation are pairs where both sides begin alike, and batches apart where they do not (another picture); each counts once.
+        Rows that drew another row's deciding evidence are in "unlike", too. Rows that drew a perturbation are pairs where both sides begin alike, and batches apart where they do not (another picture, or a model that cannot share); each counts once.
         """
         sides = [(sample, sides_of(sample)) for sample in samples]
         parts = [self.collator(part) for part in self.alike([sample for sample, pair in sides if pair is None])]
-        alike, other = ([pair for _, pair in sides if pair and shares_its_beginning(*pair) == same] for same in (True, False))
+        alike, other = ([pair for _, pair in sides if pair and (self.shares and shares_its_beginning(*pair)) == same] for same in (True, False))
         pairs = [paired(self.collator, *(list(side) for side in zip(*part, strict=True))) for part in self._in_turn(alike)]
         apart = [set_apart(self.collator, *(list(side) for side in zip(*part, strict=True))) for part in self._in_turn(other)]
         drew = [other for other in map(unlike, samples) if other]

@@ -31,24 +31,42 @@ class Pairs:
 
 @dataclass
 class Apart:
-    """B pairs whose sides begin differently (another picture, words in it): two collated batches.
+    """B pairs whose sides begin differently (another picture, words in it), or whose beginning this model cannot share: two collated batches.
 
     Attributes:
         clean, perturbed: of each side.
-        added: per sample, the kinds of media that only the perturbed side has; they alone can be attacked.
+        added: per sample, the kinds of media that only the perturbed side has; they can be attacked, and so can
+        text: (B, T) true for the tokens of a text that only the perturbed side has.
         seeds: (B) of the attacks' random starts.
     """
 
     clean: dict
     perturbed: dict
     added: list[tuple[str, ...]]
+    text: torch.Tensor
     seeds: list[int]
 
 
 def set_apart(collator: Collator, clean: list[Sample], perturbed: list[Sample]) -> Apart:
     """Both sides of each pair, whole."""
     added = [tuple(modality for modality in MEDIA if getattr(other, modality) and not getattr(one, modality)) for one, other in zip(clean, perturbed, strict=True)]
-    return Apart(collator(clean), collator(perturbed), added, [int(sample.meta.get("attack_seed", 0)) for sample in perturbed])
+    sides = collator(clean), collator(perturbed)
+    return Apart(*sides, added, _text_of(collator, clean, perturbed, sides[1]), [int(sample.meta.get("attack_seed", 0)) for sample in perturbed])
+
+
+def _text_of(collator: Collator, clean: list[Sample], perturbed: list[Sample], batch: dict) -> torch.Tensor:
+    """(B, T) true for the tokens of texts that differ from the clean side's, from the first token that differs."""
+    where = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
+    end = int((batch["labels"] != -100).any(0).int().argmax())  # every prompt ends at the column before the answers
+    for row, (one, other) in enumerate(zip(clean, perturbed, strict=True)):
+        if one.text != other.text and other.text and "text" not in other.decided_by:
+            ids, own = collator.prompt_ids(other), collator.text_ids(other)
+            first = max(own.index(True), len(commonprefix([collator.prompt_ids(one), ids]))) if collator.prompt_ids(one) != ids and True in own else len(ids)
+            tail = len(ids) - first  # from here on the prompt is plain text: media come before it, whatever each becomes
+            if tail and batch["input_ids"][row, end - tail : end].tolist() != ids[first:]:
+                raise ValueError(f"sample {other.id!r} has media after the first token of its text: the tokens to attack cannot be told")
+            where[row, end - tail : end] = torch.tensor(own[first:], dtype=torch.bool)
+    return where
 
 
 def shares_its_beginning(clean: Sample, perturbed: Sample) -> bool:

@@ -54,7 +54,7 @@ class Robust:
         epsilon: how far an embedding may be moved, relative to the root mean square of the text's embeddings.
         ascent: "sign" (box of half-width epsilon) or "normalised" (ball whose radius is epsilon in root mean square).
         ascent_size: length of a step, relative to epsilon; 0: 2.5 / K (Madry et al., arXiv 1706.06083).
-        free: the attack where no beginning can be shared, because a medium was put in (K full passes of PGD would cost K times as much): "fast", one step from a random start and then the update, or
+        free: the attack where no beginning can be shared, because a medium was put in or because the model's layers keep a state (K full passes of PGD would cost K times as much): "fast", one step from a random start and then the update, or
             "freelb" (Zhu et al., arXiv 1909.11764), K passes each of which also trains. What decides is never attacked: words or grain in a deciding picture have no tokens of their own.
     """
 
@@ -135,6 +135,20 @@ class Unlike:
     batch: dict
 
 
+def shares_beginnings(model, robust: Robust | None) -> bool:
+    """Whether pairs of this training are read from a shared beginning: it perturbs text, and every layer of the model attends to everything.
+
+    Sliding windows and linear attention keep a state that cannot be cut and read on from with gradients: there both sides are read whole, and the attack on a text is `free`, as on a medium.
+
+    Raises:
+        KitError: a beginning would be shared, and dropout or gradient checkpointing forbid it.
+    """
+    if robust is None or not attends_to_all(model) or not any(TRAINABLE[name].modality == "text" for name in robust.perturbations):
+        return False
+    require_shareable(model)
+    return True
+
+
 def require_shareable(model) -> None:
     """Raises KitError where keys and values of the beginning cannot be shared, with the reason and what to do."""
     model = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
@@ -188,7 +202,9 @@ def losses_apart(model, apart: Apart, settings: Robust):
     One, of two plain forwards, where nothing is attacked; three forwards with a "fast" attack; K + 1 backwards with "freelb", which reads an attack's slope from the backward that the caller runs.
     """
     clean, targets = answer_logits(model, apart.clean)
-    where = tokens_of(model, apart.perturbed["input_ids"].to(targets.device), apart.added)
+    where = apart.text.to(targets.device)
+    if settings.ascent_steps:
+        where = where | tokens_of(model, apart.perturbed["input_ids"].to(targets.device), apart.added, apart.clean["input_ids"].to(targets.device))
     if not settings.ascent_steps or not where.any():
         yield _together(clean, answer_logits(model, apart.perturbed)[0], targets, settings)
         return

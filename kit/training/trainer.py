@@ -20,7 +20,7 @@ from kit.models.forward import answer_logits, is_out_of_memory
 from kit.show import progress
 from kit.training.batches import Parts
 from kit.training.pairs import Apart, Pairs
-from kit.training.robust import Unlike, drawn, losses_apart, require_shareable, robust_losses, unlikely
+from kit.training.robust import Unlike, drawn, losses_apart, robust_losses, shares_beginnings, unlikely
 from kit.training.settings import Settings
 
 _REMEMBERED = 1000  # supervised tokens: some hundred answers
@@ -43,10 +43,8 @@ class AnswerTrainer(Trainer):
     def __init__(self, loaded: Loaded, train: list[Sample], validation: list[Sample], settings: Settings, out: Path):
         self.asked, self.kpi, self.supervised = (loaded, validation), settings.kpi, []
         self.robust, self.reached = settings.robust, []
-        if settings.robust:
-            require_shareable(loaded.model)
         self.watch = _Watch(settings.steps)
-        self.parts = Parts(Collator(loaded.processor, max_tokens=settings.max_tokens), settings.micro_batch or settings.batch)
+        self.parts = Parts(Collator(loaded.processor, max_tokens=settings.max_tokens), settings.micro_batch or settings.batch, shares_beginnings(loaded.model, settings.robust))
         super().__init__(
             model=loaded.model,
             args=_arguments(settings, out, on_gpu=loaded.device.type == "cuda"),

@@ -16,9 +16,10 @@ from kit.diagnosis.scenarios import said_beside
 from kit.language import say
 from kit.show.evidence import beside_evidence, conflict_roc, evidence_map
 from poc.audit import lines_of
-from poc.diagnose import not_tested
 from poc.lesson import open_lesson, trusting_model
-from poc.words import name_of_perturbation
+from poc.price import price
+from poc.untested import not_tested
+from poc.words import ARMS, name_of_perturbation, said_of_copying
 
 # %% tags=["parameters"]
 preset = "tiny"  # tiny: the shipped model on two CPU cores; laptop: 16 GB RAM; gpu: one 24 GB card
@@ -65,18 +66,18 @@ print(f"training rows whose note or recording names an option: {len(told)} of {l
 # Each perturbation is a pure function from a sample to a sample; no file is touched. The clean side is the row with **nothing but what decides it**, so that the perturbation is the only difference. Among them: unrelated facts, a misleading note in two wordings, an instruction that slipped into
 # the text, words on a strip of the picture (with an empty strip as control), a grainy camera, the text of another row, and what was **found in your own rows**: notes that named another answer than their label. A matching note is the control: a good model does not get worse by it.
 #
-# The pictures are encoded once each, and what the questions have in common is read once (`kit/evaluation/shared_prefix.py`; benchmarks/interference.csv).
+# Each picture and each recording is encoded once, whatever stands beside it, and what questions about the same media have in common is read once (`kit/evaluation/shared_prefix.py`; benchmarks/interference.csv).
 # %% [markdown] lang="ja"
 # ## 余計な情報を添えて、聞き直す
 #
 # 撹乱は「サンプル → サンプル」の純粋な関数で、ファイルには触れません。比較の基準は**判断に使う情報だけ**の行なので、違いは撹乱だけです。無関係な事実、2 通りの言い回しの誤ったメモ、文章に紛れ込んだ指示、画像内の帯に書かれた文字（空白の帯が対照）、ざらついたカメラ、別の行の文章、自社の録音で話された誤ったラベル、
 # そして**自社の行から見つかった**もの（ラベルと違う答えを述べていたメモ）を使います。正しいメモは対照で、良いモデルなら悪くなりません。
 #
-# 画像の符号化は 1 枚につき 1 回、質問に共通する部分の読み取りも 1 回で済みます（`kit/evaluation/shared_prefix.py`、benchmarks/interference.csv）。
+# 画像と録音の符号化は、何を添えても 1 つにつき 1 回、同じメディアについての質問に共通する部分の読み取りも 1 回で済みます（`kit/evaluation/shared_prefix.py`、benchmarks/interference.csv）。
 # %%
 found = diagnosis.mined(train, most=4)
-perturbations = [*text_perturbations(), own_evidence("text"), exchanged_text(train), *words_in_picture(), grain(), *diagnosis.spoken_labels(train), *(scenario.as_perturbation() for scenario in found)]
-perturbations = [p for p in perturbations if any(p(s) is not None for s in held)]
+made = [*text_perturbations(), own_evidence("text"), exchanged_text(train), *words_in_picture(), grain(), *diagnosis.spoken_labels(train), *(scenario.as_perturbation() for scenario in found)]
+perturbations = [p for p in made if any(p(s) is not None for s in held)]
 trials = diagnosis.ask(asked, held, perturbations)
 table = diagnosis.by_perturbation(trials)
 print(f"{len(trials)} questions; found in the rows: {', '.join(s.name for s in found) or 'nothing'}")
@@ -87,10 +88,15 @@ beside_evidence(table, names)
 
 # %%
 percent = lambda row, name: f"{100 * row[name]:.0f} [{100 * row[name + '_low']:.0f}, {100 * row[name + '_high']:.0f}]"  # noqa: E731
-pd.DataFrame([{say("beside the evidence", "添えた情報"): names[row["perturbation"]], "n": row["n"], say("right, %", "正答 %"): percent(row, "perturbed"), say("lost, points", "失われた正答"): percent(row, "lost"),
-               say("changed, %", "変わった回答 %"): percent(row, "flips"), say("follows it, %", "従った %"): "–" if pd.isna(row["followed"]) else percent(row, "followed"),
-               say("sure when wrong", "誤答時の確信"): "–" if pd.isna(row["sure_when_wrong"]) else f"{row['sure_when_wrong']:.2f}"}
-              for row in table.sort_values("lost", ascending=False).to_dict("records")]).set_index(say("beside the evidence", "添えた情報"))  # fmt: skip
+shown, right, follows, copies = say("beside the evidence", "添えた情報"), say("right, %", "正答 %"), say("follows it, %", "従った %"), say("right by copying it, %", "写すだけの正答 %")
+lines = [{shown: names[row["perturbation"]], "n": row["n"], right: percent(row, "perturbed"), say("lost, points", "失われた正答"): percent(row, "lost"),
+          say("changed, %", "変わった回答 %"): percent(row, "flips"), follows: "–" if pd.isna(row["followed"]) else percent(row, "followed"), copies: "–" if pd.isna(row["copied"]) else percent(row, "copied"),
+          say("sure when wrong", "誤答時の確信"): "–" if pd.isna(row["sure_when_wrong"]) else f"{row['sure_when_wrong']:.2f}"}
+         for row in table.sort_values("lost", ascending=False).to_dict("records")]  # fmt: skip
+copied = diagnosis.copying(trials)
+if copied["beside"]:
+    lines.append({shown: say(*ARMS["copy_note"].values()), "n": copied["beside"][3], right: "{:.0f} [{:.0f}, {:.0f}]".format(*(100 * value for value in copied["beside"][:3])), follows: "100"})
+pd.DataFrame(lines).set_index(shown).fillna("–")
 
 # %%
 modalities = [m for m in ("text", "image") if ((trials["modality"] == m) & ~trials["control"] & (trials["kind"] != "own")).any()]
@@ -102,16 +108,15 @@ print(f"right whatever is shown beside it: {share:.0%} [{low:.0%}, {high:.0%}] o
 # %% [markdown] lang="en"
 # ## Compared with no model at all
 #
-# Somebody who simply copies the note. Where the note is wrong he is always wrong; the further the model's row is from his, the less it copies.
+# Somebody who simply copies what the evidence names: the last row of the table, and in each row "right by copying it". Where the note is wrong he is always wrong; the further the model's row is from his, the less it copies. With the rows' own notes he is right as often as the notes are.
 # %% [markdown] lang="ja"
 # ## モデルなしと比べる
 #
-# メモをそのまま写すだけの人と比べます。メモが誤っていれば必ず間違えます。モデルの行がこの人から離れているほど、写していないことになります。
+# 情報が述べる答えをそのまま写すだけの人と比べます（表の最後の行と、各行の「写すだけの正答」）。メモが誤っていれば必ず間違えます。モデルの行がこの人から離れているほど、写していないことになります。各行自身のメモでは、メモが正しい割合だけ正解します。
 # %%
 worst = findings[0].evidence["worst"] if findings else ""
-part = trials[trials["perturbation"] == worst]
-copied = (part["named"] == part["answer"]).mean() if len(part) else float("nan")
-print(f"{names.get(worst, worst)}: model right {(part['predicted'] == part['answer']).mean():.0%}, copying the note right {copied:.0%}")
+print(say(*ARMS["copy_note"].values()) + ":", say(*said_of_copying(copied).values()))
+print(f"{names.get(worst, worst)}: model right {table.set_index('perturbation').loc[worst, 'perturbed']:.0%}" if findings else "")
 
 # %% [markdown] lang="en"
 # Which answers suffer, and in which lots? An average hides the class that a note turns most easily.
@@ -127,30 +132,28 @@ diagnosis.within(trials, worst, "group")
 # %% [markdown] lang="en"
 # ## What it costs
 #
-# Right answers lost × how often such evidence is wrong in production × the price of a wrong answer. The share of wrong notes below is an **assumption**; count yours.
+# What the answers cost more beside a wrong note, at the costs of poc.yaml, × how often notes are wrong in production. First as counted in your labelled rows, then with a share that is **assumed**; `poc diagnose RUN --wrong-notes SHARE` takes yours.
 # %% [markdown] lang="ja"
 # ## いくらかかるか
 #
-# 失われる正答 × そのような情報が現場で誤っている頻度 × 誤答の費用。下の誤りの割合は**仮定**です。自社の割合を数えてください。
+# 誤ったメモで増える誤答の費用（poc.yaml の costs）× メモが現場で誤っている頻度。まずラベル付きの行から数えた割合で、次に**仮定**の割合で示します。自社の割合は `poc diagnose RUN --wrong-notes 割合` で指定できます。
 # %%
 wrong_notes = 0.05
-miss = float(lesson.use.costs.miss or 0) if lesson.use.costs else 0.0
-yen = diagnosis.price_of_notes(trials, worst, wrong_notes, miss)
-print(f"{names.get(worst, worst)}, wrong in {wrong_notes:.0%} of the cases, {miss:,.0f} {lesson.use.currency} each: {yen[0]:,.0f} [{yen[1]:,.0f}, {yen[2]:,.0f}] per 1,000 cases"
-      + (say(" (example figures)", "（金額は例）") if lesson.use.costs_are_examples else ""))  # fmt: skip
+for share in (None, wrong_notes):
+    print(say(*price(lesson.use, trials, lesson.folder.samples, share)["said"].values()))
 
 # %% [markdown] lang="en"
 # ## Does it look at the photo at all?
 #
-# The opposite question: change what **should** decide, and the answer must follow. And both at once, in the 2×2 grid of two real rows: whose photo, whose note? The Shortcut Index is 0 when only the photo counts, and 1 when only the note does.
+# The opposite question: change what **should** decide, and the answer must follow. It is asked twice, with the photo alone and with the row's own note beside it: a model may read the photo where nothing else is there, and stop looking as soon as there is a note. And both at once, in the 2×2 grid of two real rows: whose photo, whose note? The Shortcut Index is 0 when only the photo counts, and 1 when only the note does.
 # %% [markdown] lang="ja"
 # ## そもそも写真を見ているか
 #
-# 逆の問いです。判断に使う**べき**情報を変えたら、答えはそれに従わなければなりません。さらに両方を同時に、実在する 2 行の 2×2 表で調べます。誰の写真で、誰のメモか。ショートカット指数は、写真だけで決まれば 0、メモだけで決まれば 1 です。
+# 逆の問いです。判断に使う**べき**情報を変えたら、答えはそれに従わなければなりません。写真だけの場合と、その行のメモを添えた場合の 2 回尋ねます。ほかに何もなければ写真を読み、メモがあると見なくなるモデルがあるからです。さらに両方を同時に、実在する 2 行の 2×2 表で調べます。誰の写真で、誰のメモか。ショートカット指数は、写真だけで決まれば 0、メモだけで決まれば 1 です。
 # %%
 decided = lesson.use.decided_by[0]
-swapped = diagnosis.ask_sensitivity(asked, held, bare=False)
-print(*lines_of([diagnosis.sensitivity(swapped)]), sep="\n")
+alone, beside = diagnosis.ask_sensitivity(asked, held), diagnosis.ask_sensitivity(asked, [s for s in held if only_deciding(s) != s], bare=False)
+print(*lines_of([diagnosis.sensitivity(swapped, swapped is beside) for swapped in (alone, beside) if (swapped["kind"] == "exchanged").any()]), sep="\n")
 
 # %%
 try:
@@ -184,11 +187,11 @@ picture
 # %% [markdown] lang="en"
 # ## Where does the answer come from?
 #
-# Causal first: hide a piece and watch the answer. A coloured map always looks convincing, so it must pass a test before anybody sees it: hiding the **marked** 15 % must take more from the answer than hiding 15 % by chance. If not, no map is shown.
+# Causal first: hide a piece and watch the answer. A coloured map always looks convincing, so it must pass a test before anybody sees it: hiding the **marked** 15 % must take more from the answer than hiding 15 % by chance: on five rows or more, with an interval above 0, and by 0.1 nats or more. If not, no map is shown.
 # %% [markdown] lang="ja"
 # ## 答えはどこから来るか
 #
-# まず因果で確かめます。一部を隠し、答えの変化を見ます。色つきの説明図はいつも説得力があるように見えるため、表示の前に検証します。**印を付けた** 15 % を隠したほうが、無作為に 15 % を隠すより答えが弱まらなければなりません。合格しなければ、図は表示しません。
+# まず因果で確かめます。一部を隠し、答えの変化を見ます。色つきの説明図はいつも説得力があるように見えるため、表示の前に検証します。**印を付けた** 15 % を隠したほうが、無作為に 15 % を隠すより答えが弱まらなければなりません（5 行以上、区間が 0 より上、差が 0.1 nat 以上）。合格しなければ、図は表示しません。
 # %%
 plain = [only_deciding(s) for s in held if decided in s.decided_by][:explained]
 test = diagnosis.deletion_test(diagnosis.ask_hidden(asked, plain, decided), decided)
@@ -211,7 +214,7 @@ picture
 #
 # 聞いていないことは、健全という意味ではありません。現場で誤解を招くものを poc.yaml の `scenarios` に書けば、毎回調べます：`scenarios: [{name: 前直のスタンプ, text: "前直：{wrong}"}]`。ファイルなら `image:`、`audio:`、`video:` と、それが示す答えの `says:` を書きます。
 # %%
-print(*not_tested(held, found, perturbations), sep="\n")
+print(*not_tested(held, found, perturbations, made), sep="\n")
 
 # %% [markdown] lang="en"
 # Would the probe notice? A planted fault: the same questions, answered by copying whatever is named.

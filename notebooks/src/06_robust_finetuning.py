@@ -106,6 +106,7 @@ live = pd.DataFrame({
     say("beside the photo", "添えた情報"): [name_of_perturbation(name) for name in lines["before"].index],
     say("trained on", "学習に使用"): [say("yes", "はい") if name in seen else say("control", "対照") if lines["before"].loc[name, "control"] else say("no", "いいえ") for name in lines["before"].index],
     **{say(f"right {en}, %", f"正答 {ja} %"): [f"{100 * lines[en].loc[name, 'perturbed']:.0f}" for name in lines["before"].index] for en, ja in (("before", "前"), ("after", "後"))},
+    say("right by copying it, %", "写すだけの正答 %"): ["–" if pd.isna(value) else f"{100 * value:.0f}" for value in lines["before"]["copied"]],
     **{say(f"follows it {en}, %", f"従った {ja} %"): ["–" if pd.isna(value) else f"{100 * value:.0f}" for value in lines[en]["followed"]] for en, ja in (("before", "前"), ("after", "後"))},
 }).set_index(say("beside the photo", "添えた情報"))  # fmt: skip
 print(f"live, n = {len(held)}; right without anything beside it: {lines['before']['clean'].iloc[0]:.0%} before, {lines['after']['clean'].iloc[0]:.0%} after")

@@ -1,7 +1,10 @@
 """The page "what it believes": right answers with evidence beside them that should not decide, from a run's diagnosis."""
 
+import pandas as pd
+
+from kit.diagnosis import COPY, most_harmful
 from poc.report.wording import percent, points
-from poc.words import Text, both, name_of_perturbation
+from poc.words import ARMS, Text, both, name_of_perturbation, said_of_copying
 
 _SHOWN = 10  # kinds of evidence, the most harmful first
 
@@ -11,21 +14,27 @@ def believes(diagnosis: dict) -> dict | None:
     if not diagnosis:
         return None
     table = sorted((row for row in diagnosis["table"] if not row["control"]), key=lambda row: -row["lost"])
-    harmful = [row for row in table if row["kind"] != "own"]  # what the gate reads; a row's own note is not put there by anybody
+    worst = most_harmful(pd.DataFrame(table))  # what the gate reads
     before = diagnosis.get("before")
     was = {row["perturbation"]: row for row in before["table"]} if before else {}
     named = {finding["name"]: finding for finding in diagnosis["findings"]}
     return {
         "before": before["run"] if before else "",
-        "headline": _headline(harmful[0], was.get(harmful[0]["perturbation"])) if harmful else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
+        "headline": _headline(worst, was.get(worst["perturbation"])) if worst else both("No evidence beside the deciding one could be put in.", "判断に使う情報以外に加えられるものがありませんでした。"),
         "verdict": max((finding["verdict"] for name, finding in named.items() if name.startswith("interference")), key=("good", "info", "warn", "bad").index, default="info"),
         "rows": [_row(row, was.get(row["perturbation"])) for row in (*table[:_SHOWN], *(row for row in diagnosis["table"] if row["control"]))],
         "more": len(table) - min(len(table), _SHOWN),
         "asked": diagnosis["rows"],
+        "copied": _copied(diagnosis.get(COPY)), "price": (diagnosis.get("price") or {}).get("said"),
         "worst": [percent(share, 0) for share in diagnosis["worst"]],
         "others": [finding for name, finding in named.items() if not name.startswith("interference")],
         "not_tested": [both(en, ja) for en, ja in zip(diagnosis["not_tested"]["en"], diagnosis["not_tested"]["ja"], strict=True)],
     }
+
+
+def _copied(copied: dict | None) -> dict | None:
+    """The row of somebody who only copies what the evidence names; None in diagnoses that were made before it was measured."""
+    return copied and {"name": ARMS["copy_note"], "said": said_of_copying(copied), "now": [percent(share, 0) for share in copied["beside"][:3]] if copied["beside"] else None}
 
 
 def _headline(worst: dict, was: dict | None) -> Text:
@@ -52,5 +61,5 @@ def _row(row: dict, was: dict | None) -> dict:
         "before": [percent(was[f"perturbed{end}"], 0) for end in ("", "_low", "_high")] if was else None,
         "name": both(row["perturbation"], name_of_perturbation(row["perturbation"], "ja")), "control": row["control"],
         "clean": percent(row["clean"], 0), "now": [percent(row[f"perturbed{end}"], 0) for end in ("", "_low", "_high")],
-        "lost": [points(-row[f"lost{end}"]) for end in ("", "_high", "_low")], "followed": percent(followed, 0) if followed is not None and followed == followed else "–",
+        "lost": [points(-row[f"lost{end}"]) for end in ("", "_high", "_low")], "copied": percent(row.get("copied"), 0), "followed": percent(followed, 0) if followed is not None and followed == followed else "–",
     }  # fmt: skip
