@@ -28,7 +28,7 @@ model = ""  # a catalogue name, a hub id or a folder; empty: the preset's defaul
 run = ""  # a run's folder; empty: your newest run of this use case, else the shipped example
 language = ""  # en or ja; empty: that of this notebook
 rows = 40  # held-out rows that are asked, each about twenty-five times; `poc diagnose RUN` asks 120
-explained = 5  # rows of the deletion test, each asked 43 times
+explained = 8  # rows of the deletion test, each asked 43 times
 
 # %%
 lesson = open_lesson(preset, use_case, model, run, language)
