@@ -43,6 +43,7 @@ from kit.diagnosis import (
     sensitivity,
     shortcut_index,
 )
+from kit.diagnosis.occlusion import GRID
 from kit.errors import KitError
 from kit.evaluation import option_scores, scoring
 from kit.evaluation.shared_prefix import shared_scores
@@ -457,12 +458,15 @@ def asked_of(loaded, rows, perturbations):
     return trials
 
 
+@pytest.mark.slow  # twenty cases of some seconds
 @EACH_MEDIUM
-def test_every_probe_runs_on_every_family(name, modality, families, samples):
+def test_every_probe_runs_on_every_family(name, modality, families, samples, monkeypatch):
     """Where the medium decides and where it should not. Random weights on three rows are never green, and no map of theirs is shown."""
     loaded = families(name)
     rows = [sample.replace(text=f"looks {sample.answer} I think", decided_by=(modality,)) for sample in samples[modality]]
-    perturbations = [*text_perturbations(("ja",)), own_evidence("text"), exchanged_text(rows), *([*words_in_picture(("en",)), grain()] if modality == "image" else [])]
+    monkeypatch.setitem(GRID, "image", 3)  # cells per side: 9 questions instead of 36
+    told = [p for p in text_perturbations(("ja",)) if p.kind in ("misleading", "matching")]
+    perturbations = [*told, own_evidence("text"), exchanged_text(rows), *([words_in_picture(("en",))[1], grain()] if modality == "image" else [])]
     trials = asked_of(loaded, rows, perturbations)
     found = [interference(trials, "text"), *(sensitivity(ask_sensitivity(loaded, rows, bare=bare), not bare) for bare in (True, False))]
     found.append(shortcut_index(counterfactual_grid(loaded, grid_pairs(rows, modality, "text"), modality, "text"), modality, "text"))
@@ -472,8 +476,8 @@ def test_every_probe_runs_on_every_family(name, modality, families, samples):
     assert [f.name for f in found if f.verdict == "good"] == [] and not is_shown(found[-1])
     # the other way round: the words decide, and the medium is put in
     by_words = [sample.replace(decided_by=("text",)) for sample in rows]
-    put_in = asked_of(loaded, by_words, media_perturbations(modality, by_words))
-    assert interference(put_in, modality).verdict != "good" and len(put_in) > 3 * len(rows)
+    put_in = asked_of(loaded, by_words, media_perturbations(modality, by_words)[1:])
+    assert interference(put_in, modality).verdict != "good" and len(put_in) >= 3 * len(rows)
     assert by_perturbation(put_in)["n"].min() == 3
 
 

@@ -28,7 +28,7 @@ model = ""  # a catalogue name, a hub id or a folder; empty: the preset's defaul
 run = ""  # a run's folder; empty: your newest run of this use case, else the shipped example
 language = ""  # en or ja; empty: that of this notebook
 rows = 40  # held-out rows that are asked, each about twenty-five times; `poc diagnose RUN` asks 120
-explained = 5  # rows of the deletion test, each asked 43 times
+explained = 8  # rows of the deletion test, each asked 43 times
 
 # %%
 lesson = open_lesson(preset, use_case, model, run, language)
@@ -76,8 +76,8 @@ print(f"training rows whose note or recording names an option: {len(told)} of {l
 # 画像と録音の符号化は、何を添えても 1 つにつき 1 回、同じメディアについての質問に共通する部分の読み取りも 1 回で済みます（`kit/evaluation/shared_prefix.py`、benchmarks/interference.csv）。
 # %%
 found = diagnosis.mined(train, most=4)
-made = [*text_perturbations(), own_evidence("text"), exchanged_text(train), *words_in_picture(), grain(), *diagnosis.spoken_labels(train), *(scenario.as_perturbation() for scenario in found)]
-perturbations = [p for p in made if any(p(s) is not None for s in held)]
+every = [*text_perturbations(), own_evidence("text"), exchanged_text(train), *words_in_picture(), grain(), *diagnosis.spoken_labels(train), *(scenario.as_perturbation() for scenario in found)]
+perturbations = [p for p in every if any(p(s) is not None for s in held)]
 trials = diagnosis.ask(asked, held, perturbations)
 table = diagnosis.by_perturbation(trials)
 print(f"{len(trials)} questions; found in the rows: {', '.join(s.name for s in found) or 'nothing'}")
@@ -214,7 +214,7 @@ picture
 #
 # 聞いていないことは、健全という意味ではありません。現場で誤解を招くものを poc.yaml の `scenarios` に書けば、毎回調べます：`scenarios: [{name: 前直のスタンプ, text: "前直：{wrong}"}]`。ファイルなら `image:`、`audio:`、`video:` と、それが示す答えの `says:` を書きます。
 # %%
-print(*not_tested(held, found, perturbations, made), sep="\n")
+print(*not_tested(held, found, perturbations, every), sep="\n")
 
 # %% [markdown] lang="en"
 # Would the probe notice? A planted fault: the same questions, answered by copying whatever is named.
