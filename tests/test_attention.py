@@ -319,7 +319,7 @@ def test_a_prompt_read_in_two_parts_is_the_prompt_read_at_once_at_every_cut(
     """Cuts inside a picture too: the language model is given the embeddings that it is given in one forward, as far as the cut."""
     loaded = switched(checkpoints(name))
     model = loaded.model.to(dtype)
-    batch = Collator(loaded.processor, answers=False)([samples[1].replace(text="left side")])
+    batch = Collator(loaded.processor, answers=False)([samples[2].replace(text="", question="Colour?", options=("red", "blue"))])
     batch = {k: v.to(dtype) if v.is_floating_point() else v for k, v in batch.items()}
     language = next(m for path, m in model.named_modules() if path.endswith(("language_model", "text_model")))
     caught = {}
