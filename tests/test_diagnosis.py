@@ -384,7 +384,7 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     assert {"sensitivity", "sensitivity beside the rest"} <= set(names) and "the row's own other evidence beside it" in said
     assert re.search(r"Wrong notes cost [−\d,]+ \[[−\d,]+, [−\d,]+\] JPY per 1,000 cases: what “.+” makes worse, at the costs of poc.yaml, example figures, x notes that are wrong in \d\.\d% of the cases \(\d+ of \d+ labelled rows\)", said)
     assert "Copy the note" in page and "メモの写し" in page and "right by copying it" in page and "Wrong notes cost" in page and "誤ったメモの費用" in page
-    assert "video put beside the evidence: neither these rows nor the training rows have any" in said and all("10 are too few rows to tell" in f.summary for f in found.findings if f.name.startswith("sensitivity") and f.verdict == "info")
+    assert "video put beside the evidence: neither these rows nor the training rows have any" in said and all("are too few rows to tell" in f.summary for f in found.findings if f.name.startswith("sensitivity") and f.verdict == "info")
     assert not any(finding.verdict == "good" for finding in found.findings if finding.name.startswith(("interference", "sensitivity", "conflict"))), "ten rows are never green"
     with pytest.raises(KitError, match="no finished run"):
         diagnose(tmp_path)

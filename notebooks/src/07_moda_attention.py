@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from kit import show
 from kit.attention import Moda, attention_balance, switch_on
 from kit.data import only_deciding
 from kit.data.collator import Collator
@@ -26,12 +27,6 @@ from kit.language import say
 from kit.models import add_lora
 from kit.models.forward import answer_logits
 from kit.models.merge import merged
-from kit.show.attention import (
-    attended_picture,
-    attention_before_and_after,
-    attention_by_layer,
-    attention_over_layers,
-)
 from kit.training import finetune
 from poc.lesson import ROOT, open_lesson, trusting_model
 from poc.levels import LEVELS, level_rows, name_of
@@ -68,7 +63,7 @@ found = attention(probe)
 print(f"{which}\n\n{found.summary}")
 
 # %%
-attention_by_layer(probe.table)
+show.attention_by_layer(probe.table)
 
 # %%
 layers = pd.DataFrame(found.evidence["per_layer"])
@@ -81,10 +76,10 @@ layers[layers["bare"]].set_index("layer")[columns[1:]].astype(float).round(2).re
 # 注意の図は、説明になる場合にだけ表示します。最も注意された区画を隠すと、同じ数を無作為に隠すより回答が下がる必要があります。
 # %%
 tested = probe.maps.get("image")
-shown = tested is not None and is_shown(tested)
+explains = tested is not None and is_shown(tested)
 print(tested.summary if tested is not None else say("no picture decides here", "ここでは画像は判断に使われません"))
 sample = only_deciding(next((s for s in held if s.image), held[0]))
-attended_picture(Image.open(sample.image[0]).convert("RGB"), attention_importance(tuned, [sample], "image")[0], sample.answer) if shown else None
+show.attended_picture(Image.open(sample.image[0]).convert("RGB"), attention_importance(tuned, [sample], "image")[0], sample.answer) if explains else None
 
 # %% [markdown] lang="en"
 # ## MODA as a switch
@@ -155,10 +150,10 @@ pd.DataFrame(told).pivot(index="arm", columns="level", values="right")
 
 # %%
 looks = {name: attention_balance(loaded, held).table() for name, loaded in trained.items()}
-attention_before_and_after(looks["plain"], looks["MODA"], names=("plain", "MODA"))
+show.attention_before_and_after(looks["plain"], looks["MODA"], names=("plain", "MODA"))
 
 # %%
-attention_over_layers({say("before", "前"): probe.table, **looks})
+show.attention_over_layers({say("before", "前"): probe.table, **looks})
 
 # %% [markdown] lang="en"
 # ## Does it help? (recorded, not computed now)
