@@ -8,7 +8,7 @@ updates), its adapter merged, and every arm goes on from it for CURED updates of
 "tuned, longer" the plain control. "never saw a note" is tuned on the same rows without their notes from the same start, for all updates. General rows are replayed in every arm.
 
 SEEN kinds are trained on, HELD kinds are not: their words (a paraphrase in the other language, an instruction) and their medium (words in the picture) are new to the model. Rows, lots and guard samples are
-held out. Every number is the mean over seeds; its 95 % interval resamples held-out lots or rows, the same ones for all seeds, so it holds for these trainings; the seeds' range stands beside it.
+held out. "against" is paired: the same rows, the same seeds. Every number is the mean over seeds; its 95 % interval resamples held-out lots or rows, the same ones for all seeds, so it holds for these trainings; the seeds' range stands beside it.
 X-SDD has no notes: one is written beside each photograph, right in 90 % of the training rows and wrong in every held-out row ("own note"). Nothing of it is committed but what the models answered, in
 benchmarks/cure_x_sdd/; the table is benchmarks/cure_x_sdd.csv.
 
@@ -70,6 +70,7 @@ CURES = {
     "all": replace(DATA, perturbations=(*TRAINED, EXCHANGED_TEXT), consistency=0.5, ascent_steps=3),
 }
 ARMS = ("never saw a note", "tuned", *CURES)
+AGAINST = ("tuned, longer", "+ perturbation data")  # what an arm's gain is counted against: updates alone, and data alone
 
 
 NOTES = ("note: {}", "{} on this strip", "looks like {} again", "shift report: {}")  # beside a photograph of steel
@@ -202,9 +203,17 @@ class Seeds:
 
     def held(self) -> tuple[float, float, float]:
         """Mean over the held-out kinds."""
-        kinds = [pd.concat([self._hits(name) for name in names], axis=1).mean(axis=1) for names in HELD.values()]
-        rows = pd.concat(kinds, axis=1).mean(axis=1)
+        rows = self._held_rows()
         return mean_interval(rows.to_numpy(), self.groups[rows.index])
+
+    def _held_rows(self) -> pd.Series:
+        kinds = [pd.concat([self._hits(name) for name in names], axis=1).mean(axis=1) for names in HELD.values()]
+        return pd.concat(kinds, axis=1).mean(axis=1)
+
+    def gain(self, control: "Seeds", held: bool = True) -> tuple[float, float, float]:
+        """Difference to another arm's models of the same seeds, row by row: of the held-out kinds, or under the misleading note."""
+        mine, theirs = (one._held_rows() if held else one._hits("misleading note A (en)") for one in (self, control))
+        return mean_interval((mine - theirs).to_numpy(), self.groups[mine.index])
 
     def each(self, names: tuple[str, ...]) -> list[float]:
         """The share in each seed."""
@@ -223,8 +232,8 @@ class Seeds:
         return mean_interval(hits, [""] * len(hits) if name == "guard" else self.found[0][name]["group"])
 
 
-def row_of(arm: str, found: list[dict], mark: str = "hit") -> dict:
-    """One line of the table, in per cent."""
+def row_of(arm: str, found: list[dict], mark: str = "hit", controls: dict[str, list[dict]] | None = None) -> dict:
+    """One line of the table, in per cent; `controls`: what the models of AGAINST answered, where they have as many seeds."""
     seeds = Seeds(found, mark)
     row = {"date": date.today().isoformat(), "arm": arm, "seeds": len(found), "updates": {"tuned": TUNED}.get(arm, TUNED + CURED), "rows": len(seeds.clean)}
     row |= _cells("clean", seeds.of(("clean",))) | _cells("misleading note", seeds.of(("misleading note A (en)",)))
@@ -238,6 +247,9 @@ def row_of(arm: str, found: list[dict], mark: str = "hit") -> dict:
     if mark == "hit":
         row |= _cells("shortcut index", seeds.shortcut()) | _cells("follows an exchanged photo", seeds.share("sensitivity")) | _cells("guard", seeds.share("guard"))
         row |= {"processor seconds per update": round(float(np.mean([one["seconds"] for one in found])), 2)}
+        for control, theirs in (controls or {}).items():
+            if control != arm and len(theirs) == len(found):
+                row |= _cells(f"held-out kinds against {control}", seeds.gain(Seeds(theirs))) | _cells(f"misleading note against {control}", seeds.gain(Seeds(theirs), held=False))
     return row
 
 
@@ -267,12 +279,18 @@ def main() -> None:
     write_table(case.name)
 
 
+def rows_of(name: str) -> list[dict]:
+    """The lines of a table."""
+    found = {arm: kept(name, arm) for arm in ARMS}
+    controls = {arm: found[arm] for arm in AGAINST if found[arm]}
+    return [row_of("copy the note", found["tuned"], "copied"), *(row_of(arm, found[arm], controls=controls) for arm in ARMS if found[arm])]
+
+
 def write_table(name: str) -> None:
     """benchmarks/NAME.csv, of all that is kept in benchmarks/NAME/."""
-    found = {arm: kept(name, arm) for arm in ARMS}
-    table = [row_of("copy the note", found["tuned"], "copied"), *(row_of(arm, found[arm]) for arm in ARMS if found[arm])]
+    table = rows_of(name)
     with (ROOT / "benchmarks" / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, table[1].keys(), restval="", lineterminator="\n")
+        writer = csv.DictWriter(file, dict.fromkeys(cell for row in table for cell in row), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
 

@@ -141,25 +141,20 @@ recorded.set_index("arm")[[c for c in recorded.columns if c.startswith(("held", 
 # %% [markdown] lang="en"
 # ## What helped, and what did not
 #
-# Read from the table: an arm helps on held-out kinds where its lower bound is above the upper bound of "tuned, longer". The gain of one more part over plain perturbation data is told separately; where the intervals overlap it **cannot be told**, and the cheaper one is the right choice.
+# Read from the table: the difference on held-out kinds, row by row and seed by seed, to "tuned, longer" (more updates alone) and to "+ perturbation data" (is one more part worth its price?). Where the interval contains 0 it **cannot be told**, and the cheaper one is the right choice.
 # %% [markdown] lang="ja"
 # ## 役立ったもの、役立たなかったもの
 #
-# 表から読み取ります。学習に使わなかった種類で、下限が「tuned, longer」の上限を超えた方式は役立ちました。撹乱データだけの場合と比べて部品を足した効果は別に示します。区間が重なれば**判断できない**ので、安いほうを選ぶのが正解です。
+# 表から読み取ります。学習に使わなかった種類について、「tuned, longer」（更新を増やしただけ）および「+ perturbation data」（もう一つの部品は費用に見合うか）との差を、同じ行・同じシードで比べました。区間が 0 を含めば**判断できない**ので、安いほうを選ぶのが正解です。
 # %%
-if recorded is not None:
-    by_arm = recorded.set_index("arm")
-    arms = [f"{arm} ({int(n)})" for arm, n in by_arm["seeds"].items()]
-    print(say("arms measured so far, with their seeds: ", "これまでに測った方式（シード数）："), ", ".join(arms), "\n")
-    control = by_arm.loc["tuned, longer" if "tuned, longer" in by_arm.index else "tuned"]
-    alone = "+ perturbation data"
-    data = by_arm.loc[alone] if alone in by_arm.index else None
-    for arm in by_arm.index.difference(["copy the note", "tuned, longer"], sort=False):
-        row = by_arm.loc[arm]
-        verdict = "helps" if row["held-out kinds low"] > control["held-out kinds high"] else "hurts" if row["held-out kinds high"] < control["held-out kinds low"] else "cannot be told"
-        more = "" if data is None or arm in ("never saw a note", "tuned", alone) else f"; against perturbation data alone {row['held-out kinds'] - data['held-out kinds']:+.1f} points" + (
-            " (intervals overlap: cannot be told)" if row["held-out kinds low"] <= data["held-out kinds high"] and row["held-out kinds high"] >= data["held-out kinds low"] else "")  # fmt: skip
-        print(f"{arm}: held-out kinds {row['held-out kinds']:.1f} % [{row['held-out kinds low']:.1f}, {row['held-out kinds high']:.1f}], {verdict}{more}")
+verdicts = []
+for _, row in recorded.iterrows() if recorded is not None else ():
+    for against in ("tuned, longer", "+ perturbation data"):
+        gain, low, high = (row.get(f"held-out kinds against {against}{end}", float("nan")) for end in ("", " low", " high"))
+        if not pd.isna(gain):
+            told = say("helps", "役立つ") if low > 0 else say("hurts", "悪化") if high < 0 else say("cannot be told", "判断できない")
+            verdicts.append({"arm": row["arm"], "against": against, "points": f"{gain:+.1f} [{low:+.1f}, {high:+.1f}]", "verdict": told})
+pd.DataFrame(verdicts).pivot(index="arm", columns="against", values=["points", "verdict"]).fillna("") if verdicts else None
 
 # %% [markdown] lang="en"
 # ## In poc.yaml
