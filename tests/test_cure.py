@@ -36,9 +36,10 @@ def test_every_arm_of_the_ablation_was_trained_with_three_seeds():
 
 
 def test_on_real_steel_a_wrong_written_note_takes_answers_and_the_cure_gives_them_back():
-    (tuned,), (cured,) = models("cure_x_sdd", "tuned"), models("cure_x_sdd", "all")
+    (tuned,), (longer,), (cured,) = (models("cure_x_sdd", arm) for arm in ("tuned", "tuned, longer", "all"))
     clean, noted = (tuned.of((name,))[0] for name in ("clean", "own text"))  # each held-out row's own note is wrong
     assert noted <= clean - 0.1 and tuned.held()[0] <= 0.75 * clean
+    assert cured.gain(longer)[1] > 0.1 and cured.gain(longer, held=False)[1] > 0.1, "more updates alone do not do it"
     assert cured.of(("own text",))[0] >= 0.97 * cured.of(("clean",))[0] >= 0.97 * clean and cured.held()[0] >= 0.9 * cured.of(("clean",))[0]
 
 
