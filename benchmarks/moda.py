@@ -5,7 +5,7 @@
 
 One model per arm and seed is tuned from tiny_omni on the rows of all three levels (poc.levels) of the sample company's training split, UPDATES updates of BATCH rows, the same rows in
 the same order in every arm. Held-out rows (other lots, devices, callers): ROWS per level, asked by option scoring, the same for all. Intervals resample groups, paired where arms are compared
-("against plain"). The attention deficit is measured on the held-out rows of the level perception that have a note, before and after.
+("against plain"). The attention deficit is measured on LOOKED_AT held-out rows of the level perception that have a note, before ("before": the model that all arms start from) and after.
 
 What each model answered is kept in benchmarks/moda/ARM-SEED.json; the table says how many seeds there are so far.
 
@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks import shape_51m
 from benchmarks.interference import OPTIONS, sample_on, timed
 from benchmarks.machine import processor_features, versions, write_table
-from kit.attention import Biased, Moda, Unmasked, switch_on
+from kit.attention import Biased, Moda, Unmasked, attention_balance, switch_on
 from kit.attention.layer import AttentionLayer
 from kit.data.collator import Collator
 from kit.diagnosis.interference import mean_interval
@@ -43,7 +43,7 @@ from poc.pipeline import COMPANY, GUARD
 
 ROOT = Path(__file__).parents[1]
 WORK, KEPT = ROOT / "build" / "benchmarks" / "moda", ROOT / "benchmarks" / "moda"
-UPDATES, BATCH, ROWS, GUARD_ROWS = 160, 16, 120, 80
+UPDATES, BATCH, ROWS, GUARD_ROWS, LOOKED_AT = 160, 16, 120, 80, 40
 ARMS = {
     "plain": None,
     "mask": Moda(align=False),
@@ -80,9 +80,18 @@ def measured(arm: str, seed: int) -> dict:
         told = {level: answers(loaded, level_rows(COMPANY, level, "test", ROWS)) for level in LEVELS}
         guard = guard_samples(GUARD, loaded)
         told["guard"] = answers(loaded, guard[:: max(1, len(guard) // GUARD_ROWS)])
+        told["attention"] = attention_of(loaded)
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(told | {"seconds": round(seconds, 3)}) + "\n", encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def attention_of(loaded: Loaded) -> dict[str, list[float]]:
+    """Per layer, mean over rows of the level perception that have a note: attention per text token over that per media token (geometric mean), and the deficit; first token and template left out."""
+    rows = [row for row in level_rows(COMPANY, "perception", "test") if row.text][:LOOKED_AT]
+    table = attention_balance(loaded, rows).table()
+    layers = table[table["bare"]].groupby("layer")
+    return {"mdi": np.exp(layers["mdi"].apply(lambda each: np.log(each.astype(float)).mean())).round(3).tolist(), "deficit": layers["deficit"].mean().round(3).tolist()}
 
 
 def answers(loaded: Loaded, rows: list) -> dict:
@@ -96,8 +105,10 @@ def frame_right(frame: pd.DataFrame) -> list[float]:
     return [round(float(probabilities[answer]), 4) for probabilities, answer in zip(frame["probabilities"], frame["answer"], strict=True)]
 
 
-def kept(arm: str) -> list[dict]:
-    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(KEPT.glob(f"{folder(arm)}-[0-9]*.json"))]
+def kept(arm: str) -> dict[int, dict]:
+    """Seed -> what that model answered."""
+    files = {int(file.stem.rsplit("-", 1)[1]): file for file in KEPT.glob(f"{folder(arm)}-[0-9]*.json")}
+    return {seed: json.loads(files[seed].read_text(encoding="utf-8")) for seed in sorted(files)}
 
 
 def folder(arm: str) -> str:
@@ -109,19 +120,21 @@ def mean_hits(found: list[dict], level: str) -> np.ndarray:
     return np.mean([one[level]["hit"] for one in found], axis=0)
 
 
-def row_of(arm: str, found: list[dict], plain: dict[int, dict]) -> dict:
-    """One line of the table, in per cent; `plain`: the control's answers."""
+def row_of(arm: str, by_seed: dict[int, dict], plain: dict[int, dict]) -> dict:
+    """One line of the table, in per cent; `plain`: the control's answers, compared where both have a seed."""
+    found, both = [*by_seed.values()], [seed for seed in by_seed if seed in plain]
     row = {"date": date.today().isoformat(), "arm": arm, "seeds": len(found), "updates": UPDATES}
     for level in (*LEVELS, "guard"):
         groups = found[0][level]["group"]
         value, low, high = mean_interval(mean_hits(found, level), groups)
         row |= {level: _rounded(value), f"{level} low": _rounded(low), f"{level} high": _rounded(high), f"{level} rows": len(groups)}
-        both = [number for number in range(len(found)) if number < len(plain)]
         if arm != "plain" and both:
-            gain = mean_hits([found[i] for i in both], level) - mean_hits([plain[i] for i in both], level)
+            gain = mean_hits([by_seed[seed] for seed in both], level) - mean_hits([plain[seed] for seed in both], level)
             value, low, high = mean_interval(gain, groups)
             row |= {f"{level} against plain": _rounded(value), f"{level} against plain low": _rounded(low), f"{level} against plain high": _rounded(high)}
         row[f"{level} by seed"] = " ".join(f"{100 * np.mean(one[level]['hit']):.1f}" for one in found)
+    if all("attention" in one for one in found):
+        row |= {f"{measure} by layer": " ".join(f"{value:.2f}" for value in np.mean([one["attention"][measure] for one in found], axis=0)) for measure in ("mdi", "deficit")}
     row["processor seconds per update"] = round(float(np.mean([one["seconds"] for one in found])), 2)
     return row
 
@@ -133,7 +146,9 @@ def _rounded(value: float) -> float:
 def write_ablation() -> None:
     """benchmarks/moda.csv, of all that is kept."""
     found = {arm: kept(arm) for arm in ARMS}
-    rows = [row_of(arm, found[arm], found["plain"]) for arm in ARMS if found[arm]]
+    before = attention_of(load("tiny_omni", device="cpu"))
+    rows = [{"date": date.today().isoformat(), "arm": "before"} | {f"{measure} by layer": " ".join(f"{value:.2f}" for value in layers) for measure, layers in before.items()}]
+    rows += [row_of(arm, found[arm], found["plain"]) for arm in ARMS if found[arm]]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     write_table(ROOT / "benchmarks" / "moda.csv", tuple(columns), rows)
 

@@ -166,3 +166,34 @@ def tiny():
     from kit.models import load
 
     return load("tiny_omni", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """Name of a family (tests/families.py) -> directory of its tiny checkpoint, built when it is first asked for."""
+    from families import build
+
+    built = {}
+
+    def directory(name: str) -> str:
+        if name not in built:
+            built[name] = str(build(name, tmp_path_factory.mktemp(name)))
+        return built[name]
+
+    return directory
+
+
+@pytest.fixture(scope="session")
+def pictured(tmp_path_factory):
+    """Three rows with a picture, of different size and with notes of different length, and one without."""
+    import numpy as np
+    from PIL import Image
+
+    from kit.data import Sample
+
+    folder, rng, options = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0), ("red", "dark green", "blue or violet")
+    notes = ("", "found on the left side of the belt, under the lamp", "new", "text only")
+    for i, size in enumerate([(112, 112), (80, 150), (100, 60)]):
+        Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    pictures = [(folder / f"{i}.png",) if i < 3 else () for i in range(4)]
+    return [Sample(f"s{i}", "Which colour is the part?", options, options[i % 3], text=notes[i], image=pictures[i], group=f"lot{i}") for i in range(4)]

@@ -6,8 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from families import FAMILIES, build
-from PIL import Image
+from families import FAMILIES
 
 from kit.attention import Biased, Moda, TokenTypes, Unmasked, kind_of, load, switch_on
 from kit.attention import moda as moda_room
@@ -16,7 +15,6 @@ from kit.attention.flex import attend_groups as attend_on_gpu
 from kit.attention.grams import CHUNK, EPS
 from kit.attention.rows import attend
 from kit.attention.seen import folded, seen_by
-from kit.data import Sample
 from kit.data.collator import Collator
 from kit.errors import KitError
 from kit.evaluation import option_scores
@@ -29,38 +27,6 @@ NAMED = ("qwen2.5-omni", "qwen2.5-vl", "qwen3-vl", "smolvlm")
 EACH = pytest.mark.parametrize("name", FAMILIES)
 QUESTION, OPTIONS = "Which colour is the part?", ("red", "dark green", "blue or violet")
 LEARNED = (".moda.", ".rave.")
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    built = {}
-
-    def directory(name):
-        if name not in built:
-            built[name] = build(name, tmp_path_factory.mktemp(name))
-        return str(built[name])
-
-    return directory
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory):
-    """Rows with a picture, of different length, and one without."""
-    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
-    notes = ("", "found on the left side of the belt, under the lamp", "new", "text only")
-    for i, size in enumerate([(112, 112), (80, 150), (100, 60)]):
-        Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)).save(folder / f"{i}.png")
-    return [
-        Sample(
-            f"s{i}",
-            QUESTION,
-            OPTIONS,
-            OPTIONS[i % 3],
-            text=notes[i],
-            image=(folder / f"{i}.png",) if i < 3 else (),
-        )
-        for i in range(4)
-    ]
 
 
 def switched(source, settings=None, stir=True):
@@ -300,16 +266,16 @@ def test_scores_far_below_the_slots_stay_finite_and_keep_their_gradient():
 
 @EACH
 @pytest.mark.parametrize("settings", [Moda(), Biased()], ids=["moda", "rave"])
-def test_untrained_it_is_the_model_that_it_was_put_into(name, settings, checkpoints, samples):
+def test_untrained_it_is_the_model_that_it_was_put_into(name, settings, checkpoints, pictured):
     """To 1e-5 of the largest logit (the shipped model's are 20 and more): sums are rounded in another order; in float64 to 1e-11."""
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-11)):
         base, loaded = load_plain(checkpoints(name), device="cpu"), switched(checkpoints(name), settings, stir=False)
         base.model.to(dtype), loaded.model.to(dtype)
-        plain, real = logits_of(base, samples)
+        plain, real = logits_of(base, pictured)
         if name == "qwen3.5":
             tolerance = 1e-5  # its linear attention computes in float32 whatever it is given
-        assert (logits_of(loaded, samples)[0] - plain)[real].abs().max() <= tolerance * plain[real].abs().max().clamp(min=1)
-    assert (logits_of(stirred(loaded), samples)[0] - plain)[real].abs().max() > 0.05  # and trained it is another
+        assert (logits_of(loaded, pictured)[0] - plain)[real].abs().max() <= tolerance * plain[real].abs().max().clamp(min=1)
+    assert (logits_of(stirred(loaded), pictured)[0] - plain)[real].abs().max() > 0.05  # and trained it is another
 
 
 @pytest.mark.parametrize(
@@ -317,12 +283,12 @@ def test_untrained_it_is_the_model_that_it_was_put_into(name, settings, checkpoi
 )
 @pytest.mark.parametrize("name", [*NAMED, "gemma4-small"])  # the last has sliding windows and shared keys
 def test_a_prompt_read_in_two_parts_is_the_prompt_read_at_once_at_every_cut(
-    name, dtype, tolerance, checkpoints, samples
+    name, dtype, tolerance, checkpoints, pictured
 ):
     """Cuts inside a picture too: the language model is given the embeddings that it is given in one forward, as far as the cut."""
     loaded = switched(checkpoints(name))
     model = loaded.model.to(dtype)
-    batch = Collator(loaded.processor, answers=False)([samples[2].replace(text="", question="Colour?", options=("red", "blue"), answer="red")])
+    batch = Collator(loaded.processor, answers=False)([pictured[2].replace(text="", question="Colour?", options=("red", "blue"), answer="red")])
     batch = {k: v.to(dtype) if v.is_floating_point() else v for k, v in batch.items()}
     language = next(m for path, m in model.named_modules() if path.endswith(("language_model", "text_model")))
     caught = {}
@@ -373,11 +339,11 @@ def test_a_prompt_read_in_two_parts_is_the_prompt_read_at_once_at_every_cut(
 
 
 @EACH
-def test_the_kit_reads_on_and_chooses_rows_as_it_does_with_plain_attention(name, checkpoints, samples):
+def test_the_kit_reads_on_and_chooses_rows_as_it_does_with_plain_attention(name, checkpoints, pictured):
     """Through the top model, whose hook keeps what the cached keys stand for: a cut behind the picture, rows in another order, several answers."""
     loaded = switched(checkpoints(name))
-    batch = Collator(loaded.processor, answers=False)([samples[1]])
-    length, expected = batch["input_ids"].shape[1], logits_of(loaded, [samples[1]])[0][0, -1]
+    batch = Collator(loaded.processor, answers=False)([pictured[1]])
+    length, expected = batch["input_ids"].shape[1], logits_of(loaded, [pictured[1]])[0][0, -1]
     for cut in (length - 12, length - 1):
         prefix = read_prompt(loaded.model, first_tokens(batch, cut))
         rest = batch["input_ids"][:, cut:].expand(3, -1)
@@ -390,21 +356,21 @@ def test_the_kit_reads_on_and_chooses_rows_as_it_does_with_plain_attention(name,
 @EACH
 @pytest.mark.parametrize("settings", [Moda(), Unmasked(), Biased()], ids=["moda", "mma", "rave"])
 def test_padding_on_either_side_and_neighbours_of_other_kinds_change_nothing(
-    name, settings, checkpoints, samples
+    name, settings, checkpoints, pictured
 ):
     loaded = switched(checkpoints(name), settings)
-    alone = [answer_logits(loaded.model, Collator(loaded.processor)([row]))[0].detach() for row in samples]
-    padded_right = answer_logits(loaded.model, Collator(loaded.processor)(samples))[0].detach()
+    alone = [answer_logits(loaded.model, Collator(loaded.processor)([row]))[0].detach() for row in pictured]
+    padded_right = answer_logits(loaded.model, Collator(loaded.processor)(pictured))[0].detach()
     torch.testing.assert_close(padded_right, torch.cat(alone), rtol=1e-4, atol=1e-4)
     first = torch.stack([one[0] for one in alone])
-    left, _ = logits_of(loaded, samples)
+    left, _ = logits_of(loaded, pictured)
     torch.testing.assert_close(left[:, -1].float(), first, rtol=1e-4, atol=1e-4)
 
 
 @EACH
-def test_beams_and_caches_write_what_the_whole_prompt_written_anew_writes(name, checkpoints, samples):
+def test_beams_and_caches_write_what_the_whole_prompt_written_anew_writes(name, checkpoints, pictured):
     loaded = switched(checkpoints(name))
-    batch = Collator(loaded.processor, answers=False)(samples[:2])
+    batch = Collator(loaded.processor, answers=False)(pictured[:2])
     written = [
         base_of(loaded.model).generate(
             **batch, max_new_tokens=5, do_sample=False, num_beams=beams, use_cache=cache
@@ -417,7 +383,7 @@ def test_beams_and_caches_write_what_the_whole_prompt_written_anew_writes(name, 
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_gradient_checkpointing_gives_the_same_gradients(name, checkpoints, samples):
+def test_gradient_checkpointing_gives_the_same_gradients(name, checkpoints, pictured):
     found = []
     for checkpointing in (False, True):
         loaded = switched(checkpoints(name))
@@ -426,7 +392,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(name, checkpoints, samp
         if checkpointing:
             model.gradient_checkpointing_enable()
             model.enable_input_require_grads()
-        logits, targets = answer_logits(model, Collator(loaded.processor)(samples))
+        logits, targets = answer_logits(model, Collator(loaded.processor)(pictured))
         torch.nn.functional.cross_entropy(logits, targets).backward()
         found.append({path: weight.grad for path, weight in model.named_parameters() if weight.requires_grad})
     assert any("moda" in path for path in found[0])
@@ -438,14 +404,14 @@ def test_gradient_checkpointing_gives_the_same_gradients(name, checkpoints, samp
 
 @pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize("four_bit", [False, True], ids=["float32", "4-bit"])
-def test_an_adapter_is_trained_saved_and_read_back_exactly(name, four_bit, checkpoints, samples, tmp_path):
+def test_an_adapter_is_trained_saved_and_read_back_exactly(name, four_bit, checkpoints, pictured, tmp_path):
     loaded = load_plain(checkpoints(name), four_bit=four_bit, device="cpu")
-    base = np.array(list(option_scores(loaded, samples)))
+    base = np.array(list(option_scores(loaded, pictured)))
     switch_on(loaded.model, Moda())
     tuned = finetune(
         loaded,
-        samples,
-        samples[:2],
+        pictured,
+        pictured[:2],
         Settings(lora=("llm",), steps=3, batch=2, evaluate_every=3, rank=4, learning_rate=1e-2),
         tmp_path,
     )
@@ -455,27 +421,27 @@ def test_an_adapter_is_trained_saved_and_read_back_exactly(name, four_bit, check
         if ".modules_to_save." in path and float(weight.abs().max()) > 0
     ]
     assert {path.rsplit(".", 1)[-1] for path in moved} == {"align", "gate", "log_beta"}
-    trained = np.array(list(option_scores(tuned.loaded, samples)))
+    trained = np.array(list(option_scores(tuned.loaded, pictured)))
     again = load(checkpoints(name), four_bit=four_bit, adapter=tuned.adapter, device="cpu")
     assert kind_of(again.model) == Moda()
     assert (
-        np.array_equal(np.array(list(option_scores(again, samples))), trained)
+        np.array_equal(np.array(list(option_scores(again, pictured))), trained)
         and np.abs(trained - base).max() > 1e-3
     )
     with again.model.disable_adapter():
-        assert np.abs(np.array(list(option_scores(again, samples))) - base).max() < 1e-4
+        assert np.abs(np.array(list(option_scores(again, pictured))) - base).max() < 1e-4
     with pytest.raises(KitError, match="was trained with the attention 'moda'.*kit.attention.load"):
         load_plain(checkpoints(name), four_bit=four_bit, adapter=tuned.adapter, device="cpu")
 
 
-def test_one_argument_is_enough_to_load_a_model_that_attends_as_ever(checkpoints, samples):
+def test_one_argument_is_enough_to_load_a_model_that_attends_as_ever(checkpoints, pictured):
     from transformers import AutoModelForMultimodalLM
 
     plain = load_plain(checkpoints("qwen3-vl"), device="cpu")
     model = AutoModelForMultimodalLM.from_pretrained(
         checkpoints("qwen3-vl"), dtype=torch.float32, attn_implementation={"text_config": "moda"}
     ).eval()
-    batch = Collator(plain.processor, answers=False)(samples)
+    batch = Collator(plain.processor, answers=False)(pictured)
     with torch.no_grad():
         found, expected = (
             one(**batch, position_ids=positions(plain.model, batch)).logits for one in (model, plain.model)
@@ -495,17 +461,17 @@ def test_layers_without_keys_are_named(checkpoints):
         switch_on(load_plain(checkpoints("qwen3.5"), device="cpu").model)
 
 
-def test_mma_refuses_a_prompt_that_is_read_in_parts(checkpoints, samples):
+def test_mma_refuses_a_prompt_that_is_read_in_parts(checkpoints, pictured):
     loaded = switched(checkpoints("qwen2.5-vl"), Unmasked())
-    batch = Collator(loaded.processor, answers=False)([samples[1]])
+    batch = Collator(loaded.processor, answers=False)([pictured[1]])
     prefix = read_prompt(loaded.model, first_tokens(batch, batch["input_ids"].shape[1] - 12))
     with pytest.raises(KitError, match="a prompt must be read whole"):
         read_on(loaded.model, prefix, batch["input_ids"][:, -12:], torch.ones(1, 12, dtype=torch.long))
-    scores = np.array(list(option_scores(loaded, samples)))  # options behind a whole prompt are no such thing
+    scores = np.array(list(option_scores(loaded, pictured)))  # options behind a whole prompt are no such thing
     assert np.isfinite(scores).all()
 
 
-def test_an_adapter_before_the_switch_embeddings_alone_and_too_few_slots_are_refused(checkpoints, samples):
+def test_an_adapter_before_the_switch_embeddings_alone_and_too_few_slots_are_refused(checkpoints, pictured):
     loaded = load_plain(checkpoints("qwen2.5-vl"), device="cpu")
     with pytest.raises(KitError, match="must be switched on first"):
         switch_on(add_lora(loaded.model, ["llm"], 4))
@@ -513,15 +479,15 @@ def test_an_adapter_before_the_switch_embeddings_alone_and_too_few_slots_are_ref
         Moda(mask="soft")
     loaded = switched(checkpoints("qwen2.5-vl"), Moda(slots=20))
     with pytest.raises(KitError, match="slots=20, and a token sees .* keys"):
-        logits_of(loaded, samples)
+        logits_of(loaded, pictured)
     embedded = loaded.model.get_input_embeddings()(torch.ones(1, 4, dtype=torch.long))
     with pytest.raises(KitError, match="was given embeddings only: pass input_ids, or token_types"):
         loaded.model(inputs_embeds=embedded, position_ids=torch.arange(4).expand(3, 1, 4))
 
 
-def test_a_cache_from_before_the_switch_and_attention_dropout_are_refused(checkpoints, samples):
+def test_a_cache_from_before_the_switch_and_attention_dropout_are_refused(checkpoints, pictured):
     loaded = load_plain(checkpoints("qwen2.5-vl"), device="cpu")
-    batch = Collator(loaded.processor, answers=False)([samples[1]])
+    batch = Collator(loaded.processor, answers=False)([pictured[1]])
     prefix = read_prompt(loaded.model, batch)
     switch_on(loaded.model)
     with pytest.raises(KitError, match="filled before this attention was switched on"):
@@ -533,4 +499,4 @@ def test_a_cache_from_before_the_switch_and_attention_dropout_are_refused(checkp
             module.attention_dropout = 0.1
     loaded.model.train()
     with pytest.raises(KitError, match="cannot be combined with attention dropout"):
-        answer_logits(loaded.model, Collator(loaded.processor)(samples[:1]))
+        answer_logits(loaded.model, Collator(loaded.processor)(pictured[:1]))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from families import FAMILIES, build
+from families import FAMILIES
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -37,28 +37,6 @@ EACH = pytest.mark.parametrize("name", FAMILIES)
 QUESTION, OPTIONS = "Which colour is the part?", ("red", "dark green", "blue or violet")
 
 
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    built = {}
-
-    def directory(name):
-        if name not in built:
-            built[name] = build(name, tmp_path_factory.mktemp(name))
-        return str(built[name])
-
-    return directory
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory):
-    """Rows with a picture, of different length, and one without."""
-    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
-    notes = ("", "found on the left side of the belt, under the lamp", "new", "text only")
-    for i, size in enumerate([(112, 112), (80, 150), (100, 60)]):
-        Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)).save(folder / f"{i}.png")
-    return [Sample(f"s{i}", QUESTION, OPTIONS, OPTIONS[i % 3], text=notes[i], image=(folder / f"{i}.png",) if i < 3 else (), group=f"lot{i}") for i in range(4)]
-
-
 def switched(source, settings, stir=True, **more):
     """A family with an attention whose parameters are random."""
     loaded = load_plain(source, device="cpu", **more)
@@ -72,14 +50,14 @@ def switched(source, settings, stir=True, **more):
     return loaded
 
 
-def dense(loaded, samples):
+def dense(loaded, pictured):
     """Per sample (attention (L, H, R, K), pairs (L, R, K), per key (L, T)) from the matrices that transformers' eager attention returns, in plain loops."""
     collator = Collator(loaded.processor, answers=False)
-    batch, marks = collator(samples), media_token_ids(loaded.model)
-    kinds = text_kinds(collator, samples, batch["input_ids"])
+    batch, marks = collator(pictured), media_token_ids(loaded.model)
+    kinds = text_kinds(collator, pictured, batch["input_ids"])
     with torch.no_grad():
         matrices = [one for one in loaded.model(**batch, position_ids=positions(loaded.model, batch), use_cache=False, output_attentions=True).attentions if one is not None]
-    for b in range(len(samples)):
+    for b in range(len(pictured)):
         tokens = torch.nonzero(batch["attention_mask"][b]).flatten().tolist()
         ids = batch["input_ids"][b].tolist()
         medium = {t: next((m for m, mark in marks.items() if ids[t] == mark), None) for t in tokens}
@@ -103,13 +81,13 @@ def dense(loaded, samples):
 
 
 @EACH
-def test_the_sums_are_those_of_the_matrices_that_transformers_returns(name, checkpoints, samples, monkeypatch):
+def test_the_sums_are_those_of_the_matrices_that_transformers_returns(name, checkpoints, pictured, monkeypatch):
     monkeypatch.setattr(weights_room, "AT_ONCE", 5000)  # several blocks
     plain, eager = (load_plain(checkpoints(name), device="cpu") for _ in range(2))
     eager.model.set_attn_implementation({"text_config": "eager"})
-    expected = list(dense(eager, samples))
+    expected = list(dense(eager, pictured))
     for loaded in (plain, eager):
-        found = attention_balance(loaded, samples, batch_size=4)
+        found = attention_balance(loaded, pictured, batch_size=4)
         assert [balance.id for balance in found.balances] == ["s0", "s1", "s2", "s3"] and found.balances[1].group == "lot1"
         for balance, (sums, pairs, each) in zip(found.balances, expected, strict=True):
             np.testing.assert_allclose(balance.attention, sums, atol=1e-5, rtol=1e-5)
@@ -168,15 +146,15 @@ def test_the_weights_are_those_that_the_attention_itself_applies(settings, mask,
 
 
 @pytest.mark.parametrize("settings", [Moda(), Unmasked(), Biased()], ids=["moda", "mma", "rave"])
-def test_the_kinds_of_attention_are_recorded_as_they_are(settings, checkpoints, samples):
+def test_the_kinds_of_attention_are_recorded_as_they_are(settings, checkpoints, pictured):
     loaded = switched(checkpoints("qwen2.5-vl"), settings, stir=False)
-    plain = attention_balance(load_plain(checkpoints("qwen2.5-vl"), device="cpu"), samples).balances[1]
-    untrained = attention_balance(loaded, samples).balances[1]
+    plain = attention_balance(load_plain(checkpoints("qwen2.5-vl"), device="cpu"), pictured).balances[1]
+    untrained = attention_balance(loaded, pictured).balances[1]
     if settings.name == "mma":  # media rows see the question
         assert np.isnan(plain.share("question", "image")).all() and (untrained.share("question", "image") > 0).all()
         return
     np.testing.assert_allclose(untrained.attention, plain.attention, atol=1e-4)
-    trained = attention_balance(switched(checkpoints("qwen2.5-vl"), settings), samples).balances[1]
+    trained = attention_balance(switched(checkpoints("qwen2.5-vl"), settings), pictured).balances[1]
     assert np.abs(trained.attention - plain.attention).max() > 0.05
     assert (trained.received() < 0.999).any() == (settings.name == "moda") and (trained.received() <= 1 + 1e-5).all()
 
@@ -194,15 +172,15 @@ def state(model):
 
 
 @pytest.mark.parametrize("own", ["sdpa", "eager", "moda"])
-def test_answers_are_the_same_and_the_model_is_left_as_it_was(own, checkpoints, samples):
+def test_answers_are_the_same_and_the_model_is_left_as_it_was(own, checkpoints, pictured):
     loaded = switched(checkpoints("gemma4-small"), Moda()) if own == "moda" else load_plain(checkpoints("gemma4-small"), device="cpu")
     if own == "eager":
         loaded.model.set_attn_implementation({"text_config": "eager"})
-    before, scores = state(loaded.model), option_scores(loaded, samples)
-    batch = Collator(loaded.processor, answers=False)(samples[:2])
+    before, scores = state(loaded.model), option_scores(loaded, pictured)
+    batch = Collator(loaded.processor, answers=False)(pictured[:2])
     written = generate(loaded.model, batch, 4)
     with observed(loaded.model) as seen:
-        again = option_scores(loaded, samples)
+        again = option_scores(loaded, pictured)
     assert all(np.array_equal(one, other) for one, other in zip(scores, again, strict=True))
     assert len(seen.balances) == 4 and seen.not_recorded == 3, "three kinds of prompts, and options behind each in rows of their own"
     assert state(loaded.model) == before
@@ -216,11 +194,11 @@ def test_answers_are_the_same_and_the_model_is_left_as_it_was(own, checkpoints, 
     assert state(loaded.model) == before
 
 
-def test_an_answer_read_in_steps_is_recorded_as_one_read_at_once(checkpoints, samples):
+def test_an_answer_read_in_steps_is_recorded_as_one_read_at_once(checkpoints, pictured):
     """Rows of answer tokens that come one by one, with sliding windows that forget, are the rows of the whole."""
     for name in ("qwen2.5-vl", "gemma4-large"):
         loaded = load_plain(checkpoints(name), device="cpu")
-        batch = Collator(loaded.processor, answers=False)(samples[:2])
+        batch = Collator(loaded.processor, answers=False)(pictured[:2])
         with observed(loaded.model) as seen:
             ids = base_of(loaded.model).generate(**batch, max_new_tokens=5, min_new_tokens=5, do_sample=False)
         whole = {"input_ids": ids[:, :-1], "attention_mask": torch.cat([batch["attention_mask"], torch.ones_like(ids[:, -5:-1])], 1)}
@@ -235,16 +213,16 @@ def test_an_answer_read_in_steps_is_recorded_as_one_read_at_once(checkpoints, sa
 
 
 @pytest.mark.parametrize("four_bit", [False, True], ids=["16-bit", "4-bit"])
-def test_adapters_16_bit_and_4_bit_are_recorded(four_bit, checkpoints, samples):
+def test_adapters_16_bit_and_4_bit_are_recorded(four_bit, checkpoints, pictured):
     loaded = switched(checkpoints("qwen2.5-omni"), Moda(), four_bit=four_bit)
     loaded.model = add_lora(loaded.model, ["llm"], 4) if four_bit else add_lora(loaded.model, ["llm"], 4).to(torch.bfloat16)
-    scores = option_scores(loaded, samples)
+    scores = option_scores(loaded, pictured)
     with observed(loaded.model) as seen:
-        assert all(np.array_equal(one, other) for one, other in zip(option_scores(loaded, samples), scores, strict=True))
+        assert all(np.array_equal(one, other) for one, other in zip(option_scores(loaded, pictured), scores, strict=True))
     assert all(np.isfinite(balance.attention).all() and (balance.received() < 0.999).any() for balance in seen.balances)
     with loaded.model.disable_adapter():
-        off = attention_balance(loaded, samples).balances[0]
-    reached = attention_balance(loaded, samples).balances[0]
+        off = attention_balance(loaded, pictured).balances[0]
+    reached = attention_balance(loaded, pictured).balances[0]
     assert (off.received() < 1.01).all() and off.attention.shape == reached.attention.shape and kind_of(loaded.model) == Moda()
 
 
@@ -324,7 +302,7 @@ def test_template_note_and_question_are_told_apart(tiny, company):
 # ------------------------------------------------------------------------------------------------- what is refused
 
 
-def test_what_cannot_be_observed_is_told(tiny, samples, checkpoints):
+def test_what_cannot_be_observed_is_told(tiny, pictured, checkpoints):
     with pytest.raises(ValueError, match="no samples were given"):
         attention_balance(tiny, [])
     with observed(tiny.model), pytest.raises(KitError, match="observed already: leave the inner"), observed(tiny.model):
@@ -332,9 +310,9 @@ def test_what_cannot_be_observed_is_told(tiny, samples, checkpoints):
     with pytest.raises(KitError, match="no layer of this language model has keys"), observed(torch.nn.Linear(2, 2)):
         pass
     collator = Collator(tiny.processor, answers=False)
-    kinds = text_kinds(collator, samples[:1], collator(samples[:1])["input_ids"])
+    kinds = text_kinds(collator, pictured[:1], collator(pictured[:1])["input_ids"])
     with observed(tiny.model, kinds), pytest.raises(ValueError, match="those of 1 prompts, and 2 were read"):
-        generate(tiny.model, collator(samples[:2]), 1)
+        generate(tiny.model, collator(pictured[:2]), 1)
     layer = next(module for path, module in tiny.model.named_modules() if hasattr(module, "q_proj") and "visual" not in path and "audio" not in path)
     with observed(tiny.model), pytest.raises(KitError, match="attention with softcap cannot be recorded"):
         from transformers import AttentionInterface
@@ -389,7 +367,7 @@ def test_an_attention_map_is_judged_as_any_other_and_one_of_chance_is_not_shown(
     assert sure.evidence["maps"]["image"]["shown"] and "not shown" not in sure.summary
 
 
-def test_tokens_are_laid_on_the_pieces_that_can_be_hidden(tiny, company, samples, checkpoints):
+def test_tokens_are_laid_on_the_pieces_that_can_be_hidden(tiny, company, pictured, checkpoints):
     heard = next(s for s in company if s.audio)
     assert attention_importance(tiny, [heard], "image")[0].shape == (36,) and attention_importance(tiny, [heard], "audio")[0].shape == (10,)
     np.testing.assert_allclose(overlap(2, 3), [[1, 0.5, 0], [0, 0.5, 1]])
@@ -403,8 +381,8 @@ def test_tokens_are_laid_on_the_pieces_that_can_be_hidden(tiny, company, samples
         attention_importance(tiny, [heard], "video")
     tiles = load_plain(checkpoints("smolvlm"), device="cpu")
     with pytest.raises(ValueError, match="cuts pictures into tiles, or tells no grid.*Qwen's checkpoints tell it"):
-        attention_importance(tiles, samples[:1], "image")
-    told = attention_probe(tiles, [s.replace(decided_by=("image",)) for s in samples[:2]])
+        attention_importance(tiles, pictured[:1], "image")
+    told = attention_probe(tiles, [s.replace(decided_by=("image",)) for s in pictured[:2]])
     assert not told.falls and "cuts pictures into tiles" in told.not_judged["image"] and attention(told).evidence["maps"] == {}
 
 

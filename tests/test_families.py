@@ -5,6 +5,7 @@ The checkpoints are tiny and random (tests/families.py): nothing here says how g
 
 import copy
 import dataclasses
+from pathlib import Path
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import soundfile
 import torch
 from conftest import coloured_samples
-from families import FAMILIES, READMES, ROOT, build, with_table
+from families import FAMILIES, READMES, ROOT, with_table
 from PIL import Image
 from transformers.models.smolvlm import processing_smolvlm
 
@@ -69,19 +70,6 @@ QUICK = Settings(lora=("llm", "connector", "vision"), steps=2, batch=2, evaluate
 def one_batch(monkeypatch):
     """Scoring keeps kinds of evidence apart where it can; here all rows share a batch, as they do in training, so that neighbours of other kinds are tested too."""
     monkeypatch.setattr(scoring, "_batches", lambda samples, size: [list(range(len(samples)))])
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    """Name -> directory of the checkpoint, built when it is first asked for."""
-    built = {}
-
-    def directory(name):
-        if name not in built:
-            built[name] = build(name, tmp_path_factory.mktemp(name))
-        return built[name]
-
-    return directory
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +136,11 @@ def farthest(left, right):
 
 @EACH
 def test_a_checkpoint_is_small_and_made_of_the_familys_own_classes(name, checkpoints, families):
-    size = sum(file.stat().st_size for file in checkpoints(name).rglob("*"))
+    size = sum(file.stat().st_size for file in Path(checkpoints(name)).rglob("*"))
     assert size < (12e6 if name == "qwen2.5-omni" else 5e6)
     config = families(name).model.config
     assert type(families(name).model).__module__.startswith(f"transformers.models.{config.model_type.removesuffix('_thinker')}.")
-    assert (checkpoints(name) / "model.safetensors").is_file()
+    assert (Path(checkpoints(name)) / "model.safetensors").is_file()
 
 
 @EACH_MEDIUM

@@ -166,13 +166,13 @@ show.attention_over_layers({say("before", "前"): probe.table, **looks})
 # %%
 file = ROOT / "benchmarks" / "moda.csv"
 recorded = pd.read_csv(file) if file.is_file() else None
-shown_columns = ["seeds", *LEVELS, "guard", "processor seconds per update"]
+shown_columns = ["seeds", *LEVELS, "guard", "mdi by layer", "deficit by layer", "processor seconds per update"]
 recorded.set_index("arm")[shown_columns] if recorded is not None else print("benchmarks/moda.csv is not here")
 
 # %%
 if recorded is not None:
     for _, row in recorded.iterrows():
-        for level in (*LEVELS, "guard") if row["arm"] != "plain" else ():
+        for level in (*LEVELS, "guard") if row["arm"] not in ("before", "plain") else ():
             gain, low, high = (row[f"{level} against plain{end}"] for end in ("", " low", " high"))
             verdict = say("helps", "役立つ") if low > 0 else say("hurts", "悪化") if high < 0 else say("cannot be told", "判断できない")
             print(f"{row['arm']:24} {level:12} {gain:+5.1f} points [{low:+.1f}, {high:+.1f}]  {verdict}")
