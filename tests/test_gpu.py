@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from kit.attention import Moda, TokenTypes
 from kit.data import read_folder
 from kit.evaluation import predict
 from kit.models import component_of, load
@@ -52,6 +53,26 @@ def test_scores_agree_with_the_cpu(tiny, colours):
     gap = [abs(a[option] - b[option]) for a, b in zip(cpu["probabilities"], cuda["probabilities"], strict=True) for option in a]
     assert max(gap) < 0.15 and sum(gap) / len(gap) < 0.02
     assert (cpu["predicted"] == cuda["predicted"]).mean() >= 0.9
+
+
+def test_moda_and_its_gradients_are_those_of_the_cpu():
+    """FlexAttention in place of a matrix of scores; padding, both groups of keys, the gate."""
+    generator = torch.Generator().manual_seed(0)
+    given = [torch.randn(2, heads, 200, 64, generator=generator) for heads in (4, 2, 2)]
+    mask = torch.ones(2, 1, 200, 200, dtype=torch.bool).tril()
+    mask[0, ..., :7] = False
+    codes, found = torch.randint(0, 2, (2, 200), generator=generator), []
+    for device in ("cpu", "cuda"):
+        layer = Moda().layer(4, 2, 64)
+        with torch.no_grad():
+            for path, weight in layer.named_parameters():
+                weight.copy_(torch.linspace(0.1, 0.3, weight.numel()).view_as(weight) * (1 if path == "gate" else (-1) ** torch.arange(weight.numel()).view_as(weight)))
+        layer, inputs = layer.to(device), [tensor.detach().clone().to(device).requires_grad_() for tensor in given]
+        out = layer(*inputs, mask.to(device), TokenTypes(codes.to(device), torch.zeros_like(codes).to(device)), 0.125)
+        out[:, 7:].pow(2).sum().backward()
+        found.append([out[:, 7:].detach().cpu(), *(tensor.grad.cpu() for tensor in (*inputs, *layer.parameters()))])
+    for cpu, cuda in zip(*found, strict=True):
+        torch.testing.assert_close(cuda, cpu, rtol=2e-2, atol=2e-2 * float(cpu.abs().max()))
 
 
 @pytest.mark.parametrize("four_bit", [False, True])
