@@ -130,3 +130,12 @@ def test_a_step_with_moda_costs_at_most_40_percent_more_on_the_51_m_shape():
     assert rows["plain (SDPA)"]["over_plain_min"] == "+0 %"
     for arm in ("mask", "align", "mask and align"):
         assert float(rows[arm]["over_plain_min"].removesuffix(" %")) <= 40
+
+
+def test_every_cell_of_modas_ablation_is_counted_from_the_kept_answers():
+    rows = {row["arm"]: row for row in table("moda")}
+    assert {"before", "plain", "mask and align"} <= set(rows)
+    for arm in set(rows) - {"before"}:
+        again = moda.row_of(arm, moda.kept(arm), moda.kept("plain"))
+        wrong = {cell for cell, value in again.items() if cell != "date" and rows[arm][cell] != str(value)}
+        assert not wrong, f"{arm}: {wrong}"
