@@ -500,3 +500,17 @@ def test_a_cache_from_before_the_switch_and_attention_dropout_are_refused(checkp
     loaded.model.train()
     with pytest.raises(KitError, match="cannot be combined with attention dropout"):
         answer_logits(loaded.model, Collator(loaded.processor)(pictured[:1]))
+
+
+def test_a_model_of_text_alone_can_be_switched_too():
+    """There is nothing to align to; what matters is that its attention is really the one that was asked for."""
+    import transformers as hf
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = hf.Qwen2ForCausalLM(hf.Qwen2Config(vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)).eval()
+    ids = torch.arange(12)[None]
+    with torch.no_grad():
+        plain = model(ids).logits
+        switch_on(model, Moda(mask="fixed"))
+        assert model.config._attn_implementation == "moda" and (model(ids).logits - plain).abs().max() > 1e-3

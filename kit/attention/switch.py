@@ -89,7 +89,11 @@ def switch_on(model, settings: Moda | Unmasked | Biased | None = None):
         )  # not q_proj's width: some families' queries come with a gate
         own = settings.layer(heads, heads // module.num_key_value_groups, module.head_dim)
         setattr(module, settings.name, own.to(next(module.parameters()).device))
-    model.set_attn_implementation({"text_config": settings.name})
+    text = model.config.get_text_config()
+    model.set_attn_implementation(settings.name if text is model.config else {"text_config": settings.name})
+    if text._attn_implementation != settings.name:
+        raise KitError(say(f"{type(model).__name__} does not let its attention be chosen (no AttentionInterface), so {settings.name} cannot be switched on; use another checkpoint",
+                           f"{type(model).__name__} は注意機構を選べない（AttentionInterface 非対応）ため、{settings.name} に切り替えられません。別のチェックポイントを使ってください"))  # fmt: skip
     tell_token_types(model)
     return model
 
