@@ -514,3 +514,15 @@ def test_a_model_of_text_alone_can_be_switched_too():
         plain = model(ids).logits
         switch_on(model, Moda(mask="fixed"))
         assert model.config._attn_implementation == "moda" and (model(ids).logits - plain).abs().max() > 1e-3
+
+
+def test_an_adapter_of_an_attention_without_parameters_is_refused_by_plain_attention_too(checkpoints, pictured, tmp_path):
+    """Nothing in its file tells; and a plain training into the same folder takes the word back."""
+    source, settings = checkpoints("qwen2.5-vl"), Settings(lora=("llm",), steps=1, batch=2, evaluate_every=1, rank=4)
+    loaded = switched(source, Unmasked())
+    tuned = finetune(loaded, pictured, pictured[:2], settings, tmp_path)
+    with pytest.raises(KitError, match="was trained with the attention 'mma'"):
+        load_plain(source, adapter=tuned.adapter, device="cpu")
+    assert kind_of(load(source, adapter=tuned.adapter, device="cpu").model) == Unmasked()
+    again = finetune(load_plain(source, device="cpu"), pictured, pictured[:2], settings, tmp_path)
+    assert kind_of(load(source, adapter=again.adapter, device="cpu").model) is None

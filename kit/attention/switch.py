@@ -21,10 +21,9 @@ from kit.language import say
 from kit.models import Loaded, component_of
 from kit.models import load as load_plain
 from kit.models.forward import base_of
-from kit.models.loading import add_adapter
+from kit.models.loading import ATTENTION_FILE, add_adapter
 
 KINDS = {kind.name: kind for kind in (Moda, Unmasked, Biased)}
-SETTINGS_FILE = "attention.json"  # beside an adapter
 
 
 def _function(name: str):
@@ -83,17 +82,15 @@ def switch_on(model, settings: Moda | Unmasked | Biased | None = None):
             ),
             stacklevel=2,
         )
-    for module in layers.values():
-        heads = (
-            model.config.get_text_config().num_attention_heads
-        )  # not q_proj's width: some families' queries come with a gate
-        own = settings.layer(heads, heads // module.num_key_value_groups, module.head_dim)
-        setattr(module, settings.name, own.to(next(module.parameters()).device))
     text = model.config.get_text_config()
     model.set_attn_implementation(settings.name if text is model.config else {"text_config": settings.name})
     if text._attn_implementation != settings.name:
         raise KitError(say(f"{type(model).__name__} does not let its attention be chosen (no AttentionInterface), so {settings.name} cannot be switched on; use another checkpoint",
                            f"{type(model).__name__} は注意機構を選べない（AttentionInterface 非対応）ため、{settings.name} に切り替えられません。別のチェックポイントを使ってください"))  # fmt: skip
+    heads = text.num_attention_heads  # not q_proj's width: some families' queries come with a gate
+    for module in layers.values():
+        own = settings.layer(heads, heads // module.num_key_value_groups, module.head_dim)
+        setattr(module, settings.name, own.to(next(module.parameters()).device))
     tell_token_types(model)
     return model
 
@@ -119,11 +116,11 @@ def kind_of(model) -> Moda | Unmasked | Biased | None:
 
 def save_settings(model, adapter: Path) -> None:
     """Writes beside an adapter what must be switched on before it is loaded; nothing for plain attention."""
-    settings = kind_of(model)
+    settings, file = kind_of(model), adapter / ATTENTION_FILE
     if settings:
-        (adapter / SETTINGS_FILE).write_text(
-            json.dumps({"attention": settings.name} | vars(settings)) + "\n", encoding="utf-8"
-        )
+        file.write_text(json.dumps({"attention": settings.name} | vars(settings)) + "\n", encoding="utf-8")
+    else:
+        file.unlink(missing_ok=True)  # of another training into the same folder
 
 
 def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, device=None) -> Loaded:
@@ -132,7 +129,7 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
     Raises:
         KitError: as kit.models.load, and for an attention that this version does not know.
     """
-    file = Path(adapter) / SETTINGS_FILE if adapter is not None else None
+    file = Path(adapter) / ATTENTION_FILE if adapter is not None else None
     if file is None or not file.is_file():
         return load_plain(name, four_bit, adapter, device)
     told = json.loads(file.read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 """Loading a checkpoint: a catalogue name, a hub id or a local directory, in 16-bit or in 4-bit, with or without an adapter."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,9 @@ import torch
 from kit.errors import KitError
 from kit.language import say
 from kit.models.catalogue import Checkpoint, resolve
-from kit.models.lora import SAVED_WHOLE, component_of, is_adapter, is_linear
+from kit.models.lora import component_of, is_adapter, is_linear
+
+ATTENTION_FILE = "attention.json"  # beside an adapter that was trained with an attention of kit.attention: which one
 
 
 @dataclass
@@ -145,8 +148,9 @@ def add_adapter(model, adapter: Path):
         keys = set(saved.keys())
     here = {n.replace(".modules_to_save.default", "").replace(".default.", ".").removesuffix(".default") for n, _ in wrapped.named_parameters() if is_adapter(n)}
     strays = sorted(keys ^ here)
-    attention = next((mark[1:] for mark in SAVED_WHOLE for key in strays if f"{mark}." in key and key in keys), None)
-    if attention:
+    told = adapter / ATTENTION_FILE
+    attention = json.loads(told.read_text(encoding="utf-8")).get("attention") if told.is_file() else None
+    if attention and not any(path.endswith(f".{attention}") for path, _ in model.named_modules()):
         raise KitError(
             say(
                 f"the adapter in {adapter.name} was trained with the attention {attention!r}, and this model has plain attention, which would ignore it: load both with kit.attention.load, "
