@@ -47,8 +47,8 @@ def test_mixed_precision_ends_with_the_training(tiny, colours, monkeypatch, tmp_
     """As on a GPU: the Trainer trains under autocast, but what is scored afterwards must be what a fresh process loads."""
     arguments = trainer._arguments
 
-    def as_on_a_gpu(settings, out, on_gpu):
-        changed = arguments(settings, out, on_gpu)
+    def as_on_a_gpu(*asked, **more):
+        changed = arguments(*asked, **more)
         changed.bf16, changed.mixed_precision = True, "bf16"
         return changed
 

@@ -150,6 +150,11 @@ def answer_logits(model, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
     return at_least_float32(logits), labels[:, 1:][where[:, :-1]]
 
 
+def first_layer(model) -> torch.nn.Module:
+    """The language model's first layer: what it reads are embeddings, the media's among them."""
+    return next(module for path, module in base_of(model).named_modules() if path.endswith("layers.0") and component_of(path) == "llm")
+
+
 @contextmanager
 def nudged(model, unit: torch.Tensor, where: torch.Tensor, epsilon: float):
     """What the language model reads at the true places of `where` (B, T) is moved by epsilon x its own root mean square x `unit` (B, T, C), whose slope the forward then has."""
@@ -159,8 +164,7 @@ def nudged(model, unit: torch.Tensor, where: torch.Tensor, epsilon: float):
         size = ((hidden.detach() * at).pow(2).sum((1, 2), keepdim=True) / (at.sum((1, 2), keepdim=True) * hidden.shape[-1]).clamp(min=1)).sqrt()
         return (hidden + epsilon * size * unit.to(hidden.dtype) * at, *args[1:]), kwargs
 
-    first = next(module for path, module in base_of(model).named_modules() if path.endswith("layers.0") and component_of(path) == "llm")
-    handle = first.register_forward_pre_hook(move, with_kwargs=True)
+    handle = first_layer(model).register_forward_pre_hook(move, with_kwargs=True)
     try:
         yield
     finally:

@@ -87,7 +87,7 @@ def finetune(loaded: Loaded, train: list[Sample], validation: list[Sample], sett
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable()
         model.enable_input_require_grads()
-    before = _fingerprints(model)
+    before = fingerprints(model)
     trainer = AnswerTrainer(tuned.loaded, in_all_orientations(with_dropped_evidence(train, settings), settings), validation, settings, out / "checkpoints")
     with remembered(model):
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -101,7 +101,7 @@ def finetune(loaded: Loaded, train: list[Sample], validation: list[Sample], sett
     tuned.gradients = {"seen": trainer.watch.norms, "leaked": sorted(trainer.watch.leaked)}
     tuned.supervised, tuned.micro_batch = trainer.supervised, trainer.parts.most
     tuned.reach = sum(trainer.reached) / len(trainer.reached) if trainer.reached else None
-    _record_moves(tuned, before, _fingerprints(model))
+    _record_moves(tuned, before, fingerprints(model))
     if processes.first():
         _save_adapter(tuned)
         write_finished(tuned, settings, out)
@@ -157,7 +157,7 @@ def in_all_orientations(train: list[Sample], settings: Settings) -> list[Sample]
     ]
 
 
-def _fingerprints(model) -> dict[str, torch.Tensor]:
+def fingerprints(model) -> dict[str, torch.Tensor]:
     """A few numbers per parameter that change when it does; full copies of a large model would not fit beside it."""
     prints = {}
     for path, parameter in model.named_parameters():

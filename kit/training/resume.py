@@ -7,6 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+STAGE_WEIGHTS = "trained.safetensors"  # what a stage of progressive alignment trains
 _TORCH_FILES = ("optimizer.pt", "scheduler.pt")  # torch writes zip archives, whose directory comes last
 _KEPT = ("applied_updates", "stopped_early", "history", "gradients", "frozen_moved", "lora_moved", "supervised", "micro_batch", "reach")
 
@@ -24,7 +25,7 @@ def newest_checkpoint(folder: Path) -> str | None:
             control = state["stateful_callbacks"]["TrainerControl"]
             ended = (control["args"] | control["attributes"])["should_training_stop"]
             random = sorted(path.glob("rng_state*.pth"))  # one per process
-            whole = bool(random) and _is_whole(path / "adapter_model.safetensors") and all(map(zipfile.is_zipfile, [*random, *(path / name for name in _TORCH_FILES)]))
+            whole = bool(random) and any(_is_whole(path / name) for name in ("adapter_model.safetensors", STAGE_WEIGHTS)) and all(map(zipfile.is_zipfile, [*random, *(path / name for name in _TORCH_FILES)]))
         except (OSError, ValueError, KeyError):  # missing, cut or of another make
             continue
         if whole and not ended and state["global_step"] < state["max_steps"]:

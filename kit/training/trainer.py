@@ -40,6 +40,8 @@ class AnswerTrainer(Trainer):
         out: for checkpoints.
     """
 
+    watched = True  # the KPI on validation rows decides when to stop and which weights are kept
+
     def __init__(self, loaded: Loaded, train: list[Sample], validation: list[Sample], settings: Settings, out: Path):
         self.asked, self.kpi, self.supervised = (loaded, validation), settings.kpi, []
         self.robust, self.reached = settings.robust, []
@@ -47,12 +49,12 @@ class AnswerTrainer(Trainer):
         self.parts = Parts(Collator(loaded.processor, max_tokens=settings.max_tokens), settings.micro_batch or settings.batch, shares_beginnings(loaded.model, settings.robust))
         super().__init__(
             model=loaded.model,
-            args=_arguments(settings, out, on_gpu=loaded.device.type == "cuda"),
+            args=_arguments(settings, out, on_gpu=loaded.device.type == "cuda", watched=self.watched),
             train_dataset=order_of(train, settings),
             eval_dataset=validation,
             data_collator=self.parts,
             callbacks=[self.watch, EarlyStoppingCallback(settings.patience)],
-            compute_loss_func=_mean_of_answers,
+            compute_loss_func=mean_of_answers,
         )
         self.remove_callback(PrinterCallback)  # kit does not print; the progress bar and the history tell it
 
@@ -96,7 +98,7 @@ class AnswerTrainer(Trainer):
         """Yields, for one backward after the other, the part's share in the mean over the update's answer tokens, and its own (the clean side's, of pairs)."""
         if isinstance(part, dict):
             logits, targets = answer_logits(model, part)
-            yield _mean_of_answers(logits, targets, tokens), targets
+            yield mean_of_answers(logits, targets, tokens), targets
             return
         if isinstance(part, Unlike):
             loss, targets = unlikely(model, part)
@@ -151,7 +153,7 @@ def _rows(inputs: dict) -> list[int]:
     return [len(part["labels"]) for part in (*inputs["parts"], *(other.batch for other in inputs["unlike"]))] + [len(pair.tokens) for pair in inputs["pairs"] if len(pair.tokens) > 2] + [2 * len(pair.added) for pair in inputs["apart"] if len(pair.added) > 1]
 
 
-def _mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
+def mean_of_answers(logits: torch.Tensor, targets: torch.Tensor, num_items_in_batch=None) -> torch.Tensor:
     """Negative log-likelihood of the targets (S,), summed and divided by the answer tokens of the whole update."""
     return torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / (len(targets) if num_items_in_batch is None else num_items_in_batch)
 
@@ -167,7 +169,7 @@ def order_of(train: list[Sample], settings: Settings) -> list[Sample]:
     return rows
 
 
-def _arguments(settings: Settings, out: Path, on_gpu: bool) -> TrainingArguments:
+def _arguments(settings: Settings, out: Path, on_gpu: bool, watched: bool = True) -> TrainingArguments:
     number = processes.place()[1]
     if settings.batch % number:
         raise KitError(
@@ -188,12 +190,12 @@ def _arguments(settings: Settings, out: Path, on_gpu: bool) -> TrainingArguments
         seed=settings.seed,
         data_seed=settings.seed,
         bf16=on_gpu,
-        eval_strategy="steps",
+        eval_strategy="steps" if watched else "no",
         save_strategy="steps",
         eval_steps=settings.evaluate_every,
         save_steps=settings.evaluate_every,
         save_total_limit=2,
-        load_best_model_at_end=True,
+        load_best_model_at_end=watched,
         restore_callback_states_from_checkpoint=True,  # without it a resumed training forgets how long it has been waiting for a better KPI
         metric_for_best_model="kpi",
         greater_is_better=True,

@@ -1,0 +1,232 @@
+"""Progressive alignment: a schedule of stages, each of which trains named parts on named sources, and leaves a checkpoint that loads by itself.
+
+Source: Ola, "Pushing the Frontiers of Omni-Modal Language Model with Progressive Modality Alignment" (Liu et al., arXiv 2502.04328, section 3.3): pictures first, then
+video, then sound, with video and its sound as the bridge. Here the order is data: a list of `Stage`.
+
+    schedule = [
+        Stage("image", shares={"image": 1}, trains={"visual.merger": 2e-3}, steps=400),
+        Stage("audio", shares={"audio": 1}, trains={"audio_tower.proj": 2e-3, "llm": 1e-4}, steps=400, replay=0.25),
+    ]
+    done = run_stages("tiny_omni", schedule, {"image": rows, "audio": rows}, Path("runs/stages"))
+    load(done[-1].checkpoint)
+
+Killed at any moment and started again, it goes on inside the stage and ends with the same weights (on a CPU, with the same threads).
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from kit.data import Sample
+from kit.errors import KitError
+from kit.finding import Check
+from kit.language import say
+from kit.models import Loaded, component_of, load, lora_targets
+from kit.models.encoders import remembered
+from kit.training.finetune import fingerprints
+from kit.training.resume import newest_checkpoint
+from kit.training.schedule import REPLAYED, Stage, check_schedule, refused, rows_of
+from kit.training.stage_trainer import StageTrainer, copy_of
+
+
+@dataclass
+class Staged:
+    """A stage that has ended.
+
+    Attributes:
+        stage: what was asked.
+        checkpoint: directory that `kit.models.load` (and any transformers program) reads.
+        check: that the parts moved which were to move, and nothing else (as run check 6).
+        updates: optimizer updates that were applied.
+        history: [{"step", "loss"}].
+        drawn: source -> rows that were drawn from it.
+    """
+
+    stage: Stage
+    checkpoint: Path
+    check: Check
+    updates: int
+    history: list[dict] = field(default_factory=list)
+    drawn: dict[str, int] = field(default_factory=dict)
+
+
+def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]], out: Path, device: str | None = None, keep_every: int = 100, micro_batch: int | None = None) -> list[Staged]:
+    """Trains the stages one after the other, each from the checkpoint of the one before; what is finished in `out` is not repeated.
+
+    Args:
+        base: catalogue name, hub id or directory of the checkpoint to begin with (16-bit: adapters of a stage are merged, and 4-bit weights cannot take them exactly).
+        schedule: the stages in their order.
+        sources: name -> labelled rows.
+        out: a stage's files are in out/NN-NAME: checkpoint/, stage.json; checkpoints/ while it runs.
+        device: default: CUDA where there is one.
+        keep_every: updates between two checkpoints that an interrupted stage goes on from.
+        micro_batch: rows per forward at most; None: the whole batch.
+
+    Raises:
+        KitError: a schedule that cannot be run (it says which stage and why), or `out` holds a stage with the same name and other settings or rows.
+    """
+    check_schedule(schedule, sources)
+    done: list[Staged] = []
+    for number, stage in enumerate(schedule):
+        folder = out / f"{number + 1:02d}-{stage.name}"
+        rows = rows_of(stage, schedule[:number], sources)
+        mark = _mark(stage, rows, done[-1].checkpoint if done else base)
+        finished = _read(stage, folder, mark)
+        done.append(finished or _run(stage, done[-1].checkpoint if done else base, rows, folder, mark, device, keep_every, micro_batch))
+    return done
+
+
+def trained_parts(model: torch.nn.Module, trains: dict[str, float]) -> dict[str, str]:
+    """Path of each weight that a stage trains -> the part of `trains` that it belongs to.
+
+    Raises:
+        KitError: a part that this model does not have.
+    """
+    found = {}
+    for path, _ in model.named_parameters():
+        dotted, component = f".{path}.", component_of(path)
+        fitting = [part for part in trains if part == component or f".{part}." in dotted]
+        if fitting:
+            found[path] = max(fitting, key=lambda part: (part != component, len(part)))
+    lost = sorted(set(trains) - set(found.values()))
+    if lost:
+        has = sorted({component_of(path) for path, _ in model.named_parameters()})
+        connectors = sorted({path.split(".weight")[0].split(".bias")[0] for path, _ in model.named_parameters() if component_of(path) == "connector"})
+        raise KitError(
+            say(
+                f"this model has no weights for {lost}: name components ({', '.join(has)}) or modules by their path; its connectors are {', '.join(connectors) or 'none'}",
+                f"このモデルに {lost} の重みはありません。構成要素（{', '.join(has)}）またはモジュールのパスを指定してください。コネクター：{', '.join(connectors) or 'なし'}",
+            )
+        )
+    return found
+
+
+def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark: str, device: str | None, keep_every: int, micro_batch: int | None) -> Staged:
+    loaded = load(str(start), device=device)
+    tuner, parts = _prepared(loaded, stage)
+    before = fingerprints(loaded.model)
+    teacher = copy_of(loaded) if stage.retain else None
+    kept = folder / "checkpoints"
+    _forget_others(kept, mark)
+    trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, teacher)
+    with remembered(loaded.model):
+        trainer.train(resume_from_checkpoint=newest_checkpoint(kept))
+    loaded.model.eval()
+    check = check_moved(parts, before, fingerprints(loaded.model), trainer.watch.leaked, trainer.state.global_step)
+    model = tuner.merge_and_unload(safe_merge=True) if tuner else loaded.model
+    staged = Staged(stage, folder / "checkpoint", check, trainer.state.global_step, trainer.losses(), _counted(rows))
+    _write(staged, model, loaded.processor, folder, mark)
+    return staged
+
+
+def _prepared(loaded: Loaded, stage: Stage) -> tuple[object, dict[str, str]]:
+    """The model with exactly the stage's weights open: (PEFT's tuner or None, path -> part)."""
+    model, tuner = loaded.model, None
+    model.requires_grad_(False)
+    parts = trained_parts(model, stage.trains)
+    if stage.lora:
+        from peft import LoraConfig
+        from peft.tuners.lora import LoraModel
+
+        adapted = [component for component in ("llm", "vision", "audio") if component in stage.trains]
+        if not adapted:
+            raise refused(stage, f"lora {stage.lora} needs one of llm, vision, audio among what it trains; given {sorted(stage.trains)}", f"lora {stage.lora} には学習対象に llm・vision・audio のいずれかが必要です（指定：{sorted(stage.trains)}）")
+        whole = {path: part for path, part in parts.items() if part not in adapted}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stage.seed)
+            tuner = LoraModel(model, {"default": LoraConfig(r=stage.lora, lora_alpha=2 * stage.lora, target_modules=lora_targets(model, adapted))}, "default")
+        parts = whole | {path: component_of(path) for path, _ in model.named_parameters() if "lora_" in path}
+    for path, weight in model.named_parameters():
+        weight.requires_grad_(path in parts)
+        if path in parts and weight.dtype in (torch.bfloat16, torch.float16):
+            weight.data = weight.data.float()  # an update of 1e-5 is lost in a 16-bit weight; the Trainer's autocast multiplies both kinds
+    return tuner, parts
+
+
+def check_moved(parts: dict[str, str], before: dict[str, torch.Tensor], after: dict[str, torch.Tensor], leaked: set[str], updates: int) -> Check:
+    """6, of a stage: each part that was to be trained moved, every other weight is what it was, and no frozen weight had a gradient.
+
+    Args:
+        parts: path -> part of the weights that were trained.
+        before, after: `finetune.fingerprints` of the model.
+        leaked: frozen weights that had a gradient.
+        updates: that were applied.
+    """
+    moved = {part: max(_change(before[path], after[path]) for path in parts if parts[path] == part) for part in dict.fromkeys(parts.values())}
+    strays = [path for path in before if path not in parts and not torch.equal(before[path], after[path])]
+    problems = [say(f"{part} did not move", f"{part} が動いていません") for part, change in moved.items() if not 0 < change < np.inf]
+    if strays:
+        problems.append(say(f"frozen weights moved: {strays[:3]}", f"固定したはずの重みが動きました：{strays[:3]}"))
+    if leaked:
+        problems.append(say(f"gradients where none were promised: {sorted(leaked)[:3]}", f"予定外の勾配：{sorted(leaked)[:3]}"))
+    if not updates:
+        problems.append(say("no optimizer update was applied", "更新が一度も適用されていません"))
+    told = ", ".join(f"{part} {change:.2g}" for part, change in moved.items())
+    fine = say(f"{updates} updates; largest moves {told}; {len(before) - len(parts)} other weights unmoved", f"更新 {updates} 回、最大の変化 {told}。その他 {len(before) - len(parts)} 個の重みは不変")
+    evidence = {"moved": moved, "frozen_moved": strays, "leaked": sorted(leaked), "updates": updates}
+    return Check(6, say("only the intended parts moved", "意図した部分だけが動いた"), "red" if problems else "green", "; ".join(problems) or fine, evidence)
+
+
+def _change(old: torch.Tensor, new: torch.Tensor) -> float:
+    """The largest change of the values that a fingerprint holds; where none of those moved, the change of the sum before them."""
+    change = (new - old).abs()
+    return float(change[1:].max()) or float(change[0])
+
+
+def _counted(rows: list[Sample]) -> dict[str, int]:
+    counts = {say("new", "新規"): sum(REPLAYED not in row.meta for row in rows), say("replayed", "再生"): sum(REPLAYED in row.meta for row in rows)}
+    return {name: count for name, count in counts.items() if count}
+
+
+# ---------------------------------------------------------------------------------------------------- what a stage leaves behind
+
+
+def _mark(stage: Stage, rows: list[Sample], start: str | Path) -> str:
+    """A digest of all that decides a stage's result; the stage before is in it by its own mark."""
+    digest = hashlib.blake2b(digest_size=16)
+    origin = Path(start).parent / "stage.json"
+    told = json.loads(origin.read_text(encoding="utf-8"))["mark"] if Path(start).name == "checkpoint" and origin.is_file() else Path(start).name
+    digest.update(json.dumps([asdict(stage), told], sort_keys=True).encode())
+    for row in rows:
+        digest.update(f"{row.id}|{row.question}|{row.options}|{row.answer}|{row.text}|{REPLAYED in row.meta}\n".encode())
+    return digest.hexdigest()
+
+
+def _read(stage: Stage, folder: Path, mark: str) -> Staged | None:
+    """The finished stage in `folder`; None where it has not ended."""
+    file = folder / "stage.json"
+    if not file.is_file():
+        return None
+    told = json.loads(file.read_text(encoding="utf-8"))
+    if told["mark"] != mark:
+        raise refused(
+            stage, f"{folder.name} holds it already, trained with other settings, rows or an other base; name another folder, or delete {folder.name} and what follows it",
+            f"{folder.name} には別の設定・行・出発点で学習したものがあります。別のフォルダーを指定するか、{folder.name} 以降を削除してください",
+        )  # fmt: skip
+    return Staged(stage, folder / "checkpoint", Check(**told["check"]), told["updates"], told["history"], told["drawn"])
+
+
+def _forget_others(kept: Path, mark: str) -> None:
+    """Checkpoints of a stage that was interrupted and then asked otherwise are no place to go on from."""
+    file = kept / "mark"
+    if not file.is_file() or file.read_text(encoding="utf-8") != mark:
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
+        file.write_text(mark, encoding="utf-8")
+
+
+def _write(staged: Staged, model, processor, folder: Path, mark: str) -> None:
+    """The checkpoint, then stage.json in one move: where it is, the stage has ended and its checkpoint is whole."""
+    shutil.rmtree(staged.checkpoint, ignore_errors=True)
+    model.save_pretrained(staged.checkpoint)
+    processor.save_pretrained(staged.checkpoint)
+    told = {"mark": mark, "stage": asdict(staged.stage), "check": staged.check.as_dict(), "updates": staged.updates, "history": staged.history, "drawn": staged.drawn}
+    part = folder / "stage.json.part"
+    part.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
+    part.replace(folder / "stage.json")
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
