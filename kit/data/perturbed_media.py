@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 IMAGE = ("black", "white", "noise", "grain", "edge", "words", "hidden")
 VIDEO = ("shuffled", "frozen", "black", "noise", "hidden")
-AUDIO = ("silence", "noise", "hidden")
+AUDIO = ("silence", "noise", "noisy", "hidden")
 _GRAIN = 12.0  # of 255: a noisy sensor, through which a person still sees the part
 _LOUD = 0.1  # root mean square of noise, about that of speech close to a microphone
 
@@ -63,7 +63,7 @@ def video_shown_as(frames: np.ndarray, mark: dict | None) -> np.ndarray:
 
 
 def sound_played_as(wave: np.ndarray, mark: dict | None) -> np.ndarray:
-    """The sound (S,), of the same length.
+    """The sound (S,), of the same length: silent, noise in its place, or itself with white noise `decibels` below it ("noisy").
 
     Raises:
         ValueError: the mark names none of AUDIO.
@@ -75,6 +75,9 @@ def sound_played_as(wave: np.ndarray, mark: dict | None) -> np.ndarray:
         return np.zeros_like(wave)
     if how == "hidden":
         return _without_spans(wave, mark["grid"], mark["cells"], 0.0)
+    if how == "noisy":
+        loud = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) * 10 ** (-mark["decibels"] / 20)
+        return np.clip(wave + np.random.default_rng(mark["seed"]).normal(scale=loud, size=len(wave)), -1, 1).astype(wave.dtype)
     return np.clip(np.random.default_rng(mark["seed"]).normal(scale=_LOUD, size=len(wave)), -1, 1).astype(wave.dtype)
 
 

@@ -3,5 +3,6 @@
 from kit.evaluation.baselines import cheap_model, copy_note, majority
 from kit.evaluation.metrics import METRICS, compare, cost_matrix, evaluate
 from kit.evaluation.scoring import option_scores, predict
+from kit.evaluation.transcripts import error_rates, transcribe
 
-__all__ = ["METRICS", "cheap_model", "compare", "copy_note", "cost_matrix", "evaluate", "majority", "option_scores", "predict"]
+__all__ = ["METRICS", "cheap_model", "compare", "copy_note", "cost_matrix", "error_rates", "evaluate", "majority", "option_scores", "predict", "transcribe"]

@@ -45,7 +45,7 @@ def option_scores(
     was_training = loaded.model.training
     loaded.model.eval()
     scores: list[np.ndarray] = [np.empty(0)] * len(samples)
-    for rows in progress(_batches(samples, batch_size), desc=desc):
+    for rows in progress(batches_of(samples, batch_size), desc=desc):
         for row, score in zip(rows, in_halves(lambda part: score_batch(loaded, collator, part, normalise), [samples[i] for i in rows]), strict=True):
             scores[row] = score
     loaded.model.train(was_training)
@@ -64,7 +64,7 @@ def require_options(samples: list[Sample]) -> None:
             )
 
 
-def _batches(samples: list[Sample], size: int) -> list[list[int]]:
+def batches_of(samples: list[Sample], size: int) -> list[list[int]]:
     """Rows of one kind of evidence and of similar length together: less padding, and some families take pictures or videos in a batch, not both."""
     order = sorted(range(len(samples)), key=lambda i: (samples[i].modalities, len(samples[i].text)))
     alike = [list(rows) for _, rows in itertools.groupby(order, key=lambda i: samples[i].modalities)]
@@ -104,7 +104,7 @@ def answer_losses(loaded: Loaded, samples: list[Sample], batch_size: int = 16, d
     was_training = loaded.model.training
     loaded.model.eval()
     losses = np.zeros(len(samples))
-    for rows in progress(_batches(samples, batch_size), desc=desc):
+    for rows in progress(batches_of(samples, batch_size), desc=desc):
         losses[rows] = in_halves(lambda part: _losses(loaded, collator, part), [samples[i] for i in rows])
     loaded.model.train(was_training)
     return losses
