@@ -75,7 +75,8 @@ def tell_token_types(model) -> RemovableHandle | None:
             )  # the token that ends a turn belongs to it
         return args, kwargs
 
-    return top.register_forward_pre_hook(tell, with_kwargs=True)
+    # of a composed model, the part that `generate` runs, too; it is given the same input_ids
+    return getattr(top, "vlm", top).register_forward_pre_hook(tell, with_kwargs=True)
 
 
 def _ids_of_all_keys(ids: torch.Tensor | None, cache) -> torch.Tensor:

@@ -217,8 +217,10 @@ class Collator:
 def audio_window(processor) -> int | None:
     """The longest sound, in samples, that the processor hands on whole; it cuts longer ones without a word. None: no limit of its own.
 
-    Whisper's feature extractor (Qwen2.5-Omni) says it as n_samples, Gemma 4's only as the default of an argument.
+    Whisper's feature extractor (Qwen2.5-Omni) says it as n_samples, Gemma 4's only as the default of an argument; a processor that takes a long sound in several windows says so itself.
     """
+    if hasattr(processor, "longest_sound"):
+        return processor.longest_sound
     ears = _part(processor, "audio")
     if ears is None or hasattr(ears, "n_samples"):
         return getattr(ears, "n_samples", None)

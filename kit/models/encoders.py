@@ -13,11 +13,14 @@ from types import SimpleNamespace
 
 import torch
 
-from kit.models.forward import base_of
+from kit.models.forward import owner_of
 from kit.models.lora import component_of
 
 ROOM = 2 * 2**30  # bytes: about 1,000 pictures of 256 tokens for a 7B model
-_METHODS = {"image": "get_image_features", "video": "get_video_features", "audio": "get_audio_features"}
+# what is remembered, and the components that must be frozen for it; a composed model's encoder is remembered while its connector is trained
+_METHODS = {
+    "get_image_features": {"vision", "connector"}, "get_video_features": {"vision", "connector"}, "get_audio_features": {"audio", "connector"}, "get_audio_frames": {"audio"},
+}  # fmt: skip
 _TENSORS = {
     *("pixel_values", "pixel_values_videos", "image_grid_thw", "video_grid_thw", "input_features", "feature_attention_mask"),
     *("image_position_ids", "video_position_ids", "num_frames_per_video", "image_sizes", "batch_num_images", "pixel_attention_mask"),
@@ -65,25 +68,19 @@ def remembered(model, room: int = ROOM, scoring: bool = False) -> Iterator[Memor
         room: bytes of features that are kept.
         scoring: no weight is moved and no gradient taken while it lasts, so that trained encoders are remembered, too.
     """
-    memory, owner = Memory(room), _owner(model)
+    memory = Memory(room)
     trained = set() if scoring else {component_of(path) for path, weight in model.named_parameters() if weight.requires_grad}
     patched = []
-    for modality, method in _METHODS.items():
-        frozen = not trained & {"connector", "audio" if modality == "audio" else "vision"}
-        if frozen and hasattr(owner, method) and method not in vars(owner):
+    for method, parts in _METHODS.items():
+        owner = owner_of(model, method)
+        if owner is not None and not trained & parts and method not in vars(owner):
             setattr(owner, method, partial(_remembering, getattr(owner, method), memory))
-            patched.append(method)
+            patched.append((owner, method))
     try:
         yield memory
     finally:
-        for method in patched:
+        for owner, method in patched:
             delattr(owner, method)
-
-
-def _owner(model):
-    """The module whose forward asks for features; an outer one only passes the question on."""
-    inner = getattr(base_of(model), "model", None)
-    return inner if hasattr(inner, _METHODS["image"]) else base_of(model)
 
 
 def _remembering(encode: Callable, memory: Memory, *args, return_dict: bool = True, **kwargs):

@@ -96,6 +96,15 @@ def to_device(batch: dict, model) -> dict:
     return moved
 
 
+def owner_of(model, method: str):
+    """The innermost part of a model that has `method`, None where there is none: outer ones (a head, a composed model) only pass the question on."""
+    part, found = base_of(model), None
+    while part is not None:
+        found = part if hasattr(part, method) else found
+        part = next((getattr(part, name) for name in ("vlm", "model") if hasattr(part, name)), None)
+    return found
+
+
 def positions(model, batch: dict) -> torch.Tensor:
     """Explicit position ids, (3, B, T) for families with multimodal rotary positions, else (B, T).
 
@@ -103,14 +112,15 @@ def positions(model, batch: dict) -> torch.Tensor:
     """
     mask = batch["attention_mask"]
     plain = (mask.long().cumsum(-1) - 1).clamp(min=0)
-    model = base_of(model)
-    owner = next((m for m in (model, getattr(model, "model", None)) if hasattr(m, "get_rope_index")), None)
+    owner = owner_of(model, "get_rope_index")
     if owner is None:
         return plain
     if not any(key in batch for key in _MEDIA_KEYS):
         return plain.unsqueeze(0).expand(3, -1, -1)
     asked = inspect.signature(owner.get_rope_index).parameters
     given = {name: batch[key] for name, key in _POSITION_INPUTS.items() if name in asked and batch.get(key) is not None}
+    if "mm_token_type_ids" in given:  # families that ask for them know pictures and videos (1, 2) only; sounds (3) are given to them as text
+        given["mm_token_type_ids"] = given["mm_token_type_ids"].masked_fill(given["mm_token_type_ids"] == 3, 0)
     if "audio_seqlens" in asked and batch.get("feature_attention_mask") is not None:
         given["audio_seqlens"] = batch["feature_attention_mask"].sum(-1)
     return owner.get_rope_index(**given)[0].long()
@@ -267,8 +277,7 @@ def _after(where: torch.Tensor) -> torch.Tensor:
 
 def _continued(model, where: torch.Tensor) -> torch.Tensor:
     """Position ids (N, L) of text after a prompt, as the family wants them."""
-    rotary = any(hasattr(m, "get_rope_index") for m in (base_of(model), getattr(base_of(model), "model", None)))
-    return where.unsqueeze(0).expand(3, -1, -1) if rotary else where
+    return where.unsqueeze(0).expand(3, -1, -1) if owner_of(model, "get_rope_index") is not None else where
 
 
 @torch.no_grad()

@@ -63,6 +63,8 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
     from transformers import AutoProcessor
     from transformers.utils import logging
 
+    import kit.models.composed  # noqa: F401  makes composed checkpoints known to the Auto classes
+
     logging.disable_progress_bar()  # kit prints nothing, and a bar of its own would stand between a person and an error's one line
     local = Path(source).is_dir()
     options = {"local_files_only": local or os.environ.get("HF_HUB_OFFLINE") == "1"}
@@ -94,6 +96,8 @@ def require_checkpoint(name: str) -> None:
             processor needs is missing.
     """
     from transformers import AutoConfig, AutoProcessor
+
+    import kit.models.composed  # noqa: F401  makes composed checkpoints known to the Auto classes
 
     _, source = resolve(name)
     if Path(source).is_dir():

@@ -25,8 +25,12 @@ def media_tokens(model, batch: dict) -> dict[str, tuple[int, int]]:
         if batch.get(key) is not None:
             found[modality] = (int((ids == getattr(config, f"{modality}_token_id")).sum()), int(batch[key].prod(-1).sum()) // merge)
     if batch.get("feature_attention_mask") is not None:
-        tower = next(m for path, m in base_of(model).named_modules() if path.endswith("audio_tower"))
-        _, lengths = tower._get_feat_extract_output_lengths(batch["feature_attention_mask"].sum(-1))
+        frames = batch["feature_attention_mask"].sum(-1)
+        if hasattr(base_of(model), "audio_tokens"):  # a composed model
+            lengths = base_of(model).audio_tokens(frames)
+        else:
+            tower = next(m for path, m in base_of(model).named_modules() if path.endswith("audio_tower"))
+            _, lengths = tower._get_feat_extract_output_lengths(frames)
         found["audio"] = (int((ids == config.audio_token_id).sum()), int(lengths.sum()))
     return found
 
