@@ -61,7 +61,7 @@ def write(folder: Path) -> int:
                     "data_layer": "general",
                     "split": split,
                 }
-                rows.append(row | _media(item, media, name))
+                rows.append(row | write_media(item, media, name))
     with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
@@ -100,7 +100,7 @@ def _read(folder: Path, row: dict[str, str]) -> Item:
     )
 
 
-def _media(item: Item, media: Path, name: str) -> dict[str, str]:
+def write_media(item: Item, media: Path, name: str) -> dict[str, str]:
     """Writes an item's media and returns the columns that name them."""
     if item.video is not None:
         _write_video(media / f"{name}.mp4", item.video)
