@@ -16,8 +16,8 @@ from kit.models.catalogue import Checkpoint, resolve
 from kit.models.connectors import settled
 from kit.models.loading import Loaded, best_device, load
 
-_SOUND = "<|audio|>"  # added where a tokenizer has no token to spare
-_SPARE = ("<|audio|>", "<|AUDIO|>", "<|audio_pad|>", "<audio>", "<|sound|>")
+_SPARE = ("<|audio|>", "<|AUDIO|>", "<|audio_pad|>", "<audio>")  # tokens that a tokenizer may have without a use for them
+_NEW = ("<|audio|>", "<|sound|>")  # else the first of these that it lacks is added
 
 
 def compose(
@@ -127,7 +127,7 @@ def _audio_token(eyes: Loaded) -> tuple[str, int]:
     taken = getattr(eyes.processor, "audio_token", None)  # a family that hears in other sizes would look for its own sounds there
     spare = next((token for token in _SPARE if token in known and token != taken), None)
     if spare is None:
-        spare = next(token for token in _SPARE if token not in known)
+        spare = next(token for token in _NEW if token not in known)
         tokenizer.add_tokens([spare], special_tokens=True)
     rows = eyes.model.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:

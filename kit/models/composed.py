@@ -13,7 +13,15 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu, pad
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig, AutoModelForMultimodalLM, AutoProcessor, GenerationMixin, PreTrainedConfig, PreTrainedModel, WhisperConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForMultimodalLM,
+    AutoProcessor,
+    GenerationMixin,
+    PreTrainedConfig,
+    PreTrainedModel,
+    WhisperConfig,
+)
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -55,8 +63,8 @@ class ComposedConfig(PreTrainedConfig):
         for name in _MARKS:
             if getattr(self.vlm_config, name, None) is not None:
                 setattr(self, name, getattr(self.vlm_config, name))
-        kwargs = {name: value for name, value in kwargs.items() if name not in _MARKS}
-        super().__post_init__(**kwargs)
+        # {}: the parts keep the attention that they run with
+        super().__post_init__(**{"attn_implementation": {}} | {name: value for name, value in kwargs.items() if name not in _MARKS})
 
     @property
     def vision_config(self):
