@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kit.errors import KitError
-from kit.models.connectors import CONNECTORS, build, settled, tokens_of_window
+from kit.models.connectors import CONNECTORS, build, initialise, settled, tokens_of_window
 
 EACH = pytest.mark.parametrize("kind", CONNECTORS)
 
@@ -41,6 +41,15 @@ def test_every_weight_is_learned_and_every_linear_fits_four_bit(kind):
     assert [name for name, weight in connector.named_parameters() if not float(weight.grad.abs().max()) > 0 and name != "key.bias"] == []
     linear = [module for module in connector.modules() if isinstance(module, torch.nn.Linear)]
     assert all(side % 64 == 0 for module in linear for side in (module.in_features, module.out_features))
+
+
+@EACH
+def test_fresh_weights_are_those_of_their_seed(kind):
+    first, again, other = (made(kind) for _ in range(3))
+    for connector, seed in ((first, 1), (again, 1), (other, 2)):
+        initialise(connector, seed)
+    ours, same, others = (torch.cat([weight.flatten() for weight in one.parameters()]) for one in (first, again, other))
+    assert torch.equal(ours, same) and not torch.equal(ours, others)
 
 
 def test_olas_pooling_by_hand():

@@ -10,7 +10,6 @@ Shapes: B batch, T tokens, S sounds, F mel frames, N encoder windows, L encoder 
 from contextlib import contextmanager
 
 import torch
-from torch import nn
 from torch.nn.functional import gelu, pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
@@ -222,18 +221,6 @@ def _encoded(tower: WhisperEncoder, windows: list[torch.Tensor]) -> torch.Tensor
     for layer in tower.layers:
         hidden = layer(hidden, mask)
     return tower.layer_norm(hidden)
-
-
-def initialise(connector: nn.Module, like: nn.Module, seed: int = 0) -> None:
-    """Fresh, seeded weights: torch's own ones, and outputs of the language model's own embeddings' size, so that a sound does not shout before anything was learned."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for module in connector.modules():
-            if isinstance(module, nn.Linear | nn.LayerNorm):
-                module.reset_parameters()
-    with torch.no_grad():
-        connector.out.weight.mul_(min(1.0, float(like.weight.float().std()) * 3**0.5 * connector.out.in_features**0.5))
-        connector.out.bias.zero_()
 
 
 AutoConfig.register("kit_composed", ComposedConfig, exist_ok=True)
