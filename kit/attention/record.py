@@ -31,7 +31,7 @@ from kit.data.collator import Collator
 from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded
-from kit.models.forward import base_of, only_at, positions, to_device
+from kit.models.forward import base_of, entry_of, only_at, positions, to_device
 from kit.show import progress
 
 _SAME = ("sdpa", "eager", *KINDS)  # recorded while they run as they are; what is only fast on a GPU (flash, flex) is recorded while SDPA runs in its place
@@ -121,7 +121,7 @@ def observed(model, kinds: torch.Tensor | None = None):
         if (told := tell_token_types(base)) is not None:
             undo.callback(delattr, base, "_tells_token_types")
             undo.callback(told.remove)
-        undo.callback(base.register_forward_pre_hook(record.begins, with_kwargs=True).remove)
+        undo.callback(entry_of(base).register_forward_pre_hook(record.begins, with_kwargs=True).remove)
         yield record
 
 

@@ -10,7 +10,7 @@ from torch.utils.hooks import RemovableHandle
 from kit.data import MODALITIES
 from kit.errors import KitError
 from kit.language import say
-from kit.models.forward import base_of
+from kit.models.forward import base_of, entry_of
 from kit.models.media_tokens import media_token_ids
 
 
@@ -75,8 +75,7 @@ def tell_token_types(model) -> RemovableHandle | None:
             )  # the token that ends a turn belongs to it
         return args, kwargs
 
-    # of a composed model, the part that `generate` runs, too; it is given the same input_ids
-    return getattr(top, "vlm", top).register_forward_pre_hook(tell, with_kwargs=True)
+    return entry_of(top).register_forward_pre_hook(tell, with_kwargs=True)
 
 
 def _ids_of_all_keys(ids: torch.Tensor | None, cache) -> torch.Tensor:

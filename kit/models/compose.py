@@ -12,12 +12,12 @@ import torch
 
 from kit.errors import KitError
 from kit.language import say
-from kit.models.catalogue import Checkpoint, resolve
-from kit.models.connectors import settled
+from kit.models.catalogue import resolve
+from kit.models.connectors import initialise, settled
 from kit.models.loading import Loaded, best_device, load
 
-_SOUND = "<|audio|>"  # added where a tokenizer has no token to spare
-_SPARE = ("<|audio|>", "<|AUDIO|>", "<|audio_pad|>", "<audio>", "<|sound|>")
+_SPARE = ("<|audio|>", "<|AUDIO|>", "<|audio_pad|>", "<audio>")  # tokens that a tokenizer may have without a use for them
+_NEW = ("<|audio|>", "<|sound|>")  # else the first of these that it lacks is added
 
 
 def compose(
@@ -36,11 +36,11 @@ def compose(
     Raises:
         KitError: a part that cannot be loaded or is not what its name promises, settings that do not exist, a family whose prompts cannot carry a sound.
     """
-    from kit.models.composed import ComposedConfig, ComposedForConditionalGeneration, initialise
+    from kit.models.composed import ComposedConfig, ComposedForConditionalGeneration
     from kit.models.composed_processor import ComposedProcessor
 
     device = torch.device(device) if device else best_device()
-    entry, eyes = _named(vlm), load(vlm, device=device)
+    entry, eyes = resolve(vlm)[0], load(vlm, device=device)
     _require_no_ears(vlm, eyes)
     tower, extractor = _ears(ears, eyes.model.dtype, device)
     embedding = eyes.model.get_input_embeddings()
@@ -52,7 +52,7 @@ def compose(
         vlm_config=eyes.model.config, audio_config=tower.config, connector=settings, audio_token_id=identity, silence=silence, dtype=eyes.model.dtype
     )
     model = ComposedForConditionalGeneration(config, eyes.model, tower)
-    initialise(model.connector, model.get_input_embeddings(), seed)
+    initialise(model.connector, seed)
     model.generation_config = eyes.model.generation_config
     model.to(device=device, dtype=eyes.model.dtype).eval().requires_grad_(False)
     processor = ComposedProcessor(eyes.processor, extractor, token, config.window, settings, *around)
@@ -79,10 +79,6 @@ def save(loaded: Loaded, folder: str | Path) -> Path:
     loaded.model.save_pretrained(folder)
     loaded.processor.save_pretrained(folder)
     return Path(folder)
-
-
-def _named(vlm: str) -> Checkpoint:
-    return resolve(vlm)[0]
 
 
 def _require_no_ears(vlm: str, eyes: Loaded) -> None:
@@ -127,7 +123,7 @@ def _audio_token(eyes: Loaded) -> tuple[str, int]:
     taken = getattr(eyes.processor, "audio_token", None)  # a family that hears in other sizes would look for its own sounds there
     spare = next((token for token in _SPARE if token in known and token != taken), None)
     if spare is None:
-        spare = next(token for token in _SPARE if token not in known)
+        spare = next(token for token in _NEW if token not in known)
         tokenizer.add_tokens([spare], special_tokens=True)
     rows = eyes.model.get_input_embeddings().num_embeddings
     if len(tokenizer) > rows:

@@ -10,10 +10,17 @@ Shapes: B batch, T tokens, S sounds, F mel frames, N encoder windows, L encoder 
 from contextlib import contextmanager
 
 import torch
-from torch import nn
 from torch.nn.functional import gelu, pad
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig, AutoModelForMultimodalLM, AutoProcessor, GenerationMixin, PreTrainedConfig, PreTrainedModel, WhisperConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForMultimodalLM,
+    AutoProcessor,
+    GenerationMixin,
+    PreTrainedConfig,
+    PreTrainedModel,
+    WhisperConfig,
+)
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -55,8 +62,8 @@ class ComposedConfig(PreTrainedConfig):
         for name in _MARKS:
             if getattr(self.vlm_config, name, None) is not None:
                 setattr(self, name, getattr(self.vlm_config, name))
-        kwargs = {name: value for name, value in kwargs.items() if name not in _MARKS}
-        super().__post_init__(**kwargs)
+        # {}: the parts keep the attention that they run with
+        super().__post_init__(**{"attn_implementation": {}} | {name: value for name, value in kwargs.items() if name not in _MARKS})
 
     @property
     def vision_config(self):
@@ -214,18 +221,6 @@ def _encoded(tower: WhisperEncoder, windows: list[torch.Tensor]) -> torch.Tensor
     for layer in tower.layers:
         hidden = layer(hidden, mask)
     return tower.layer_norm(hidden)
-
-
-def initialise(connector: nn.Module, like: nn.Module, seed: int = 0) -> None:
-    """Fresh, seeded weights: torch's own ones, and outputs of the language model's own embeddings' size, so that a sound does not shout before anything was learned."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for module in connector.modules():
-            if isinstance(module, nn.Linear | nn.LayerNorm):
-                module.reset_parameters()
-    with torch.no_grad():
-        connector.out.weight.mul_(min(1.0, float(like.weight.float().std()) * 3**0.5 * connector.out.in_features**0.5))
-        connector.out.bias.zero_()
 
 
 AutoConfig.register("kit_composed", ComposedConfig, exist_ok=True)

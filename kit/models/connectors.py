@@ -48,6 +48,17 @@ def build(settings: dict) -> "Connector":
     return CONNECTORS[settings["kind"]](settings)
 
 
+def initialise(connector: nn.Module, seed: int = 0) -> None:
+    """Fresh, seeded weights of torch's own kind, where transformers would draw from one narrow normal; no bias at the end."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in connector.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    with torch.no_grad():
+        connector.out.bias.zero_()
+
+
 def tokens_of_window(settings: dict, frames):
     """How many tokens come out of a window of that many real frames (an int, or a tensor of them)."""
     return -(-frames // settings["stack"]) * (settings["queries"] if settings["kind"] == "resampler" else 1)
@@ -135,12 +146,17 @@ class Resampler(Connector):
     def __init__(self, settings: dict):
         super().__init__(settings)
         inside, width, self.heads = settings["inside"], settings["width"], settings["heads"]
-        self.queries = nn.Parameter(torch.randn(settings["queries"], width) * width**-0.5)
+        self.queries = nn.Parameter(torch.empty(settings["queries"], width))
         self.query, self.key, self.value = nn.Linear(width, width), nn.Linear(inside, width), nn.Linear(inside, width)
-        self.place = nn.Parameter(torch.randn(settings["stack"], inside) * 0.02)  # which frame of the piece it is
+        self.place = nn.Parameter(torch.empty(settings["stack"], inside))  # which frame of the piece it is
         self.norm = nn.LayerNorm(width)
         self.activation = _ACTIVATIONS[settings["activation"]]()
         self.hidden, self.out = nn.Linear(width, width), nn.Linear(width, settings["outside"])
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.queries, std=self.queries.shape[1] ** -0.5)
+        nn.init.normal_(self.place, std=0.02)
 
     def of_pieces(self, pieces, real):
         placed = pieces + self.place

@@ -96,6 +96,11 @@ def to_device(batch: dict, model) -> dict:
     return moved
 
 
+def entry_of(model):
+    """The part that every forward with `input_ids` enters, those of `generate` too: the model itself, or a composed model's vision-language part."""
+    return getattr(base_of(model), "vlm", base_of(model))
+
+
 def owner_of(model, method: str):
     """The innermost part of a model that has `method`, None where there is none: outer ones (a head, a composed model) only pass the question on."""
     part, found = base_of(model), None

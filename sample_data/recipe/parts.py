@@ -44,8 +44,8 @@ def write_parts(folder: Path, fresh_merger: bool = False, seed: int = 0) -> Part
             for module in vlm.model.visual.merger.modules():
                 if hasattr(module, "reset_parameters"):
                     module.reset_parameters()
-    for model, place in ((vlm, parts.vlm), (_ears(omni), parts.ears)):
-        model.to(torch.bfloat16).save_pretrained(place)  # as tiny_omni is stored: nothing is lost
+    vlm.to(torch.bfloat16).save_pretrained(parts.vlm)  # as tiny_omni is stored: nothing is lost
+    _ears(omni).save_pretrained(parts.ears)  # its positions are no stored weights there, but computed
     _vlm_processor(omni.processor).save_pretrained(parts.vlm)
     shape.feature_extractor().save_pretrained(parts.ears)
     return parts
