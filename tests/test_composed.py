@@ -1,6 +1,6 @@
 """A vision-language model that was given ears: the same through saving, batching, generating, adapters and 4-bit; it learns to hear; the seven run checks.
 
-The eyes are tiny random families (tests/families.py), the ears a tiny random Whisper; what must be learned is tried on tiny_omni's own parts (benchmarks/parts.py).
+The eyes are tiny random families (tests/families.py), the ears a tiny random Whisper; what must be learned is tried on tiny_omni's own parts (sample_data/recipe/parts.py).
 """
 
 import copy
@@ -17,7 +17,6 @@ import transformers as hf
 from families import FAMILIES, ROOT
 from PIL import Image
 
-from benchmarks.parts import compose_parts, write_parts
 from kit.attention import Moda, attention_balance, switch_on
 from kit.data import Sample
 from kit.data.collator import Collator, audio_window
@@ -32,6 +31,7 @@ from kit.models.forward import answer_logits, generate, positions
 from kit.models.media_tokens import media_token_ids, media_tokens
 from kit.models.streamed import Writing
 from kit.training import Settings, checks, finetune, run_checks
+from sample_data.recipe.parts import compose_parts, write_parts
 from sample_data.world import sounds
 
 # family -> the connector that it gets here; True: an encoder window is filled with silence
