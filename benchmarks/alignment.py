@@ -27,7 +27,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.alignment_rows import CONNECTORS, SENSE_OF, WORK, asked, base, dictation, sources
+from benchmarks.alignment_rows import (
+    CONNECTORS,
+    SENSE_OF,
+    WORK,
+    asked,
+    asked_of_company,
+    base,
+    dictation,
+    groups_of,
+    sources,
+)
 from benchmarks.machine import write_table
 from kit.data import Sample
 from kit.diagnosis.interference import mean_interval
@@ -121,10 +131,6 @@ def measured(arm: str, seed: int) -> dict:
 # ------------------------------------------------------------------------------------------------------------ tables
 
 
-def groups_of(tests: dict[str, list[Sample]]) -> dict[str, list[str]]:
-    return {kind: [row.group or row.id for row in rows] for kind, rows in tests.items()}
-
-
 def by_sense(hits: dict[str, np.ndarray], groups: dict[str, list[str]]) -> dict[str, tuple[np.ndarray, list[str]]]:
     """Sense -> (weighted hits, groups): a mean over the rows is the mean of its kinds' accuracies; "score" likewise over the senses."""
     found = {}
@@ -146,39 +152,38 @@ def mean_hits(found: list[dict], stage: str) -> dict[str, np.ndarray]:
 
 def write_ablation() -> None:
     """benchmarks/alignment.csv and alignment_matrix.csv, of all that is kept."""
-    groups = groups_of(asked())
     found = {arm: {int(file.stem.rsplit("-", 1)[1]): json.loads(file.read_text()) for file in sorted(KEPT.glob(f"{folder_of(arm)}-[0-9].json"))} for arm in ARMS}
-    rows = []
-    for arm, seeds in found.items():
-        if not seeds:
-            continue
-        row = {"date": date.today().isoformat(), "arm": arm, "seeds": len(seeds), "updates": UPDATES, "rows": UPDATES * BATCH}
-        mine, both = by_sense(mean_hits([*seeds.values()], ""), groups), [seed for seed in seeds if seed in found["progressive"]]
-        for sense, (values, names) in mine.items():
-            row |= _figures(sense, values, names)
-        row["score by seed"] = " ".join(f"{100 * by_sense(mean_hits([one], ''), groups)['score'][0].mean():.1f}" for one in seeds.values())
-        if arm != "progressive" and both:
-            ours, theirs = (by_sense(mean_hits([found[name][seed] for seed in both], ""), groups) for name in (arm, "progressive"))
-            row["of progressive"] = round(100 * ours["score"][0].mean() / theirs["score"][0].mean(), 1)
-            for sense in ours:
-                row |= _figures(f"{sense} against progressive", ours[sense][0] - theirs[sense][0], ours[sense][1])
-        elif arm == "progressive":
-            row["of progressive"] = 100.0
-        row |= {kind: round(100 * float(hit.mean()), 1) for kind, hit in mean_hits([*seeds.values()], "").items()}
-        row["seconds"] = round(float(np.mean([one["seconds"] for one in seeds.values()])))
-        rows.append(row)
+    rows = [row_of(arm, seeds, found["progressive"]) for arm, seeds in found.items() if seeds]
     write_table(ROOT / "benchmarks" / "alignment.csv", tuple(dict.fromkeys(name for row in rows for name in row)), rows)
     if found["progressive"]:
-        write_matrix("alignment_matrix", [*found["progressive"].values()], asked())
+        write_matrix("alignment_matrix", [*found["progressive"].values()])
 
 
-def write_matrix(name: str, found: list[dict], tests: dict[str, list[Sample]], **more) -> None:
+def row_of(arm: str, seeds: dict[int, dict], progressive: dict[int, dict]) -> dict:
+    """One line of the table, in per cent; `progressive`: that arm's runs by seed, compared where both have one."""
+    row = {"date": date.today().isoformat(), "arm": arm, "seeds": len(seeds), "updates": UPDATES, "rows": UPDATES * BATCH}
+    hits, both = mean_hits([*seeds.values()], ""), [seed for seed in seeds if seed in progressive]
+    groups = groups_of(hits)
+    for sense, (values, names) in by_sense(hits, groups).items():
+        row |= _figures(sense, values, names)
+    row["score by seed"] = " ".join(f"{100 * by_sense(mean_hits([one], ''), groups)['score'][0].mean():.1f}" for one in seeds.values())
+    if both:
+        ours, theirs = (by_sense(mean_hits([runs[seed] for seed in both], ""), groups) for runs in (seeds, progressive))
+        row["of progressive"] = round(100 * float(ours["score"][0].mean() / theirs["score"][0].mean()), 1)
+        for sense in ours if arm != "progressive" else ():
+            row |= _figures(f"{sense} against progressive", ours[sense][0] - theirs[sense][0], ours[sense][1])
+    row |= {kind: round(100 * float(hit.mean()), 1) for kind, hit in hits.items()}
+    return row | {"seconds": round(float(np.mean([one["seconds"] for one in seeds.values()])))}
+
+
+def write_matrix(name: str, found: list[dict]) -> None:
     """benchmarks/NAME.csv: every stage and kind of the kept runs `found`, means of the seeds."""
     stages = {stage: mean_hits(found, stage) for stage in found[0]["stages"]}
-    matrix = stage_matrix(stages, tests)
+    rows = {kind: [Sample(str(number), "?", text="-", group=group) for number, group in enumerate(names)] for kind, names in groups_of(stages["before"]).items()}
+    matrix = stage_matrix(stages, rows)
     percent = [column for column in matrix.columns if column not in ("stage", "kind", "n")]
     matrix[percent] = (100 * matrix[percent]).round(1)
-    rows = [{"date": date.today().isoformat(), "seeds": len(found)} | {key: ("" if pd.isna(value) else value) for key, value in row.items()} | more for row in matrix.to_dict("records")]
+    rows = [{"date": date.today().isoformat(), "seeds": len(found)} | {key: ("" if pd.isna(value) else value) for key, value in row.items()} for row in matrix.to_dict("records")]
     write_table(ROOT / "benchmarks" / f"{name}.csv", tuple(dict.fromkeys(key for row in rows for key in row)), rows)
 
 
@@ -218,7 +223,7 @@ def long_run(seed: int = 0) -> dict:
 def write_floors() -> None:
     """benchmarks/alignment_floors.csv (the matrix) and alignment_speech.csv (error rates after each stage)."""
     told = long_run()
-    write_matrix("alignment_floors", [told], asked())
+    write_matrix("alignment_floors", [told])
     rows = [
         {"date": date.today().isoformat(), "stage": stage, "recordings": how, "measure": measure} | {key: (value if key in ("n", "length") else round(100 * value, 1)) for key, value in found.items()}
         for stage, errors in told["errors"].items()
@@ -247,12 +252,13 @@ def hearing(kind: str, seed: int) -> dict:
 
 def write_connectors() -> None:
     """benchmarks/alignment_connectors.csv."""
-    rows, groups = [], groups_of(asked())["speech"]
+    rows = []
     for kind in CONNECTORS:
         found = [json.loads(file.read_text()) for file in sorted(KEPT.glob(f"hearing-{folder_of(kind)}-[0-9].json"))]
         if found:
             row = {"date": date.today().isoformat(), "connector": kind, "seeds": len(found), "updates": HEARING.steps, "tokens per second": found[0]["tokens per second"], "parameters": found[0]["parameters"]}
-            row |= _figures("speech", np.mean([one["hits"] for one in found], axis=0), groups) | {"n": len(groups)}
+            hits = np.mean([one["hits"] for one in found], axis=0)
+            row |= _figures("speech", hits, groups_of({"speech": hits})["speech"]) | {"n": len(hits)}
             for measure in ("wer", "cer"):
                 row[f"{measure} clean"] = round(100 * float(np.mean([one["errors"]["clean"][measure]["value"] for one in found])), 1)
             rows.append(row | {"seconds": round(float(np.mean([one["seconds"] for one in found])))})
@@ -263,7 +269,7 @@ def bill(count: int, seed: int) -> dict:
     """The last stage with `count` rows of the line, from the progressive arm's second checkpoint; the same updates each time."""
 
     def make() -> dict:
-        rows, tests, start = sources(), {kind: found for kind, found in asked().items() if kind == "line"}, WORK / f"progressive-{seed}" / "02-audio" / "checkpoint"
+        rows, tests, start = sources(), {"line": asked_of_company()["line"]}, WORK / f"progressive-{seed}" / "02-audio" / "checkpoint"
         if not (start.parent / "stage.json").is_file():
             trained("progressive", seed)
         order = np.random.default_rng(seed).permutation(len(rows["line"]))
@@ -278,7 +284,7 @@ def bill(count: int, seed: int) -> dict:
 
 def write_bill() -> None:
     """benchmarks/alignment_bill.csv: how well the line is understood after so many of its rows; rows that only their sound decides apart."""
-    rows, line = [], asked()["line"]
+    rows, line = [], asked_of_company()["line"]
     heard = np.array([row.decided_by == ("audio",) for row in line])
     for count in BILL:
         found = [json.loads(file.read_text())["line"] for file in sorted(KEPT.glob(f"bill-{count}-[0-9].json"))]

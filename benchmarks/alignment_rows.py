@@ -75,14 +75,21 @@ def sources() -> dict[str, list[Sample]]:
 
 
 def asked() -> dict[str, list[Sample]]:
-    """Kind -> held-out rows with options; of the company, other devices, lots, callers and days."""
+    """Kind -> held-out rows with options."""
     drawn = [row for row in read_folder(world(WORK / "world"), verify=False).samples if row.split == "test"]
-    found = {name: [row for row in drawn if f"_{name}_" in row.id] for name in NAMES.values()}
-    for sense in SENSES:
-        for name in sense_rows(COMPANY, sense, "test"):
-            rows = [row for split in ("test", "calibration") for row in sense_rows(COMPANY, sense, split)[name]]
-            found[name] = _spread(rows, MOST)
-    return found
+    return {name: [row for row in drawn if f"_{name}_" in row.id] for name in NAMES.values()} | asked_of_company()
+
+
+def asked_of_company() -> dict[str, list[Sample]]:
+    """Kind -> rows of other devices, lots, callers and days than those trained on."""
+    rows = {name: [row for split in ("test", "calibration") for row in sense_rows(COMPANY, sense, split)[name]] for sense in SENSES for name in sense_rows(COMPANY, sense, "test")}
+    return {name: _spread(found, MOST) for name, found in rows.items()}
+
+
+def groups_of(hits: dict[str, list]) -> dict[str, list[str]]:
+    """Kind -> group of each row that was asked; every drawn row is one of its own."""
+    company = asked_of_company()
+    return {kind: [row.group for row in company[kind]] if kind in company else [f"{kind} {number}" for number in range(len(found))] for kind, found in hits.items()}
 
 
 def _spread(rows: list[Sample], most: int) -> list[Sample]:

@@ -1,12 +1,13 @@
 """The benchmarks: their short forms run, both arms agree before anything is timed, and the committed tables hold what the README says of them."""
 
 import csv
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from benchmarks import four_bit, interference, moda, scoring, speech
+from benchmarks import alignment, four_bit, interference, moda, scoring, speech
 
 ROOT = Path(__file__).parents[1]
 
@@ -139,3 +140,25 @@ def test_every_cell_of_modas_ablation_is_counted_from_the_kept_answers():
         again = moda.row_of(arm, moda.kept(arm), moda.kept("plain"))
         wrong = {cell for cell, value in again.items() if cell != "date" and rows[arm][cell] != str(value)}
         assert not wrong, f"{arm}: {wrong}"
+
+
+def test_every_cell_of_the_alignment_table_is_counted_from_the_kept_answers():
+    rows = {row["arm"]: row for row in table("alignment")}
+    assert {"progressive", "direct mixing", "balanced sampling"} <= set(rows) and rows["progressive"]["of progressive"] == "100.0"
+    runs = {arm: {int(file.stem[-1]): json.loads(file.read_text()) for file in sorted(alignment.KEPT.glob(f"{alignment.folder_of(arm)}-[0-9].json"))} for arm in rows}
+    for arm, seeds in runs.items():
+        assert {(one["updates"], one["rows"]) for one in seeds.values()} == {(alignment.UPDATES, alignment.UPDATES * alignment.BATCH)}, "arms are compared at equal updates and rows"
+        again = alignment.row_of(arm, seeds, runs["progressive"])
+        wrong = {cell for cell, value in again.items() if cell != "date" and rows[arm][cell] != str(value)}
+        assert not wrong, f"{arm}: {wrong}"
+    assert len({row["seeds"] for arm, row in rows.items() if arm in ("progressive", "direct mixing", "balanced sampling")}) == 1
+
+
+def test_a_long_progressive_run_ends_within_three_points_of_the_tiny_models_floors():
+    """From parts whose connectors are fresh: before the first stage it guesses."""
+    found = {(row["stage"], row["kind"]): row for row in table("alignment_floors")}
+    for kind, floor in (("pictures", 90), ("films", 85), ("speech", 85), ("text", 90)):
+        assert float(found["video", kind]["value"]) >= floor - 3 and int(found["video", kind]["n"]) >= 180
+        assert kind == "text" or float(found["before", kind]["value"]) < 45
+    told = json.loads((alignment.KEPT / "floors-0.json").read_text())
+    assert [check["status"] for check in told["checks"]] == ["green"] * 3

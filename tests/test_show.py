@@ -139,3 +139,30 @@ def test_browsing_shows_the_sample_and_escapes_what_the_company_wrote(samples):
 
 def test_browsing_nothing_is_possible():
     assert "no samples" in show.browse_samples([]).view.value
+
+def staged():
+    """A matrix of two stages and two kinds; the second stage forgets the first kind."""
+    told = {"low": 0.7, "high": 0.9, "n": 40}
+    later = {"change low": -0.4, "change high": -0.2, "forgotten high": 0.4}
+    return pd.DataFrame([
+        {"stage": "image", "kind": "pictures", "value": 0.8} | told, {"stage": "image", "kind": "speech", "value": 0.3} | told,
+        {"stage": "audio", "kind": "pictures", "value": 0.5, "change": -0.3, "forgotten": 0.3, "forgotten low": 0.2} | told | later,
+        {"stage": "audio", "kind": "speech", "value": 0.9, "change": 0.6, "forgotten": -0.6, "forgotten low": -0.7} | told | later,
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "stage", "note"), [("en", "audio", "red frame: surely worse than after an earlier stage"), ("ja", "音声", "赤枠：前の段階より確かに低下")])
+def test_the_matrix_of_stages_frames_what_was_forgotten(monkeypatch, language, stage, note):
+    monkeypatch.setenv("POC_LANGUAGE", language)
+    figure = show.stages_by_kind(staged(), {"speech": "speech"})
+    found = texts(figure)
+    assert {"80%", "50%", "-30 [-40, -20]", "pictures\nn = 40", stage, note} <= set(found)
+    framed = [patch for patch in figure.axes[0].patches if patch.get_linewidth() == 2]
+    assert [patch.get_xy() for patch in framed] == [(-0.48, 0.54)], "the forgotten cell, and no other"
+    assert show.png(figure).startswith(b"\x89PNG")
+
+
+def test_the_data_bill_has_a_curve_per_name_and_the_level_of_guessing(monkeypatch):
+    monkeypatch.setenv("POC_LANGUAGE", "ja")
+    figure = show.rows_needed([0, 50, 200], {"見える": ([0.3, 0.6, 0.9], [0.2, 0.5, 0.8], [0.4, 0.7, 1.0])}, chance=1 / 3)
+    assert {"見える", "当て推量", "最後の段階のラベル付き行数"} <= set(texts(figure)) and show.png(figure)
