@@ -35,7 +35,7 @@ poc: $(VENV)/installed-kit  ## the whole PoC on the sample company: data, fine-t
 	@$(PY) -m poc run $(USECASE)
 
 test: $(VENV)/installed-dev lint  ## every test and every notebook; what this machine lacks is skipped by name
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/installed-dev lint  ## what a pull request must pass: ruff and the fast tests
 	$(PY) -m pytest -m unit
@@ -77,7 +77,7 @@ newest: $(VENV)/installed-dev  ## the families with the newest transformers, pef
 	$(UV) venv --quiet --clear --python $(PY) build/newest
 	$(UV) pip install --quiet --python build/newest/bin/python $(SOURCE) --constraint build/others.lock --editable ".[dev]"
 	@build/newest/bin/python -c "from kit.training.checks import installed_versions; print(installed_versions())"
-	OMP_NUM_THREADS=1 build/newest/bin/python -m pytest -n 2 --dist loadfile -m unit tests/test_families.py tests/test_models.py tests/test_evaluation.py tests/test_batches.py tests/test_training.py
+	OMP_NUM_THREADS=1 build/newest/bin/python -m pytest -n 2 --dist loadgroup -m unit tests/test_families.py tests/test_models.py tests/test_evaluation.py tests/test_batches.py tests/test_training.py
 
 clean:  ## remove .venv and build/; runs/ is yours and stays
 	rm -rf $(VENV) build *.egg-info

@@ -103,10 +103,13 @@ def _loopback_only(connect):
 
 
 @pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
+    """The unit tier is what is in no other; under `--dist loadgroup` a file stays with one worker, which shares its fixtures, and each notebook is a job of its own, so that no worker idles at the end."""
     for item in items:
         if not any(item.get_closest_marker(tier) for tier in TIERS):
             item.add_marker("unit")
+        item.add_marker(pytest.mark.xdist_group(item.name if item.get_closest_marker("notebooks") else item.path.name))
 
 
 def pytest_runtest_setup(item):
