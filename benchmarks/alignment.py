@@ -243,7 +243,7 @@ def hearing(kind: str, seed: int) -> dict:
         seconds = time.process_time() - began
         loaded = load(str(done.checkpoint), device="cpu")
         frames = torch.tensor([loaded.processor.feature_extractor.sampling_rate // loaded.processor.feature_extractor.hop_length])
-        size = sum(weight.numel() for path, weight in loaded.model.named_parameters() if path.startswith("connector."))
+        size = sum(weight.numel() for path, weight in loaded.model.named_parameters() if path.startswith("audio_connector."))
         told = {"seconds": round(seconds, 1), "tokens per second": int(loaded.model.audio_tokens(frames)), "parameters": size}
         return told | {"hits": hits_of(done.checkpoint, tests)["speech"], "errors": errors_of(done.checkpoint)}
 

@@ -67,7 +67,7 @@ def made(ears, checkpoints, tmp_path_factory):
             connector, silence = MADE[name]
             loaded = compose(str(checkpoints(name)), ears, connector, silence=silence, device="cpu")
             with torch.no_grad():
-                loaded.model.connector.out.weight.normal_(std=0.3)  # a whisper would hide faults
+                loaded.model.audio_connector.out.weight.normal_(std=0.3)  # a whisper would hide faults
             found[name] = (loaded, str(save(loaded, tmp_path_factory.mktemp(f"made-{name}"))))
         return found[name]
 
@@ -118,7 +118,7 @@ def test_every_family_without_ears_can_be_given_some(name, checkpoints, ears, ro
     """One whose token for sounds is its own (Gemma 4's large sizes) gets another."""
     loaded = compose(str(checkpoints(name)), ears, {"kind": "pooling", "stack": 8}, device="cpu")
     with torch.no_grad():
-        loaded.model.connector.out.weight.normal_(std=0.3)
+        loaded.model.audio_connector.out.weight.normal_(std=0.3)
     again = load(str(save(loaded, tmp_path / "made")), device="cpu")
     scores = option_scores(loaded, rows)
     assert farthest(scores, option_scores(again, rows)) < 1e-4
@@ -231,7 +231,7 @@ def test_components_adapters_and_the_base_below_them(name, made, rows):
     table = {row["component"]: row["parameters"] for row in component_table(loaded.model)}
     assert set(table) <= {"llm", "connector", "vision", "audio", "head", "embeddings"}
     assert table["audio"] == sum(p.numel() for p in loaded.model.audio_tower.parameters())
-    assert table["connector"] > sum(p.numel() for p in loaded.model.connector.parameters())  # the pictures' is there, too
+    assert table["connector"] > sum(p.numel() for p in loaded.model.audio_connector.parameters())  # the pictures' is there, too
     model = add_lora(copy.deepcopy(loaded.model), ["llm", "connector", "audio"], rank=4)
     with torch.no_grad():
         for path, weight in model.named_parameters():
@@ -251,7 +251,7 @@ def test_four_bit_is_for_the_language_model_alone(name, made, rows, tmp_path):
     loaded, folder = made(name)
     four = load(folder, four_bit=True, device="cpu")
     assert [path for path, module in four.model.named_modules() if isinstance(module, Linear4bit)] == lora_targets(four.model, ["llm"])
-    assert all(torch.equal(a, b) for a, b in zip(loaded.model.connector.parameters(), four.model.connector.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.model.audio_connector.parameters(), four.model.audio_connector.parameters(), strict=True))
     settings = Settings(lora=("llm", "connector", "audio"), steps=2, batch=3, evaluate_every=2, rank=4, gradient_checkpointing=True)
     tuned = finetune(four, rows[:3], rows[:1], settings, tmp_path / "run")
     check = checks.check_gradients(tuned, settings)
@@ -282,7 +282,7 @@ def test_gradient_checkpointing_changes_no_gradient(name, made, rows):
 def test_what_was_heard_is_remembered(name, trained, made, rows):
     """With a frozen connector its tokens, else what the frozen encoder made."""
     loaded = dataclasses.replace(made(name)[0], model=copy.deepcopy(made(name)[0].model))
-    loaded.model.connector.requires_grad_(trained)
+    loaded.model.audio_connector.requires_grad_(trained)
     batches = [Collator(loaded.processor)(some) for some in (rows, rows[::-1], rows[2:3])]
     with torch.no_grad():
         expected = [answer_logits(loaded.model, batch)[0] for batch in batches]
@@ -422,8 +422,8 @@ def listened(folder, count, seed, split):
 
 def learn(loaded, samples, steps, rate=4e-3, batch=8):
     """The connector, and nothing else, learns to hand over what the frozen encoder hears."""
-    collate, weights, rng = Collator(loaded.processor), list(loaded.model.connector.parameters()), np.random.default_rng(0)
-    loaded.model.connector.requires_grad_(True)
+    collate, weights, rng = Collator(loaded.processor), list(loaded.model.audio_connector.parameters()), np.random.default_rng(0)
+    loaded.model.audio_connector.requires_grad_(True)
     optimizer = torch.optim.AdamW(weights, lr=rate)
     with remembered(loaded.model):
         for step in range(steps):

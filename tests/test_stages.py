@@ -280,3 +280,11 @@ def test_retaining_is_the_divergence_from_the_model_before_on_replayed_answers_o
 
 def _collator(loaded):
     return Collator(loaded.processor)
+
+
+def test_of_a_composed_model_each_connector_can_be_named_alone(tmp_path):
+    from sample_data.recipe.parts import compose_parts, write_parts
+
+    model = compose_parts(write_parts(tmp_path), "linear").model
+    ears, eyes = (set(trained_parts(model, {part: 1e-3})) for part in ("audio_connector", "visual.merger"))
+    assert ears == {"audio_connector.out.weight", "audio_connector.out.bias"} and eyes and ears | eyes == set(trained_parts(model, {"connector": 1e-3}))

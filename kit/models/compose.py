@@ -52,7 +52,7 @@ def compose(
         vlm_config=eyes.model.config, audio_config=tower.config, connector=settings, audio_token_id=identity, silence=silence, dtype=eyes.model.dtype
     )
     model = ComposedForConditionalGeneration(config, eyes.model, tower)
-    initialise(model.connector, seed)
+    initialise(model.audio_connector, seed)
     model.generation_config = eyes.model.generation_config
     model.to(device=device, dtype=eyes.model.dtype).eval().requires_grad_(False)
     processor = ComposedProcessor(eyes.processor, extractor, token, config.window, settings, *around)

@@ -98,7 +98,7 @@ class ComposedForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.vlm = AutoModelForMultimodalLM.from_config(config.vlm_config) if vlm is None else vlm
         self.audio_tower = WhisperEncoder._from_config(config.audio_config) if audio_tower is None else audio_tower
         config.vlm_config, config.audio_config = self.vlm.config, self.audio_tower.config  # one object each: what is set on one is set on both
-        self.connector = build(config.connector)
+        self.audio_connector = build(config.connector)
         self.post_init()
 
     def get_input_embeddings(self):
@@ -154,7 +154,7 @@ class ComposedForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """What enters the language model: last_hidden_state (A, D), the tokens of all sounds one after the other. Arguments as of `get_audio_frames`."""
         frames = self.get_audio_frames(input_features, feature_attention_mask).last_hidden_state
         lengths = [length for sound in self._windows(feature_attention_mask.sum(-1)) for length in sound]
-        tokens = self.connector(pad_sequence(frames.split(lengths), batch_first=True), torch.tensor(lengths))
+        tokens = self.audio_connector(pad_sequence(frames.split(lengths), batch_first=True), torch.tensor(lengths))
         return BaseModelOutputWithPooling(last_hidden_state=tokens, pooler_output=tokens)
 
     def forward(self, input_ids=None, input_features=None, feature_attention_mask=None, mm_token_type_ids=None, **kwargs):

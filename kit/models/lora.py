@@ -16,7 +16,7 @@ _PATHS = (
     (
         "connector",
         (
-            *("merger", "deepstack_merger_list", "multi_modal_projector", "image_newline", "connector", "projector"),
+            *("merger", "deepstack_merger_list", "multi_modal_projector", "image_newline", "connector", "audio_connector", "projector"),
             *("audio_tower.proj", "embed_vision", "embed_audio", "mlp1"),
         ),
     ),

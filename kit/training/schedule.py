@@ -21,8 +21,8 @@ class Stage:
     Attributes:
         name: of its folder; unique in a schedule.
         shares: source -> weight; a stage's rows are drawn from its sources in these proportions, each source in seeded permutations.
-        trains: part -> peak learning rate (cosine, 5 % warm-up). A part is a component (llm, connector, vision, audio, embeddings, head) or a module's path ("visual.merger": the
-            pictures' connector alone); the longest path that fits a weight decides. Every other weight is frozen.
+        trains: part -> peak learning rate (cosine, 5 % warm-up). A part is a component (llm, connector, vision, audio, embeddings, head) or a module's path ("visual.merger" or, of a composed
+            model, "audio_connector": one connector alone); the longest path that fits a weight decides. Every other weight is frozen.
         steps: optimizer updates.
         batch: rows per update.
         replay: share of the rows that come from the sources of earlier stages, equally from each.
