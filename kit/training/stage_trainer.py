@@ -46,6 +46,7 @@ class StageTrainer(AnswerTrainer):
         settings = Settings(lora=(), steps=stage.steps, batch=stage.batch, seed=stage.seed, evaluate_every=min(keep_every, stage.steps), micro_batch=micro_batch)
         super().__init__(loaded, rows, [], settings, out)
         self.remove_callback(EarlyStoppingCallback)
+        self.watch.name = stage.name
         self.parts = self.data_collator = StageParts(self.parts.collator, self.parts.most, shares=False)
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kit import processes
 from kit.data import Sample
 from kit.errors import KitError
 from kit.finding import Check
@@ -56,7 +57,7 @@ class Staged:
 
 
 def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]], out: Path, device: str | None = None, keep_every: int = 100, micro_batch: int | None = None) -> list[Staged]:
-    """Trains the stages one after the other, each from the checkpoint of the one before; what is finished in `out` is not repeated.
+    """Trains the stages one after the other, each from the checkpoint of the one before; what is finished in `out` is not repeated. Several processes (`accelerate launch`) share each update, and the first one writes.
 
     Args:
         base: catalogue name, hub id or directory of the checkpoint to begin with (16-bit: adapters of a stage are merged, and 4-bit weights cannot take them exactly).
@@ -112,15 +113,19 @@ def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark
     before = fingerprints(loaded.model)
     teacher = copy_of(loaded) if stage.retain else None
     kept = folder / "checkpoints"
-    _forget_others(kept, mark)
+    if processes.first():
+        _forget_others(kept, mark)
+    checkpoint = processes.told(newest_checkpoint(kept))
     trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, teacher)
     with remembered(loaded.model):
-        trainer.train(resume_from_checkpoint=newest_checkpoint(kept))
+        trainer.train(resume_from_checkpoint=checkpoint)
     loaded.model.eval()
     check = check_moved(parts, before, fingerprints(loaded.model), trainer.watch.leaked, trainer.state.global_step)
     model = tuner.merge_and_unload(safe_merge=True) if tuner else loaded.model
     staged = Staged(stage, folder / "checkpoint", check, trainer.state.global_step, trainer.losses(), _counted(rows))
-    _write(staged, model, loaded.processor, folder, mark)
+    if processes.first():
+        _write(staged, model, loaded.processor, folder, mark)
+    processes.told(None)  # nobody goes on before the checkpoint is there
     return staged
 
 

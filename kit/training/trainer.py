@@ -215,10 +215,10 @@ class _Watch(TrainerCallback):
     """Progress bar, and the gradients that really arrived (pains.md 6)."""
 
     def __init__(self, steps: int):
-        self.steps, self.norms, self.leaked, self.bar = steps, {}, set(), None
+        self.steps, self.norms, self.leaked, self.bar, self.name = steps, {}, set(), None, ""
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.bar = progress(total=self.steps, desc=say("fine-tuning", "微調整"))
+        self.bar = progress(total=self.steps, desc=self.name or say("fine-tuning", "微調整"))
         self.bar.update(state.global_step)
 
     def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
