@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import four_bit, interference, moda, scoring, speech
+from benchmarks import four_bit, interference, moda, moda_cost, scoring, speech
 
 ROOT = Path(__file__).parents[1]
 
@@ -121,8 +121,8 @@ def test_an_answer_of_four_sentences_sounds_as_early_as_the_table_says():
 
 def test_moda_in_its_short_form_times_all_arms(tmp_path, monkeypatch):
     monkeypatch.setattr(interference, "WORK", tmp_path)
-    rows = moda.costs("tiny_omni", 168, 1, rounds=1)
-    assert [row["arm"] for row in rows] == list(moda.COSTS) and all(set(row) == set(moda.COST_COLUMNS) for row in rows)
+    rows = moda_cost.costs("tiny_omni", 168, 1, rounds=1)
+    assert [row["arm"] for row in rows] == list(moda_cost.COSTS) and all(set(row) == set(moda_cost.COST_COLUMNS) for row in rows)
 
 
 def test_a_step_with_moda_costs_at_most_40_percent_more_on_the_51_m_shape():
