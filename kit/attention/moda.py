@@ -91,7 +91,7 @@ class ModaLayer(AttentionLayer):
         turned = query @ torch.cat([self.align[1], self.align[0]], -1).to(query.dtype)  # W^T q, row by row; text keys make the Gram for keys of the other group
         lengths = halves.unflatten(-1, (2, -1)).pow(2).sum(-1)
         dense = not seen.causal or halves.shape[2] <= DENSE
-        other, text = aligned(turned, halves, lengths, seen.weights.to(query.dtype) if dense else None, seen.queries).chunk(2, -1)
+        other, text = aligned(turned, halves, lengths, seen.weights if dense else None, seen.queries).chunk(2, -1)
         return torch.cat([query + text, query + other], -1)
 
     def kept(self, out, mass, seen):
