@@ -51,6 +51,10 @@ class Moda:
                 )
             )
 
+        if self.slots is not None and (type(self.slots) is not int or self.slots < 1):
+            raise KitError(say(f"slots={self.slots!r} is not possible; give a whole number from 1, at least the longest prompt's tokens, or None for endlessly many",
+                               f"slots={self.slots!r} は使えません。1 以上の整数（最長のプロンプトのトークン数以上）か、無限を表す None にしてください"))  # fmt: skip
+
     def layer(self, heads: int, groups: int, width: int) -> "ModaLayer":
         """The part of one attention layer with `heads` query heads, `groups` key heads, `width` wide each."""
         return ModaLayer(self, groups, width)
