@@ -1,7 +1,8 @@
 """The sample company's questions by the three levels of the MODA article: what is there, what follows from it, and what somebody feels.
 
-The emotions are prosody that one synthetic voice was given; no person is in them. The EU AI Act (Regulation 2024/1689, Article 5(1)(f)) forbids inferring
-emotions of people at work; these calls are customers', and a company that tries this on its own staff breaks the law.
+The emotions are prosody that one synthetic voice was given; no person is in them. The EU AI Act (Regulation (EU) 2024/1689, Article 5(1)(f)) prohibits inferring the emotions of people at the
+workplace except for medical or safety reasons; a customer's call carries an employee's voice, too. Recognising customers' emotions is high-risk (Annex III, point 1(c)), and they must be informed
+(Article 50(3)).
 """
 
 import functools
