@@ -567,6 +567,11 @@ def test_an_adapter_needs_the_very_attention_that_it_was_trained_with(checkpoint
         with pytest.raises(KitError, match=told):
             add_adapter(switched(source, given, stir=False).model, adapters[trained])
     assert kind_of(add_adapter(switched(source, Moda(mask=None), stir=False).model, adapters[Moda(mask=None)])) == Moda(mask=None)
+    # nor is a finished training gone on from under another one: it is done anew
+    for given, updates in ((Moda(mask=None), 7), (Moda(mask="fixed"), 1)):
+        record = tmp_path / "False" / "training.json"
+        record.write_text(record.read_text().replace('"applied_updates": 1', '"applied_updates": 7'))
+        assert finetune(switched(source, given, stir=False), pictured, pictured[:2], settings, tmp_path / "False", resume=True).applied_updates == updates
 
 
 def test_a_switch_works_on_a_bare_decoder_and_one_that_fails_changes_nothing():

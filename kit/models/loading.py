@@ -152,8 +152,7 @@ def add_adapter(model, adapter: Path):
         keys = set(saved.keys())
     here = {n.replace(".modules_to_save.default", "").replace(".default.", ".").removesuffix(".default") for n, _ in wrapped.named_parameters() if is_adapter(n)}
     strays = sorted(keys ^ here)
-    told = adapter / ATTENTION_FILE
-    theirs, ours = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}, attention_of(model)
+    theirs, ours = attention_beside(adapter), attention_of(model)
     if theirs != ours:
         raise KitError(
             say(
@@ -181,6 +180,12 @@ def attention_of(model) -> dict:
         if settings is not None and getattr(settings, "name", None) == path.rsplit(".", 1)[-1]:
             return {"attention": settings.name} | vars(settings)
     return {}
+
+
+def attention_beside(adapter: Path) -> dict:
+    """What attention an adapter was trained with; {} for plain attention."""
+    told = adapter / ATTENTION_FILE
+    return json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
 
 
 def _attention(told: dict, language: str) -> str:
