@@ -1,49 +1,45 @@
-"""Does MODA help on our data, and what does it cost? The 2 x 2 of its parts and its rivals at equal updates, three seeds; and a step's price.
+"""Does MODA help on our data? The 2 x 2 of its parts and its rivals at equal updates, three seeds, with what each arm's own parameters became.
 
-    python -m benchmarks.moda --cost                            # processor seconds of a LoRA step, 51 M shape and tiny_omni: benchmarks/moda_cost.csv
-    python -m benchmarks.moda --seeds 0 1 2 [--arms ...]        # about four minutes per arm and seed on one core; an interrupted run goes on: benchmarks/moda.csv
+    python -m benchmarks.moda                            # two processes of one thread each; what a model and all took is in the table
+    python -m benchmarks.moda --processes 1 --seeds 0    # on one core; an interrupted run goes on: benchmarks/moda.csv, benchmarks/moda_attention.csv
 
-One model per arm and seed is tuned from tiny_omni on the rows of all three levels (poc.levels) of the sample company's training split, UPDATES updates of BATCH rows, the same rows in
-the same order in every arm. Held-out rows (other lots, devices, callers): ROWS per level, asked by option scoring, the same for all. Intervals resample groups, paired where arms are compared
-("against plain"). The attention deficit is measured on LOOKED_AT held-out rows of the level perception that have a note, before ("before": the model that all arms start from) and after.
+One model per arm and seed is tuned from tiny_omni on the rows of all three levels (poc.levels) of the sample company's training split, UPDATES updates of BATCH rows, the same rows in the same order in every arm.
+Gates and biases learn at GATE_RATE times the adapters' rate: at the same rate they stay where they start, and the arm is the plain model.
 
+Held-out rows (other lots, devices, callers) are the same for all, asked by option scoring. Perception is taken apart, because a note that is mostly right answers most questions about a photo: the same
+PHOTOGRAPHS alone, beside a right note, beside a wrong one; gauges apart. "text only" is the plain arm's models asked without any medium, "majority" the most frequent training answer of each question.
+Intervals resample groups (rows, where groups are few), paired where arms are compared ("against plain"); seeds are averaged, not resampled, so that "by seed" stands beside them.
+
+Attention is observed on LOOKED_AT held-out rows with a note, drawn evenly over all lots, before ("before": the model that all arms start from) and after, by row, and paired against plain.
 What each model answered is kept in benchmarks/moda/ARM-SEED.json; the table says how many seeds there are so far.
-
-Cost: plain is SDPA; "official loop" is the arrangement of the released code (KwaiVGI/MODA) re-implemented: one sample after the other by boolean index, visual keys only, in training (it skips
-the aligner when decoding); it is no exact rival, because it leaks the future (methods: docs/decisions.md).
 """
 
 import argparse
 import json
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
 
-from benchmarks import shape_51m
-from benchmarks.interference import OPTIONS, sample_on, timed
-from benchmarks.machine import processor_features, versions, write_table
+from benchmarks.machine import write_table
 from kit.attention import Biased, Moda, Unmasked, attention_balance, switch_on
-from kit.attention.layer import AttentionLayer
-from kit.data.collator import Collator
+from kit.data import MEDIA, Sample
 from kit.diagnosis.interference import mean_interval
-from kit.evaluation import predict
-from kit.models import Loaded, add_lora, load
-from kit.models.forward import answer_logits
+from kit.evaluation import majority, predict
+from kit.models import Loaded, load
 from kit.show import progress
 from kit.training import Settings, finetune
 from poc.arms import guard_samples
-from poc.levels import LEVELS, level_rows
+from poc.levels import LEVELS, gauges, in_three_ways, level_rows, over_groups
 from poc.pipeline import COMPANY, GUARD
 
 ROOT = Path(__file__).parents[1]
 WORK, KEPT = ROOT / "build" / "benchmarks" / "moda", ROOT / "benchmarks" / "moda"
-UPDATES, BATCH, ROWS, GUARD_ROWS, LOOKED_AT = 160, 16, 120, 80, 40
+UPDATES, BATCH, GATE_RATE, PHOTOGRAPHS, ROWS, GUARD_ROWS, LOOKED_AT = 160, 16, 25.0, 150, 240, 80, 100
 ARMS = {
     "plain": None,
     "mask": Moda(align=False),
@@ -53,11 +49,22 @@ ARMS = {
     "mma": Unmasked(),
     "rave": Biased(),
 }
-TRAINED = {"perception": 600, "cognition": 700, "emotion": 160}  # rows; a level with few questions is not drowned
+TRAINED = {"perception": 600, "cognition": 700, "emotion": 160}  # rows at most; a level with few questions is not drowned
+PARTS = ("photo alone", "note right", "note wrong", "gauges", "cognition", "emotion", "guard")
+TEXT_ONLY, MAJORITY = "text only", "majority"
 
 
 def settings_of(seed: int) -> Settings:
-    return Settings(lora=("llm",), rank=16, steps=UPDATES, batch=BATCH, learning_rate=2e-3, seed=seed, evaluate_every=UPDATES)
+    return Settings(lora=("llm",), rank=16, steps=UPDATES, batch=BATCH, learning_rate=2e-3, gate_rate=GATE_RATE, seed=seed, evaluate_every=UPDATES)
+
+
+def taught(seed: int) -> list[Sample]:
+    return [row for level in LEVELS for row in level_rows(COMPANY, level, "train", TRAINED[level], seed)]
+
+
+def asked_rows() -> dict[str, list[Sample]]:
+    """Held-out rows of each part but the guard."""
+    return in_three_ways(COMPANY, "test", PHOTOGRAPHS) | {"gauges": gauges(COMPANY, "test")} | {level: level_rows(COMPANY, level, "test", ROWS) for level in ("cognition", "emotion")}
 
 
 def trained(arm: str, seed: int) -> tuple[Loaded, float]:
@@ -65,48 +72,67 @@ def trained(arm: str, seed: int) -> tuple[Loaded, float]:
     loaded = load("tiny_omni", device="cpu")
     if ARMS[arm] is not None:
         switch_on(loaded.model, ARMS[arm])
-    train = [row for level in LEVELS for row in level_rows(COMPANY, level, "train", TRAINED[level], seed)]
     validation = [row for level in LEVELS for row in level_rows(COMPANY, level, "validation", 10, seed)]
     began = time.process_time()
-    tuned = finetune(loaded, train, validation, settings_of(seed), WORK / f"{folder(arm)}-{seed}")
+    tuned = finetune(loaded, taught(seed), validation, settings_of(seed), WORK / f"{folder(arm)}-{seed}")
     return tuned.loaded, (time.process_time() - began) / UPDATES
 
 
-def measured(arm: str, seed: int) -> dict:
-    """What was measured before, or is now."""
+def measured(arm: str, seed: int) -> None:
+    """Trains and asks one model, unless that was done before."""
     file = KEPT / f"{folder(arm)}-{seed}.json"
-    if not file.is_file():
-        loaded, seconds = trained(arm, seed)
-        told = {level: answers(loaded, level_rows(COMPANY, level, "test", ROWS)) for level in LEVELS}
-        guard = guard_samples(GUARD, loaded)
-        told["guard"] = answers(loaded, guard[:: max(1, len(guard) // GUARD_ROWS)])
-        told["attention"] = attention_of(loaded)
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(told | {"seconds": round(seconds, 3)}) + "\n", encoding="utf-8")
-    return json.loads(file.read_text(encoding="utf-8"))
+    if file.is_file():
+        return
+    began = time.process_time()
+    loaded, seconds = trained(arm, seed)
+    rows, guard = asked_rows(), guard_samples(GUARD, loaded)
+    rows["guard"] = guard[:: max(1, len(guard) // GUARD_ROWS)]
+    told = {part: answers(loaded, rows[part]) for part in PARTS} | {"attention": attention_of(loaded), "learned": learned(loaded.model)}
+    if arm == "plain":
+        told[TEXT_ONLY] = {part: answers(loaded, [without_media(row) for row in rows[part]]) for part in PARTS}
+    told |= {"seconds": round(seconds, 3), "minutes in all": round((time.process_time() - began) / 60, 2)}
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
 
-def attention_of(loaded: Loaded) -> dict[str, list[float]]:
-    """Per layer, mean over rows of the level perception that have a note: attention per text token over that per media token (geometric mean), and the deficit; first token and template left out."""
-    rows = [row for row in level_rows(COMPANY, "perception", "test") if row.text][:LOOKED_AT]
-    table = attention_balance(loaded, rows).table()
-    layers = table[table["bare"]].groupby("layer")
-    return {"mdi": np.exp(layers["mdi"].apply(lambda each: np.log(each.astype(float)).mean())).round(3).tolist(), "deficit": layers["deficit"].mean().round(3).tolist()}
+def without_media(row: Sample) -> Sample:
+    for medium in MEDIA:
+        row = row.without(medium)
+    return row
 
 
-def answers(loaded: Loaded, rows: list) -> dict:
-    """Right or wrong of each row, with its group."""
+def learned(model) -> dict:
+    """What became of an arm's own numbers: gates as they are used (0 to 1) and as they are, decays, biases; and the mean size of the aligner's matrices."""
+    found: dict[str, list[torch.Tensor]] = {}
+    for path, weight in model.named_parameters():
+        if ".modules_to_save." in path:
+            found.setdefault(path.rsplit(".", 1)[-1], []).append(weight.detach().flatten())
+    flat = {name: torch.cat(parts) for name, parts in found.items()}
+    told = {name: [round(float(value), 4) for value in flat[name]] for name in ("gate", "log_beta", "bias") if name in flat}
+    return told | ({"mean |W|": round(float(flat["align"].abs().mean()), 5)} if "align" in flat else {})
+
+
+def attention_of(loaded: Loaded) -> dict:
+    """Per row and layer, first token and template left out: attention per text token over that per media token, and the deficit."""
+    rows = over_groups([row for row in level_rows(COMPANY, "perception", "test") if row.text], LOOKED_AT)
+    balances = attention_balance(loaded, rows).balances
+    return {"mdi": [np.round(one.mdi(), 4).tolist() for one in balances], "deficit": [np.round(one.deficit(), 4).tolist() for one in balances], "group": [row.group for row in rows]}
+
+
+def answers(loaded: Loaded, rows: list[Sample]) -> dict:
+    """Right or wrong of each row, the probability of the right answer, and its group."""
     frame = predict(loaded, rows)
-    return {"hit": (frame["predicted"] == frame["answer"]).astype(int).tolist(), "group": [row.group for row in rows], "right": frame_right(frame)}
+    return hits(frame, rows) | {"right": [round(float(told[answer]), 4) for told, answer in zip(frame["probabilities"], frame["answer"], strict=True)]}
 
 
-def frame_right(frame: pd.DataFrame) -> list[float]:
-    """Probability of the right answer."""
-    return [round(float(probabilities[answer]), 4) for probabilities, answer in zip(frame["probabilities"], frame["answer"], strict=True)]
+def hits(frame, rows: list[Sample]) -> dict:
+    return {"hit": (frame["predicted"] == frame["answer"]).astype(int).tolist(), "group": [row.group for row in rows]}
 
 
 def kept(arm: str) -> dict[int, dict]:
     """Seed -> what that model answered."""
+    if arm == TEXT_ONLY:
+        return {seed: one[TEXT_ONLY] for seed, one in kept("plain").items()}
     files = {int(file.stem.rsplit("-", 1)[1]): file for file in KEPT.glob(f"{folder(arm)}-[0-9]*.json")}
     return {seed: json.loads(files[seed].read_text(encoding="utf-8")) for seed in sorted(files)}
 
@@ -115,126 +141,81 @@ def folder(arm: str) -> str:
     return arm.replace(" ", "-").replace(",", "")
 
 
-def mean_hits(found: list[dict], level: str) -> np.ndarray:
+def mean_hits(found: list[dict], part: str) -> np.ndarray:
     """(rows,) share of the seeds in which a row was right."""
-    return np.mean([one[level]["hit"] for one in found], axis=0)
+    return np.mean([one[part]["hit"] for one in found], axis=0)
 
 
 def row_of(arm: str, by_seed: dict[int, dict], plain: dict[int, dict]) -> dict:
     """One line of the table, in per cent; `plain`: the control's answers, compared where both have a seed."""
     found, both = [*by_seed.values()], [seed for seed in by_seed if seed in plain]
     row = {"date": date.today().isoformat(), "arm": arm, "seeds": len(found), "updates": UPDATES}
-    for level in (*LEVELS, "guard"):
-        groups = found[0][level]["group"]
-        value, low, high = mean_interval(mean_hits(found, level), groups)
-        row |= {level: _rounded(value), f"{level} low": _rounded(low), f"{level} high": _rounded(high), f"{level} rows": len(groups)}
-        if arm != "plain" and both:
-            gain = mean_hits([by_seed[seed] for seed in both], level) - mean_hits([plain[seed] for seed in both], level)
-            value, low, high = mean_interval(gain, groups)
-            row |= {f"{level} against plain": _rounded(value), f"{level} against plain low": _rounded(low), f"{level} against plain high": _rounded(high)}
-        row[f"{level} by seed"] = " ".join(f"{100 * np.mean(one[level]['hit']):.1f}" for one in found)
-    if all("attention" in one for one in found):
-        row |= {f"{measure} by layer": " ".join(f"{value:.2f}" for value in np.mean([one["attention"][measure] for one in found], axis=0)) for measure in ("mdi", "deficit")}
-    row["processor seconds per update"] = round(float(np.mean([one["seconds"] for one in found])), 2)
+    for part in [part for part in PARTS if part in found[0]]:
+        groups = found[0][part]["group"]
+        row |= dict(zip((part, f"{part} low", f"{part} high"), map(_per_cent, mean_interval(mean_hits(found, part), groups)), strict=True)) | {f"{part} rows": len(groups)}
+        row[f"{part} by seed"] = " ".join(f"{100 * np.mean(one[part]['hit']):.1f}" for one in found)
+        if arm not in ("plain", MAJORITY) and both:
+            gains = [np.array(by_seed[seed][part]["hit"]) - np.array(plain[seed][part]["hit"]) for seed in both]
+            names = (f"{part} against plain", f"{part} against plain low", f"{part} against plain high")
+            row |= dict(zip(names, map(_per_cent, mean_interval(np.mean(gains, axis=0), groups)), strict=True)) | {f"{part} against plain by seed": " ".join(f"{100 * gain.mean():+.1f}" for gain in gains)}
+    row |= _own_numbers([one.get("learned", {}) for one in found])
+    if all("seconds" in one for one in found):
+        row |= {"processor seconds per update": round(float(np.mean([one["seconds"] for one in found])), 2), "processor minutes in all": round(sum(one["minutes in all"] for one in found), 1)}
     return row
 
 
-def _rounded(value: float) -> float:
+def _own_numbers(learned: list[dict]) -> dict:
+    """Of all seeds: the largest and the mean gate, as it is used; the largest bias; the mean |W|."""
+    gates, biases = ([value for one in learned for value in one.get(name, [])] for name in ("gate", "bias"))
+    row = {"largest gate": round(max(np.clip(gates, 0, 1)), 3), "mean gate": round(float(np.clip(gates, 0, 1).mean()), 3)} if gates else {}
+    row |= {"largest bias": round(max(np.abs(biases)), 3)} if biases else {}
+    return row | ({"mean |W|": round(float(np.mean([one["mean |W|"] for one in learned])), 4)} if all("mean |W|" in one for one in learned) else {})
+
+
+def attention_rows(arm: str, found: list[dict], control: list[dict]) -> list[dict]:
+    """One line per layer: MDI (geometric mean) and deficit over rows, seeds averaged, and against the control's on the same rows (a ratio, and a difference)."""
+    mine, other = ({name: np.mean([np.log(one["attention"]["mdi"]) if name == "mdi" else np.array(one["attention"]["deficit"]) for one in some], axis=0) for name in ("mdi", "deficit")} for some in (found, control))
+    groups, rows = found[0]["attention"]["group"], []
+    for layer in range(mine["mdi"].shape[1]):
+        row = {"arm": arm, "layer": layer, "seeds": len(found), "rows": len(groups), "lots": len(set(groups))}
+        for name, shown in (("mdi", np.exp), ("deficit", np.asarray)):
+            for column, values in ((name, mine[name]), (f"{name} against plain", mine[name] - other[name])):
+                if column == name or arm != "plain":
+                    row |= dict(zip((column, f"{column} low", f"{column} high"), (round(float(shown(value)), 3) for value in mean_interval(values[:, layer], groups)), strict=True))
+        rows.append(row)
+    return rows
+
+
+def _per_cent(value: float) -> float:
     return round(100 * float(value), 1)
 
 
-def write_ablation() -> None:
-    """benchmarks/moda.csv, of all that is kept."""
-    found = {arm: kept(arm) for arm in ARMS}
-    before = attention_of(load("tiny_omni", device="cpu"))
-    rows = [{"date": date.today().isoformat(), "arm": "before"} | {f"{measure} by layer": " ".join(f"{value:.2f}" for value in layers) for measure, layers in before.items()}]
-    rows += [row_of(arm, found[arm], found["plain"]) for arm in ARMS if found[arm]]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    write_table(ROOT / "benchmarks" / "moda.csv", tuple(columns), rows)
-
-
-# ------------------------------------------------------------------------------------------------- the price of a step
-
-
-class OfficialLoop(AttentionLayer):
-    """The released arrangement: for each sample its visual keys, moved by the Gram of text keys and values, one sample after the other."""
-
-    def __init__(self, groups: int, width: int):
-        super().__init__()
-        self.ratio, self.mix = nn.Parameter(torch.zeros(())), nn.Parameter(torch.eye(width))
-
-    def forward(self, query, key, value, mask, types, scale):
-        media = types.of_keys(types.codes, key.shape[2]) > 0
-        moved = key.clone()
-        for row in range(len(key)):
-            if media[row].sum() > 0:
-                seen, text = key[row][:, media[row]], key[row][:, ~media[row]]
-                gram = nn.functional.normalize(text.transpose(-1, -2) @ value[row][:, ~media[row]], dim=-1)
-                moved[row][:, media[row]] = (seen + self.ratio * nn.functional.normalize(seen, dim=-1) @ gram) @ self.mix
-        many = query.shape[1] // key.shape[1]
-        out = nn.functional.scaled_dot_product_attention(query, moved.repeat_interleave(many, 1), value.repeat_interleave(many, 1), mask, is_causal=mask is None, scale=scale)
-        return out.transpose(1, 2)
-
-
-class Official:
-    """As Moda, for switch_on."""
-
-    name = "moda"
-
-    def layer(self, heads: int, groups: int, width: int) -> OfficialLoop:
-        return OfficialLoop(groups, width)
-
-
-COSTS = {"plain (SDPA)": None, "mask": Moda(align=False), "align": Moda(mask=None), "mask and align": Moda(), "mma": Unmasked(), "rave": Biased(), "official loop": Official()}
-COST_COLUMNS = ("date", "model", "rows", "tokens", "arm", "seconds_min", "seconds_median", "over_plain_min", "over_plain_median", "torch", "transformers", "cpu", "threads")
-NOTE = "the previous inspector wrote: scratch on the left side, please look at it again and say what you think of it"
-
-
-def costs(model: str, side: int, rows: int, rounds: int) -> list[dict]:
-    """Processor seconds of a LoRA step with the tower: forward and backward of `rows` samples."""
-    steps = {}
-    for arm, settings in COSTS.items():
-        loaded = load(str(shape_51m.checkpoint()) if model == "shape_51m" else model, device="cpu")
-        if settings is not None:
-            switch_on(loaded.model, settings)
-        batch = Collator(loaded.processor)([sample_on(side, number).replace(answer=OPTIONS[0], text=NOTE) for number in range(rows)])
-        steps[arm] = _step(add_lora(loaded.model, ["llm"], 8).train(), batch)
-    seconds = timed(steps, 1, f"{model}: warm-up") and timed(steps, rounds, model)
-    base = seconds["plain (SDPA)"]
-    return [
-        {
-            "date": date.today().isoformat(), "model": model, "rows": rows, "tokens": batch["input_ids"].shape[1], "arm": arm,
-            "seconds_min": round(min(mine), 4), "seconds_median": round(float(np.median(mine)), 4), "over_plain_min": f"{100 * (min(mine) / min(base) - 1):+.0f} %",
-            "over_plain_median": f"{100 * (np.median(mine) / np.median(base) - 1):+.0f} %", **versions("torch", "transformers"), "cpu": processor_features(), "threads": torch.get_num_threads(),
-        }
-        for arm, mine in seconds.items()
-    ]  # fmt: skip
-
-
-def _step(model, batch: dict):
-    def step():
-        model.zero_grad()
-        logits, targets = answer_logits(model, dict(batch))
-        cross_entropy(logits, targets).backward()
-
-    return step
+def write_tables() -> None:
+    """benchmarks/moda.csv and benchmarks/moda_attention.csv, of all that is kept."""
+    found = {arm: kept(arm) for arm in (*ARMS, TEXT_ONLY)}
+    rows = asked_rows()
+    guessed = {0: {part: hits(majority(taught(0), rows[part]), rows[part]) for part in PARTS if part in rows}}
+    table = [row_of(MAJORITY, guessed, {})] + [row_of(arm, found[arm], found["plain"]) for arm in (TEXT_ONLY, *ARMS) if found[arm]]
+    write_table(ROOT / "benchmarks" / "moda.csv", tuple(dict.fromkeys(name for row in table for name in row)), table)
+    looked = [("before", [{"attention": attention_of(load("tiny_omni", device="cpu"))}], [*found["plain"].values()])]
+    for arm in [arm for arm in ARMS if found[arm]]:
+        both = [seed for seed in found[arm] if seed in found["plain"]]
+        looked.append((arm, [found[arm][seed] for seed in both], [found["plain"][seed] for seed in both]))
+    table = [row for arm, mine, control in looked for row in attention_rows(arm, mine, control)]
+    write_table(ROOT / "benchmarks" / "moda_attention.csv", tuple(dict.fromkeys(name for row in table for name in row)), table)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cost", action="store_true", help="only the price of a step")
-    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    parser.add_argument("--processes", type=int, default=2, help="of one thread each")
     asked = parser.parse_args()
-    torch.set_num_threads(1)
-    if asked.cost:
-        rows = [*costs("shape_51m", shape_51m.SIDE, 2, asked.rounds), *costs("tiny_omni", 168, 8, asked.rounds)]
-        return write_table(ROOT / "benchmarks" / "moda_cost.csv", COST_COLUMNS, rows)
-    for seed in asked.seeds:
-        for arm in progress(asked.arms, desc=f"seed {seed}"):
-            measured(arm, seed)
-    write_ablation()
+    with ProcessPoolExecutor(asked.processes, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        waiting = [pool.submit(measured, arm, seed) for seed in asked.seeds for arm in asked.arms]  # seed by seed, so that what an interruption leaves is a fair comparison
+        for done in progress(as_completed(waiting), desc="models", total=len(waiting)):
+            done.result()
+    write_tables()
 
 
 if __name__ == "__main__":

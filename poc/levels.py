@@ -1,7 +1,8 @@
 """The sample company's questions by the three levels of the MODA article: what is there, what follows from it, and what somebody feels.
 
-The emotions are prosody that one synthetic voice was given; no person is in them. The EU AI Act (Regulation 2024/1689, Article 5(1)(f)) forbids inferring
-emotions of people at work; these calls are customers', and a company that tries this on its own staff breaks the law.
+The emotions are prosody that one synthetic voice was given; no person is in them. The EU AI Act (Regulation (EU) 2024/1689, Article 5(1)(f)) prohibits inferring the emotions of people at the
+workplace except for medical or safety reasons; a customer's call carries an employee's voice, too. Recognising customers' emotions is high-risk (Annex III, point 1(c)), and they must be informed
+(Article 50(3)).
 """
 
 import functools
@@ -32,7 +33,7 @@ def level_rows(company: Path, level: str, split: str, most: int | None = None, s
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is unknown; allowed: {LEVELS}")
-    kinds = {"perception": (_defects, _gauges), "cognition": (_notes, _agreements, _next_steps), "emotion": (_feelings,)}[level]
+    kinds = {"perception": (_defects, gauges), "cognition": (_notes, _agreements, _next_steps), "emotion": (_feelings,)}[level]
     found = []
     for kind in kinds:
         rows = kind(company, split)
@@ -40,6 +41,34 @@ def level_rows(company: Path, level: str, split: str, most: int | None = None, s
             rows = [rows[i] for i in sorted(np.random.default_rng(seed).permutation(len(rows))[: -(-most // len(kinds))])]
         found += rows
     return found
+
+
+def in_three_ways(company: Path, split: str, photographs: int, seed: int = 0) -> dict[str, list[Sample]]:
+    """The same photographs of parts, as many from each lot, drawn with `seed`: "photo alone", with a "note right" and with a "note wrong", which other rows of the split have about another photograph.
+
+    A company's notes are mostly right, so whoever reads the note answers most questions about the photo: only the three together tell seeing from reading.
+    """
+    rows = _defects(company, split)
+    notes: dict[str, list[str]] = {}
+    for row in rows:
+        if row.text and row.meta.get("note_says"):
+            notes.setdefault(row.meta["note_says"], []).append(row.text)
+    draws, said, ways = np.random.default_rng(seed), sorted(notes), {"photo alone": [], "note right": [], "note wrong": []}
+    for row in over_groups([row for row in rows if row.answer in notes], photographs, seed):
+        alone, wrong = row.without("text"), draws.choice([name for name in said if name != row.answer])
+        for way, name in (("photo alone", None), ("note right", row.answer), ("note wrong", wrong)):
+            ways[way].append(alone if name is None else alone.replace(id=f"{row.id}-{way}".replace(" ", "-"), text=str(draws.choice(notes[name]))))
+    return ways
+
+
+def over_groups(rows: list[Sample], most: int, seed: int = 0) -> list[Sample]:
+    """`most` of the rows at most, drawn with `seed`: from each group as many, as far as it has them."""
+    taken: dict[str, int] = {}
+    places = []
+    for row in (rows[place] for place in np.random.default_rng(seed).permutation(len(rows))):
+        taken[row.group] = taken.get(row.group, 0) + 1
+        places.append((taken[row.group], len(places), row))
+    return [row for *_, row in sorted(places, key=lambda place: place[:2])[:most]]
 
 
 def name_of(level: str) -> str:
@@ -75,7 +104,8 @@ def _notes(company: Path, split: str) -> list[Sample]:
     return [sample.without("audio").replace(id=f"{sample.id}-agree", question=question, options=options, answer=answer, decided_by=("image", "text")) for sample, answer in rows]
 
 
-def _gauges(company: Path, split: str) -> list[Sample]:
+def gauges(company: Path, split: str) -> list[Sample]:
+    """Labelled rows that ask for a gauge's state: the photo decides."""
     return [sample for sample in _rows(company, "documents", split) if sample.decided_by == ("image",)]
 
 

@@ -9,8 +9,10 @@ import torch
 from families import FAMILIES
 
 from kit.attention import Biased, Moda, TokenTypes, Unmasked, kind_of, load, switch_on
+from kit.attention import grams as grams_room
 from kit.attention import moda as moda_room
 from kit.attention import rows as rows_room
+from kit.attention import seen as seen_room
 from kit.attention.flex import attend_groups as attend_on_gpu
 from kit.attention.grams import CHUNK, EPS
 from kit.attention.rows import attend
@@ -21,6 +23,8 @@ from kit.evaluation import option_scores
 from kit.models import add_lora
 from kit.models import load as load_plain
 from kit.models.forward import answer_logits, base_of, first_tokens, generate, positions, read_on, read_prompt
+from kit.models.loading import add_adapter
+from kit.models.lora import is_adapter
 from kit.training import Settings, finetune
 
 NAMED = ("qwen2.5-omni", "qwen2.5-vl", "qwen3-vl", "smolvlm")
@@ -124,6 +128,18 @@ def moda_layer(settings, groups=2, width=6, dtype=torch.float64):
     return layer
 
 
+def packed(queries=9, size=4):
+    """Samples one behind the other in a row, each blind to the others; chunked attention looks the same."""
+    return (torch.ones(queries, queries, dtype=torch.bool).tril() & (torch.arange(queries)[:, None] // size == torch.arange(queries) // size)).expand(2, 1, -1, -1)
+
+
+def padded_to(real=5, window=3, keys=9):
+    """Padding on the right that is wider than the window, so that the last row sees nothing."""
+    allowed = (torch.ones(keys, keys, dtype=torch.bool).tril() & torch.ones(keys, keys, dtype=torch.bool).triu(1 - window)).expand(2, 1, -1, -1).clone()
+    allowed[..., real:] = False
+    return allowed
+
+
 def padded(queries=9, keys=9, window=None):
     """A causal mask with padding on the left of the first row and on the right of the second; with a window, or a picture that sees itself in both directions."""
     allowed = torch.ones(2, 1, queries, keys, dtype=torch.bool).tril(keys - queries)
@@ -140,6 +156,8 @@ MASKS = {
     "padded": padded,
     "numbers": lambda: torch.zeros(2, 1, 9, 9).masked_fill(~padded(), torch.finfo(torch.float32).min),
     "window": lambda: padded(window=3),
+    "packed": packed,
+    "window, padded beyond it": padded_to,
     "both directions": lambda: (
         padded()
         | (torch.arange(9)[None, None, None] // 3 == 1) & (torch.arange(9)[None, None, :, None] // 3 == 1)
@@ -168,9 +186,7 @@ def test_moda_is_its_specification_in_plain_loops(parts, mask):
     )
     told = layer(q, k, v, given, types, 0.4).transpose(1, 2)
     expected = reference(q, k, v, allowed, types.codes, 0.4, layer, layer.settings.slots)
-    counted = allowed.any(-1)[:, 0] & (
-        (types.codes >= 0) if q.shape[2] == 9 else torch.ones(2, q.shape[2], dtype=torch.bool)
-    )
+    counted = allowed.any(-1)[:, 0]
     assert counted.sum() >= 8
     torch.testing.assert_close(
         told.transpose(1, 2)[counted], expected.transpose(1, 2)[counted], rtol=0, atol=1e-12
@@ -434,7 +450,7 @@ def test_an_adapter_is_trained_saved_and_read_back_exactly(name, four_bit, check
         load_plain(checkpoints(name), four_bit=four_bit, adapter=tuned.adapter, device="cpu")
 
 
-def test_one_argument_is_enough_to_load_a_model_that_attends_as_ever(checkpoints, pictured):
+def test_the_argument_alone_attends_as_ever_and_says_so(checkpoints, pictured):
     from transformers import AutoModelForMultimodalLM
 
     plain = load_plain(checkpoints("qwen3-vl"), device="cpu")
@@ -442,11 +458,16 @@ def test_one_argument_is_enough_to_load_a_model_that_attends_as_ever(checkpoints
         checkpoints("qwen3-vl"), dtype=torch.float32, attn_implementation={"text_config": "moda"}
     ).eval()
     batch = Collator(plain.processor, answers=False)(pictured)
-    with torch.no_grad():
+    with torch.no_grad(), pytest.warns(UserWarning, match="creates no parameters: it attends as ever, and an adapter that was trained with 'moda' would be ignored. Call kit.attention.switch_on"):
         found, expected = (
             one(**batch, position_ids=positions(plain.model, batch)).logits for one in (model, plain.model)
         )
     torch.testing.assert_close(found, expected)
+    switch_on(model)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        real, found = batch["attention_mask"].bool(), model(**batch, position_ids=positions(plain.model, batch)).logits
+    torch.testing.assert_close(found[real], expected[real], rtol=1e-5, atol=1e-5)
     assert (
         model.config.text_config._attn_implementation == "moda"
         and model.config.vision_config._attn_implementation != "moda"
@@ -477,6 +498,9 @@ def test_an_adapter_before_the_switch_embeddings_alone_and_too_few_slots_are_ref
         switch_on(add_lora(loaded.model, ["llm"], 4))
     with pytest.raises(KitError, match="mask='soft' is unknown; allowed: 'learned', 'fixed', None"):
         Moda(mask="soft")
+    for slots in (0, -3, 2.5, True):
+        with pytest.raises(KitError, match="slots=.* is not possible; give a whole number from 1"):
+            Moda(slots=slots)
     loaded = switched(checkpoints("qwen2.5-vl"), Moda(slots=20))
     with pytest.raises(KitError, match="slots=20, and a token sees .* keys"):
         logits_of(loaded, pictured)
@@ -526,3 +550,100 @@ def test_an_adapter_of_an_attention_without_parameters_is_refused_by_plain_atten
     assert kind_of(load(source, adapter=tuned.adapter, device="cpu").model) == Unmasked()
     again = finetune(load_plain(source, device="cpu"), pictured, pictured[:2], settings, tmp_path)
     assert kind_of(load(source, adapter=again.adapter, device="cpu").model) is None
+
+
+def test_an_adapter_needs_the_very_attention_that_it_was_trained_with(checkpoints, pictured, tmp_path):
+    source, settings = checkpoints("qwen2.5-vl"), Settings(lora=("llm",), steps=1, batch=2, evaluate_every=1, rank=4)
+    adapters = {None: None, Moda(mask=None): None}
+    for attention in adapters:
+        loaded = load_plain(source, device="cpu") if attention is None else switched(source, attention, stir=False)
+        adapters[attention] = finetune(loaded, pictured, pictured[:2], settings, tmp_path / str(attention is None)).adapter
+    for trained, given, told in (
+        (Moda(mask=None), Moda(mask="fixed"), "was trained with the attention 'moda' .align=True, mask=None, slots=None., and this model has the attention 'moda' .align=True, mask='fixed'"),
+        (Moda(mask=None), Biased(), "this model has the attention 'rave', which"),
+        (None, Moda(False, "fixed"), "was trained with plain attention, and this model has the attention 'moda'"),
+        (None, Unmasked(), "was trained with plain attention, and this model has the attention 'mma'"),
+    ):
+        with pytest.raises(KitError, match=told):
+            add_adapter(switched(source, given, stir=False).model, adapters[trained])
+    assert kind_of(add_adapter(switched(source, Moda(mask=None), stir=False).model, adapters[Moda(mask=None)])) == Moda(mask=None)
+    # nor is a finished training gone on from under another one: it is done anew
+    for given, updates in ((Moda(mask=None), 7), (Moda(mask="fixed"), 1)):
+        record = tmp_path / "False" / "training.json"
+        record.write_text(record.read_text().replace('"applied_updates": 1', '"applied_updates": 7'))
+        assert finetune(switched(source, given, stir=False), pictured, pictured[:2], settings, tmp_path / "False", resume=True).applied_updates == updates
+
+
+def test_a_switch_works_on_a_bare_decoder_and_one_that_fails_changes_nothing():
+    import transformers as hf
+
+    config = hf.Qwen2Config(vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)
+    model = hf.Qwen2Model(config).eval()  # has no generation_config
+    with torch.no_grad():
+        plain = model(torch.arange(12)[None]).last_hidden_state
+        assert (switch_on(model)(torch.arange(12)[None]).last_hidden_state - plain).abs().max() < 1e-5
+    model = hf.Qwen2Model(hf.Qwen2Config(**config.to_dict()))
+
+    class Broken(Moda):
+        def layer(self, heads, groups, width):
+            raise ValueError("no such layer")
+
+    with pytest.raises(ValueError, match="no such layer"):
+        switch_on(model, Broken())
+    assert kind_of(model) is None and model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("settings", [Moda(), Unmasked()], ids=["moda", "mma"])
+def test_a_static_cache_writes_what_a_growing_one_writes(settings, checkpoints, pictured):
+    for name in ("qwen2.5-omni", "qwen3-vl"):
+        loaded = switched(checkpoints(name), settings)
+        batch = Collator(loaded.processor, answers=False)(pictured[:3])
+        told = [loaded.model.generate(**batch, max_new_tokens=4, do_sample=False, **more) for more in ({}, {"cache_implementation": "static"})]
+        assert torch.equal(*told)
+
+
+def test_packed_rows_and_chunks_of_attention_are_left_as_the_model_has_them():
+    """Positions that start again make transformers mask all but the own sample; untrained MODA must see no more and no less."""
+    import transformers as hf
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = hf.Qwen2ForCausalLM(hf.Qwen2Config(vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)).eval()
+        chunked = hf.Llama4ForCausalLM(hf.Llama4TextConfig(vocab_size=64, hidden_size=32, intermediate_size=32, intermediate_size_mlp=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                                                           head_dim=8, num_local_experts=2, attention_chunk_size=5, layer_types=["chunked_attention"] * 2)).eval()  # fmt: skip
+    ids, where = torch.arange(12)[None], torch.arange(12)[None] % 6
+    for one, more in ((model, {"position_ids": where}), (chunked, {})):
+        with torch.no_grad():
+            plain, alone = one(ids, use_cache=False, **more).logits, one(ids, use_cache=False).logits
+            assert not more or (plain - alone).abs().max() > 1e-3, "the model packs"
+            assert (switch_on(one)(ids, use_cache=False, **more).logits - plain).abs().max() < 1e-5
+
+
+def test_a_mask_of_any_shape_is_done_in_blocks_too(monkeypatch):
+    q, k, v, types = tensors(queries=48, keys=48)
+    made = []
+    work = grams_room.in_blocks
+    monkeypatch.setattr(grams_room, "in_blocks", lambda one, rows, mask, keys: work(lambda some, may: made.append(some.shape[2] * keys) or one(some, may), rows, mask, keys))
+    found = []
+    for at_once, long in ((2**26, 2**22), (2000, 100)):
+        monkeypatch.setattr(rows_room, "_AT_ONCE", at_once)
+        monkeypatch.setattr(seen_room, "LONG", long)
+        layer = moda_layer(Moda())
+        out = layer(q, k, v, padded(48, 48, 7), TokenTypes(types.codes, types.turns), 0.4)
+        out.pow(2).sum().backward()
+        found.append([out.detach(), *(weight.grad for weight in layer.parameters())])
+    assert max(made[1:]) < made[0] / 4
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_gates_learn_at_their_own_rate_and_nothing_else_does(checkpoints, pictured, tmp_path):
+    moved = {}
+    for rate in (1.0, 25.0):
+        loaded = switched(checkpoints("qwen2.5-vl"), Moda(), stir=False)
+        tuned = finetune(loaded, pictured, pictured[:2], Settings(lora=("llm",), steps=2, batch=2, evaluate_every=2, rank=4, gate_rate=rate), tmp_path / str(rate))
+        moved[rate] = {path: weight.detach().clone() for path, weight in tuned.loaded.model.named_parameters() if is_adapter(path)}
+    for path, weight in moved[1.0].items():
+        factor = 25 if path.endswith((".gate", ".log_beta")) else 1
+        torch.testing.assert_close(moved[25.0][path], factor * weight, rtol=1e-5, atol=1e-9)
+    assert any(path.endswith(".gate") and weight.abs().max() > 1e-3 for path, weight in moved[1.0].items())

@@ -1,6 +1,7 @@
 """Attention observed: the sums against transformers' own matrices, the measures by hand, the model left as it was, and memory that stays small."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -332,8 +333,9 @@ def test_the_probe_is_a_finding_in_both_languages_that_comes_after_the_causal_on
     found = attention(asked)
     assert found.name == "attention balance" and found.verdict == "info" and 0 < found.low <= found.value <= found.high and not found.advice
     assert found.summary.startswith("a second explanation, after those that intervene: the deciding evidence gets") and f"({len(company)} rows, first token and template left out)" in found.summary
+    assert re.search(r"what a media token gets, and [+-]\d+ % of that with each further layer", found.summary)
     with speaking("ja"):
-        assert attention(asked).summary.startswith("介入による検査に次ぐ参考の説明です") and "トークン数に見合う量の" in attention(asked).summary
+        assert attention(asked).summary.startswith("介入による検査に次ぐ参考の説明です") and "トークン数に見合う量の" in attention(asked).summary and "層が 1 つ進むごとに" in attention(asked).summary
     evidence = json.loads(json.dumps(found.evidence))
     assert [(row["bare"], row["layer"]) for row in evidence["per_layer"]] == [(bare, layer) for bare in (False, True) for layer in range(4)]
     bare = [row for row in evidence["per_layer"] if row["bare"]]

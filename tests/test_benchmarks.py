@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import alignment, four_bit, interference, moda, scoring, speech
+from benchmarks import alignment, four_bit, interference, moda, moda_cost, scoring, speech
 
 ROOT = Path(__file__).parents[1]
 
@@ -122,8 +122,8 @@ def test_an_answer_of_four_sentences_sounds_as_early_as_the_table_says():
 
 def test_moda_in_its_short_form_times_all_arms(tmp_path, monkeypatch):
     monkeypatch.setattr(interference, "WORK", tmp_path)
-    rows = moda.costs("tiny_omni", 168, 1, rounds=1)
-    assert [row["arm"] for row in rows] == list(moda.COSTS) and all(set(row) == set(moda.COST_COLUMNS) for row in rows)
+    rows = moda_cost.costs("tiny_omni", 168, 1, rounds=1)
+    assert [row["arm"] for row in rows] == list(moda_cost.COSTS) and all(set(row) == set(moda_cost.COST_COLUMNS) for row in rows)
 
 
 def test_a_step_with_moda_costs_at_most_40_percent_more_on_the_51_m_shape():
@@ -135,11 +135,24 @@ def test_a_step_with_moda_costs_at_most_40_percent_more_on_the_51_m_shape():
 
 def test_every_cell_of_modas_ablation_is_counted_from_the_kept_answers():
     rows = {row["arm"]: row for row in table("moda")}
-    assert {"before", "plain", "mask and align"} <= set(rows)
-    for arm in set(rows) - {"before"}:
+    assert set(rows) == {moda.MAJORITY, moda.TEXT_ONLY, *moda.ARMS} and len({row["seeds"] for arm, row in rows.items() if arm != moda.MAJORITY}) == 1, "as many seeds of each"
+    for arm in set(rows) - {moda.MAJORITY}:
         again = moda.row_of(arm, moda.kept(arm), moda.kept("plain"))
         wrong = {cell for cell, value in again.items() if cell != "date" and rows[arm][cell] != str(value)}
         assert not wrong, f"{arm}: {wrong}"
+    seen = {}
+    for row in table("moda_attention"):
+        seen.setdefault(row["arm"], []).append(row)
+    assert set(seen) == {"before", *moda.ARMS} and {(row["rows"], row["lots"]) for rows in seen.values() for row in rows} == {(str(moda.LOOKED_AT), "5")}
+    for arm in moda.ARMS:
+        again = moda.attention_rows(arm, *([*moda.kept(one).values()] for one in (arm, "plain")))
+        assert [{cell: str(value) for cell, value in row.items()} for row in again] == [{cell: value for cell, value in row.items() if value} for row in seen[arm]]
+
+
+def test_modas_gates_and_raves_bias_left_their_start_in_every_seed_so_that_they_were_tested():
+    for arm, name in (("mask", "gate"), ("mask and align", "gate"), ("rave", "bias")):
+        assert all(max(map(abs, one["learned"][name])) > 0.1 for one in moda.kept(arm).values())
+    assert all(one["learned"] == {} for one in moda.kept("plain").values())
 
 
 def test_every_cell_of_the_alignment_table_is_counted_from_the_kept_answers():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from kit.attention import Biased, Moda, Unmasked, switch_on
 from kit.data import only_deciding, text_perturbations
 from kit.data.collator import Collator
 from kit.data.perturbations import EXCHANGED_TEXT, NOTES
@@ -25,6 +26,7 @@ from kit.training.robust import (
     drawn,
     losses_apart,
     robust_losses,
+    shares_beginnings,
     sides_of,
     unlike,
     unlikely,
@@ -35,14 +37,20 @@ MISLEADING = text_perturbations(("en",))[1]
 
 @pytest.fixture
 def tuned():
-    """The shipped model with an adapter that is not zero, in train mode."""
+    return adapted()
+
+
+def adapted(attention=None):
+    """The shipped model with an adapter that is not zero, in train mode; so are the parameters of another attention."""
     loaded = load("tiny_omni", device="cpu")
-    model = add_lora(loaded.model, ["llm"], 4)
+    model = add_lora(switch_on(loaded.model, attention) if attention else loaded.model, ["llm"], 4)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         for name, weight in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weight, std=0.05)
+            elif ".modules_to_save." in name:
+                torch.nn.init.uniform_(weight, 0.1, 0.6)
     loaded.model = model.train()
     return loaded
 
@@ -121,6 +129,34 @@ def test_gradients_are_those_of_the_full_loop(settings, tuned, sides):
     assert worst < 1e-5, "2e-6 were measured with and without an attack"
 
 
+@pytest.mark.parametrize("settings", [Robust(consistency=0.1), Robust(consistency=0.1, ascent_steps=3)], ids=["kl", "all"])
+@pytest.mark.parametrize("attention", [Moda(), Biased()], ids=["moda", "rave"])
+def test_with_another_attention_too_gradients_are_those_of_the_full_loop(attention, settings, sides):
+    tuned = adapted(attention)
+    pairs = paired(Collator(tuned.processor), *sides)
+    ours = robust_losses(tuned.model, pairs, settings)
+    ours.total.backward()
+    shared = gradients(tuned.model)
+    full = full_loop(tuned, *sides, pairs, settings)
+    full.backward()
+    expected = gradients(tuned.model)
+    assert float(ours.total.detach()) == pytest.approx(float(full.detach()), rel=1e-5)
+    assert shared.keys() == expected.keys() and any(".modules_to_save." in name for name in shared)
+    assert max(float((shared[name] - expected[name]).norm() / expected[name].norm().clamp(min=1e-6)) for name in expected) < 1e-4
+
+
+def test_with_mma_a_beginning_is_not_shared_and_robust_training_works(sides, tmp_path):
+    tuned = adapted(Unmasked())
+    robust = Robust(perturbations=("misleading note A (en)",), share=1.0, consistency=0.1, ascent_steps=2)
+    assert not shares_beginnings(tuned.model, robust) and shares_beginnings(adapted(Moda()).model, robust)
+    with pytest.raises(KitError, match="with MMA the tokens of a medium read the text behind them"):
+        robust_losses(tuned.model, paired(Collator(tuned.processor), *sides), robust)
+    base = load("tiny_omni", device="cpu")
+    switch_on(base.model, Unmasked())
+    done = finetune(base, sides[0], sides[0][:2], Settings(steps=2, batch=2, evaluate_every=2, rank=4, robust=robust), tmp_path)
+    assert done.applied_updates == 2 and done.reach > 0 and not done.frozen_moved
+
+
 def test_the_attacks_slope_is_that_of_finite_differences_of_a_whole_forward(tuned, sides):
     tuned.model.double()
     for module in tuned.model.modules():
@@ -133,7 +169,7 @@ def test_the_attacks_slope_is_that_of_finite_differences_of_a_whole_forward(tune
     embedded = base_of(tuned.model).get_input_embeddings()(tokens).detach()
     delta = torch.zeros_like(embedded).requires_grad_(True)
     begun = begin(tuned.model, pairs.beginnings)
-    loss = cross_entropy(go_on(tuned.model, begun, embedded + delta * pairs.text[..., None], real, scored, detached=True), tokens[answers], reduction="sum")
+    loss = cross_entropy(go_on(tuned.model, begun, tokens, embedded + delta * pairs.text[..., None], real, scored, detached=True), tokens[answers], reduction="sum")
     slope = torch.autograd.grad(loss, delta)[0][0] * pairs.text[0][:, None]
     at = pairs.text[0].double()
     for seed in range(3):
@@ -151,12 +187,12 @@ def test_only_the_text_is_attacked_and_as_far_as_allowed(tuned, sides):
     scored[:, -1] = False
     targets = pairs.tokens[half:][pairs.answers[half:]]
     begun = begin(tuned.model, pairs.beginnings)
-    before = cross_entropy(go_on(tuned.model, begun, embedded, pairs.real[half:], scored, detached=True), targets)
+    before = cross_entropy(go_on(tuned.model, begun, pairs.tokens[half:], embedded, pairs.real[half:], scored, detached=True), targets)
     for settings in (Robust(ascent_steps=4, epsilon=0.5), Robust(ascent_steps=4, epsilon=0.5, ascent="normalised")):
-        delta, reach = attack(tuned.model, begun, embedded, pairs.real[half:], scored, targets, pairs.text, settings, pairs.seeds)
+        delta, reach = attack(tuned.model, begun, pairs.tokens[half:], embedded, pairs.real[half:], scored, targets, pairs.text, settings, pairs.seeds)
         assert not delta[~pairs.text].any(), "padding, question and answer stay"
         assert 0.65 < reach <= 1 + 1e-6, "a random start alone has half of it, or 0.58 in root mean square"
-        after = cross_entropy(go_on(tuned.model, begun, embedded + delta, pairs.real[half:], scored, detached=True), targets)
+        after = cross_entropy(go_on(tuned.model, begun, pairs.tokens[half:], embedded + delta, pairs.real[half:], scored, detached=True), targets)
         assert float(after.detach()) > float(before.detach()) + 0.01
     assert all(weight.grad is None for weight in tuned.model.parameters()), "nothing flowed into the model"
     words = Collator(tuned.processor)

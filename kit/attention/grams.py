@@ -9,6 +9,8 @@ Both groups are worked on at once, side by side in the last dimension: a key has
 
 import torch
 
+from kit.attention.rows import in_blocks
+
 EPS = 1e-6
 CHUNK = 64
 DENSE = 192  # rows up to here are done with a matrix of scores: less work than the bookkeeping of chunks
@@ -21,12 +23,16 @@ def aligned(turned: torch.Tensor, halves: torch.Tensor, lengths: torch.Tensor, s
         turned: (B, G, R, 2D) W_other^T q in the first half (it meets text keys), W_text^T q in the second.
         halves: (B, G, T, 2D) keys after rotary positions, zero in the half of the other group and for padding.
         lengths: (B, G, T, 2) squared lengths of the keys in their group's place.
-        seen: (B, 1, R, T) the rows' mask as numbers, for any mask; None: causal, the queries being the last `queries` of T.
+        seen: (B, 1, R, T) the rows' mask, or (B, 1, queries, T) that of each head, for any mask; None: causal, the queries being the last `queries` of T.
     """
     if seen is None:
         return _scanned(turned, halves, lengths, queries)
-    trace = seen @ lengths  # (B, G, R, 2)
-    return _divided((turned @ halves.transpose(-1, -2) * seen) @ halves, trace)
+
+    def dense(rows, may):
+        may = may.to(rows.dtype)
+        return (_divided((rows @ halves.transpose(-1, -2) * may) @ halves, may @ lengths),)
+
+    return in_blocks(dense, turned, seen, halves.shape[2])[0]
 
 
 def _scanned(turned, halves, lengths, queries):

@@ -51,6 +51,10 @@ class Moda:
                 )
             )
 
+        if self.slots is not None and (type(self.slots) is not int or self.slots < 1):
+            raise KitError(say(f"slots={self.slots!r} is not possible; give a whole number from 1, at least the longest prompt's tokens, or None for endlessly many",
+                               f"slots={self.slots!r} は使えません。1 以上の整数（最長のプロンプトのトークン数以上）か、無限を表す None にしてください"))  # fmt: skip
+
     def layer(self, heads: int, groups: int, width: int) -> "ModaLayer":
         """The part of one attention layer with `heads` query heads, `groups` key heads, `width` wide each."""
         return ModaLayer(self, groups, width)
@@ -91,7 +95,7 @@ class ModaLayer(AttentionLayer):
         turned = query @ torch.cat([self.align[1], self.align[0]], -1).to(query.dtype)  # W^T q, row by row; text keys make the Gram for keys of the other group
         lengths = halves.unflatten(-1, (2, -1)).pow(2).sum(-1)
         dense = not seen.causal or halves.shape[2] <= DENSE
-        other, text = aligned(turned, halves, lengths, seen.weights.to(query.dtype) if dense else None, seen.queries).chunk(2, -1)
+        other, text = aligned(turned, halves, lengths, seen.weights if dense else None, seen.queries).chunk(2, -1)
         return torch.cat([query + text, query + other], -1)
 
     def kept(self, out, mass, seen):

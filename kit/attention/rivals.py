@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from kit.attention.layer import AttentionLayer
-from kit.attention.seen import folded
+from kit.attention.seen import Seen, folded
 from kit.errors import KitError
 from kit.language import say
 
@@ -29,12 +29,12 @@ class UnmaskedLayer(AttentionLayer):
         return types.once(
             f"unmasked {key.shape[2]}",
             mask,
-            lambda: _unmasked(super(UnmaskedLayer, self).sees(query, key, mask, types)),
+            lambda: _unmasked(super(UnmaskedLayer, self).sees(query, key, mask, types), min(types.codes.shape[1], key.shape[2]) - query.shape[2]),
         )
 
 
-def _unmasked(seen):
-    past = seen.real.shape[1] - seen.queries
+def _unmasked(seen: Seen, past: int) -> Seen:
+    """`past`: keys that were read before; a static cache keeps room behind the new ones."""
     same_turn = seen.asks_in_turn[:, :, None] == seen.turns[:, None]  # (B, queries, T)
     if bool((same_turn & ~seen.asks_as_media[:, :, None] & (seen.media & seen.real)[:, None])[..., :past].any()):
         raise KitError(

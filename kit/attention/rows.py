@@ -17,17 +17,32 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, hidden: 
 
     Args:
         query (B, G, R, D), key (B, G, T, D), value (B, G, T, V).
-        hidden: (B, 1, R, T) true where a row may not attend; a row that sees nothing gives finite values that mean nothing.
+        hidden: (B, 1, R, T), or (B, 1, Q, T) for the Q queries of every head, true where a row may not attend; a row that sees nothing gives finite values that mean nothing.
     """
-    blocks = -(-query[..., 0].numel() * key.shape[2] // _AT_ONCE)
+    out, mass = in_blocks(lambda rows, hides: _attend(rows, key, value, hides, scale), query, hidden, key.shape[2])
+    return out, mass
+
+
+def in_blocks(work, rows: torch.Tensor, mask: torch.Tensor, keys: int) -> tuple[torch.Tensor, ...]:
+    """`work(rows, mask)`, whose results are (B, G, R, ...), at once where its scores are few, else for a range of queries after the other and computed again in the backward pass.
+
+    Args:
+        rows: (B, G, R, D), the query heads of a key head one after the other.
+        mask: (B, 1, R, T), or (B, 1, Q, T) for the Q queries of every head.
+        keys: T.
+    """
+    queries = mask.shape[2]
+    heads, blocks = rows.shape[2] // queries, -(-rows[..., 0].numel() * keys // _AT_ONCE)
     if blocks <= 1:
-        return _attend(query, key, value, hidden, scale)
-    size = -(-query.shape[2] // blocks)
-    parts = [
-        checkpoint(_attend, asked, key, value, hides, scale, use_reentrant=False)
-        for asked, hides in zip(query.split(size, 2), hidden.split(size, 2), strict=True)
-    ]
-    return torch.cat([out for out, _ in parts], 2), torch.cat([mass for _, mass in parts], 2)
+        return work(rows, mask.repeat(1, 1, heads, 1) if heads > 1 else mask)
+    size = -(-queries // blocks)
+
+    def one(some, part):
+        return [found.unflatten(2, (heads, -1)) for found in work(some.flatten(2, 3), part.repeat(1, 1, heads, 1))]
+
+    folds = rows.unflatten(2, (heads, queries))
+    parts = [checkpoint(one, folds[:, :, :, first : first + size], mask[:, :, first : first + size], use_reentrant=False) for first in range(0, queries, size)]
+    return tuple(torch.cat(found, 3).flatten(2, 3) for found in zip(*parts, strict=True))
 
 
 def _attend(query, key, value, hidden, scale):

@@ -7,6 +7,8 @@ import torch
 
 from kit.attention.token_types import TokenTypes
 
+LONG = 2**22  # rows x keys of a mask that is not repeated for each head
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -40,13 +42,17 @@ class Seen:
 
     @cached_property
     def hidden(self) -> torch.Tensor:
-        """(B, 1, R, T) true where a row may not attend."""
-        return ~self.allowed.repeat(1, 1, self.heads, 1)
+        """(B, 1, R, T) true where a row may not attend; (B, 1, queries, T) where that is long (kit.attention.rows does it in blocks)."""
+        return ~(self.allowed if self._is_long else self.allowed.repeat(1, 1, self.heads, 1))
 
     @cached_property
     def weights(self) -> torch.Tensor:
-        """(B, 1, R, T) 1.0 where a row may attend."""
-        return (~self.hidden).float()
+        """As `hidden`: 1.0 where a row may attend; as long as it is long, true."""
+        return self.allowed if self._is_long else (~self.hidden).float()
+
+    @property
+    def _is_long(self) -> bool:
+        return self.heads * self.allowed.numel() > LONG
 
 
 def seen_by(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, types: TokenTypes) -> Seen:
@@ -63,10 +69,9 @@ def _seen_by(heads, query, key, mask, types) -> Seen:
     else:
         allowed = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
         allowed = allowed[..., :keys].expand(batch, 1, -1, -1)
-        real = allowed[:, 0, -1]  # the last token sees every key that is not padding, if the mask is causal and nothing more
-        padding = ~real[:, None, keys - queries :, None]  # what padding sees does not matter
-        causal = bool(((allowed == (earlier & real[:, None, None])) | padding).all())
-        real = real if causal else allowed[:, 0].any(1)
+        real = allowed[:, 0].any(1)  # a key that nobody sees is padding
+        asks = allowed[:, 0].any(2) | real[:, keys - queries :]  # what padding would see does not matter
+        causal = bool(((allowed == (earlier & real[:, None, None])) | ~asks[:, None, :, None]).all())
     codes, turns = (types.of_keys(what, keys).to(device) for what in (types.codes, types.turns))
     rows, asks_in_turn = (types.of_rows(what, queries).to(device) for what in (types.codes, types.turns))
     return Seen(heads, queries, allowed, causal, real, codes > 0, rows > 0, turns, asks_in_turn)

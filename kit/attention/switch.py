@@ -1,7 +1,7 @@
 """Switching an attention on: `attn_implementation={"text_config": "moda"}` and the layers' own parameters, in any transformers model.
 
-Importing kit.attention makes the names "moda", "mma" and "rave" known to transformers. A layer that has none of their parameters (an encoder, or a model that was only
-loaded with the argument) attends as ever, which is what an untrained MODA does.
+Importing kit.attention makes the names "moda", "mma" and "rave" known to transformers. The argument alone creates no parameters, so such a model attends as ever, with a warning: `switch_on`
+gives it what an untrained MODA has, `load` an adapter with it. Encoders stay as they are. What was switched on is kept beside an adapter, not in a configuration: a merged model that is saved comes back plain.
 """
 
 import json
@@ -32,6 +32,8 @@ def _function(name: str):
     ):
         layer = getattr(module, name, None)
         if layer is None:
+            if getattr(module, "is_causal", False):  # of a language model; encoders attend as ever by intention
+                warnings.warn(_only_named(name), stacklevel=2)
             return sdpa_attention_forward(
                 module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **more
             )
@@ -42,6 +44,15 @@ def _function(name: str):
         return layer(query, key, value, attention_mask, token_types, scaling or query.shape[-1] ** -0.5), None
 
     return attention
+
+
+def _only_named(name: str) -> str:
+    return say(
+        f"this model was loaded with attn_implementation={name!r}, which creates no parameters: it attends as ever, and an adapter that was trained with {name!r} would be ignored. "
+        "Call kit.attention.switch_on(model) before an adapter is added, or kit.attention.load(name, adapter=folder) for one that is trained",
+        f"このモデルは attn_implementation={name!r} で読み込まれましたが、それだけではパラメーターが作られず、通常の注意のままで、{name!r} で学習したアダプターは無視されます。"
+        "アダプターを載せる前に kit.attention.switch_on(model) を、学習済みアダプターには kit.attention.load(name, adapter=folder) を使ってください",
+    )
 
 
 for _name in KINDS:
@@ -83,15 +94,16 @@ def switch_on(model, settings: Moda | Unmasked | Biased | None = None):
             stacklevel=2,
         )
     text = model.config.get_text_config()
+    heads = text.num_attention_heads  # not q_proj's width: some families' queries come with a gate
+    own = [settings.layer(heads, heads // module.num_key_value_groups, module.head_dim).to(next(module.parameters()).device) for module in layers.values()]
     model.set_attn_implementation(settings.name if text is model.config else {"text_config": settings.name})
     if text._attn_implementation != settings.name:
         raise KitError(say(f"{type(model).__name__} does not let its attention be chosen (no AttentionInterface), so {settings.name} cannot be switched on; use another checkpoint",
                            f"{type(model).__name__} は注意機構を選べない（AttentionInterface 非対応）ため、{settings.name} に切り替えられません。別のチェックポイントを使ってください"))  # fmt: skip
-    heads = text.num_attention_heads  # not q_proj's width: some families' queries come with a gate
-    for module in layers.values():
-        own = settings.layer(heads, heads // module.num_key_value_groups, module.head_dim)
-        setattr(module, settings.name, own.to(next(module.parameters()).device))
     tell_token_types(model)
+    for module, layer in zip(layers.values(), own, strict=True):
+        layer.settings = settings
+        setattr(module, settings.name, layer)
     return model
 
 
@@ -107,10 +119,10 @@ def attention_layers(model) -> dict[str, nn.Module]:
 def kind_of(model) -> Moda | Unmasked | Biased | None:
     """What was switched on in this model."""
     for module in attention_layers(model).values():
-        for name, kind in KINDS.items():
+        for name in KINDS:
             if hasattr(module, name):
                 layer = getattr(module, name)
-                return getattr(getattr(layer, "original_module", layer), "settings", None) or kind()
+                return getattr(layer, "original_module", layer).settings
     return None
 
 

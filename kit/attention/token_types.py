@@ -54,7 +54,7 @@ def tell_token_types(model) -> RemovableHandle | None:
     ends = torch.tensor(
         sorted(
             {
-                *_listed(top.generation_config.eos_token_id),
+                *_listed(getattr(getattr(top, "generation_config", None), "eos_token_id", None)),
                 *_listed(top.config.get_text_config().eos_token_id),
             }
         ),
@@ -63,9 +63,9 @@ def tell_token_types(model) -> RemovableHandle | None:
 
     def tell(module, args, kwargs):
         if kwargs.get("token_types") is None:
-            ids = _ids_of_all_keys(
-                kwargs.get("input_ids", args[0] if args else None), kwargs.get("past_key_values")
-            )
+            cache = kwargs.get("past_key_values")
+            ids = kwargs.get("input_ids", args[0] if args else None)
+            ids = _ids_of_all_keys(getattr(cache, "embedded_ids", None) if ids is None else ids, cache)
             codes = torch.zeros_like(ids)
             for modality, mark in marks.items():
                 codes[ids == mark] = MODALITIES.index(modality)
@@ -83,10 +83,8 @@ def _ids_of_all_keys(ids: torch.Tensor | None, cache) -> torch.Tensor:
     if ids is None:
         raise KitError(
             say(
-                "this attention must know which token is text, picture or sound, and it was given embeddings only: pass input_ids, or token_types=TokenTypes(...) beside inputs_embeds "
-                "(adversarial steps of `training.robust` pass embeddings: train those with plain attention)",
-                "この注意機構は各トークンがテキスト・画像・音声のどれかを知る必要がありますが、埋め込みだけが渡されました。input_ids を渡すか、inputs_embeds と一緒に token_types=TokenTypes(...) を渡してください"
-                "（`training.robust` の敵対的ステップは埋め込みを渡すため、通常の注意機構で学習してください）",
+                "this attention must know which token is text, picture or sound, and it was given embeddings only: pass input_ids, or token_types=TokenTypes(...) beside inputs_embeds",
+                "この注意機構は各トークンがテキスト・画像・音声のどれかを知る必要がありますが、埋め込みだけが渡されました。input_ids を渡すか、inputs_embeds と一緒に token_types=TokenTypes(...) を渡してください",
             )
         )
     if cache is None:

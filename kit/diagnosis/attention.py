@@ -145,8 +145,8 @@ def _summary(number: int, aei: tuple, mdi: list, decay: list, maps: dict[str, Fi
         told_en = f"; a text token gets {mdi[0]:.1f} times [{mdi[1]:.1f}, {mdi[2]:.1f}] what a media token gets"
         told_ja = f"。文章のトークン 1 個への注意は、メディアのトークン 1 個の {mdi[0]:.1f} 倍 [{mdi[1]:.1f}, {mdi[2]:.1f}]"
     if decay[0] is not None:
-        told_en += f", per layer {100 * np.expm1(decay[0]):+.0f} %"
-        told_ja += f"（層ごとに {100 * np.expm1(decay[0]):+.0f} %）"
+        told_en += f", and {100 * np.expm1(decay[0]):+.0f} % of that with each further layer"
+        told_ja += f"（層が 1 つ進むごとに {100 * np.expm1(decay[0]):+.0f} %）"
     names = {"text": "文章", "image": "画像", "video": "動画", "audio": "音声"}
     for modality, test in maps.items():
         told_en += f". Hiding the most attended {modality} takes {test.value:+.2f} nats [{test.low:+.2f}, {test.high:+.2f}] more from the answer than hiding as much by chance" + ("" if is_shown(test) else ": its attention map is no explanation and is not shown")

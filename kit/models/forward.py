@@ -239,11 +239,13 @@ class Begun:
 
     Attributes:
         layers: (keys, values) of each layer, (B, heads, P, D) each.
+        ids: (B, P) the tokens.
         mask: (B, P) 1 for real tokens.
         next_position: (B,) the position id of the first token after each.
     """
 
     layers: list[tuple[torch.Tensor, torch.Tensor]]
+    ids: torch.Tensor
     mask: torch.Tensor
     next_position: torch.Tensor
 
@@ -254,13 +256,14 @@ def begin(model, batch: dict) -> Begun:
     where, cache = positions(model, batch), DynamicCache()
     with only_at(model, torch.zeros_like(batch["input_ids"], dtype=torch.bool)):  # keys and values are wanted, no scores
         model(**batch, position_ids=where, past_key_values=cache, use_cache=True)
-    return Begun([(layer.keys, layer.values) for layer in cache.layers], batch["attention_mask"], _after(where))
+    return Begun([(layer.keys, layer.values) for layer in cache.layers], batch["input_ids"], batch["attention_mask"], _after(where))
 
 
-def go_on(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, detached: bool = False) -> torch.Tensor:
+def go_on(model, begun: Begun, ids: torch.Tensor, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, detached: bool = False) -> torch.Tensor:
     """Logits (S, V), float32, at the S true places of `scored` (N, L), row by row, of tails that follow the beginnings.
 
     Args:
+        ids: (N, L) what the tails' embeddings stand for, moved or not; an attention of kit.attention asks for it.
         embedded: (N, L, C) input embeddings, padded on the left; N is B or a multiple of it, the beginnings are then repeated as a whole.
         real: (N, L) 1 for real tokens.
         detached: no gradient goes into the beginnings (the ascent steps of an attack).
@@ -268,6 +271,7 @@ def go_on(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, score
     times = len(embedded) // len(begun.mask)
     layers = [(k.detach(), v.detach()) if detached else (k, v) for k, v in begun.layers]
     cache = DynamicCache(ddp_cache_data=[(torch.cat([k] * times), torch.cat([v] * times)) for k, v in layers])  # a forward appends: fresh for each pass
+    cache.read_ids, cache.embedded_ids = begun.ids.repeat(times, 1), ids
     where = _continued(model, begun.next_position.repeat(times)[:, None] + (real.cumsum(1) - 1).clamp(min=0))
     mask = torch.cat([begun.mask.repeat(times, 1), real], 1)
     with only_at(model, scored):

@@ -152,15 +152,14 @@ def add_adapter(model, adapter: Path):
         keys = set(saved.keys())
     here = {n.replace(".modules_to_save.default", "").replace(".default.", ".").removesuffix(".default") for n, _ in wrapped.named_parameters() if is_adapter(n)}
     strays = sorted(keys ^ here)
-    told = adapter / ATTENTION_FILE
-    attention = json.loads(told.read_text(encoding="utf-8")).get("attention") if told.is_file() else None
-    if attention and not any(path.endswith(f".{attention}") for path, _ in model.named_modules()):
+    theirs, ours = attention_beside(adapter), attention_of(model)
+    if theirs != ours:
         raise KitError(
             say(
-                f"the adapter in {adapter.name} was trained with the attention {attention!r}, and this model has plain attention, which would ignore it: load both with kit.attention.load, "
-                "or call kit.attention.switch_on(model) before the adapter is added",
-                f"{adapter.name} のアダプターは注意機構 {attention!r} で学習されていますが、このモデルは通常の注意機構のため無視されてしまいます。kit.attention.load で読み込むか、"
-                "アダプターを載せる前に kit.attention.switch_on(model) を呼んでください",
+                f"the adapter in {adapter.name} was trained with {_attention(theirs, 'en')}, and this model has {_attention(ours, 'en')}, which would answer otherwise: load both with "
+                "kit.attention.load, which reads the adapter's attention.json",
+                f"{adapter.name} のアダプターは{_attention(theirs, 'ja')}で学習されていますが、このモデルは{_attention(ours, 'ja')}のため、回答が変わってしまいます。両方を kit.attention.load で読み込んでください"
+                "（アダプターの attention.json を読みます）",
             )
         )
     if strays:
@@ -172,6 +171,28 @@ def add_adapter(model, adapter: Path):
             )
         )
     return wrapped
+
+
+def attention_of(model) -> dict:
+    """What attention of kit.attention was switched on in this model, as an adapter's attention.json says it; {} for plain attention."""
+    for path, module in model.named_modules():
+        settings = getattr(module, "settings", None)
+        if settings is not None and getattr(settings, "name", None) == path.rsplit(".", 1)[-1]:
+            return {"attention": settings.name} | vars(settings)
+    return {}
+
+
+def attention_beside(adapter: Path) -> dict:
+    """What attention an adapter was trained with; {} for plain attention."""
+    told = adapter / ATTENTION_FILE
+    return json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
+
+
+def _attention(told: dict, language: str) -> str:
+    details = ", ".join(f"{name}={value!r}" for name, value in told.items() if name != "attention")
+    if not told:
+        return "plain attention" if language == "en" else "通常の注意機構"
+    return f"the attention {told.get('attention')!r}" + (f" ({details})" if details else "") if language == "en" else f"注意機構 {told.get('attention')!r}" + (f"（{details}）" if details else "")
 
 
 def _kind_of(source: str, options: dict):

@@ -73,6 +73,11 @@ def is_adapter(path: str) -> bool:
     return "lora_" in path or ".modules_to_save." in path
 
 
+def is_gate(path: str, weight: torch.Tensor) -> bool:
+    """Whether a parameter of a PEFT model is one of the numbers that an attention learns beside its matrices: gates, decays, a bias per head."""
+    return any(f"{name}.modules_to_save." in path for name in SAVED_WHOLE) and weight.dim() < 2
+
+
 def component_table(model: nn.Module) -> list[dict]:
     """One row per component: parameters, those trained, and the linear layers that carry an adapter."""
     rows: dict[str, dict] = {}

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def attack(
-    model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, targets: torch.Tensor, text: torch.Tensor, settings: "Robust",
+    model, begun: Begun, ids: torch.Tensor, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor, targets: torch.Tensor, text: torch.Tensor, settings: "Robust",
     seeds: list[int],
 ) -> tuple[torch.Tensor, float]:  # fmt: skip
     """The perturbation (B, L, C) of the text's embeddings that makes the answer least likely after K steps, and |delta| / epsilon. Nothing flows into the adapter or the beginning.
 
     Args:
-        embedded, real, scored: of the perturbed tails, see `go_on`.
+        ids, embedded, real, scored: of the perturbed tails, see `go_on`.
         targets: (S,) the answers' tokens.
         text: (B, L) true where delta may be other than 0.
         seeds: (B) of the random starts, uniform in the box.
@@ -30,7 +30,7 @@ def attack(
     delta = within((2 * random_start(text, embedded.shape[-1], seeds).to(embedded) - 1) * epsilon * where, epsilon, count, settings.ascent)
     for _ in range(settings.ascent_steps):
         delta.requires_grad_(True)
-        logits = go_on(model, begun, embedded + delta * where, real, scored, detached=True)
+        logits = go_on(model, begun, ids, embedded + delta * where, real, scored, detached=True)
         # a sum: each sample's step is its own, however many share the pass
         (slope,) = torch.autograd.grad(cross_entropy(logits, targets, reduction="sum"), delta)
         delta = ascended(delta, slope, text, size, epsilon, count, settings.ascent)

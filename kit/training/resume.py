@@ -7,6 +7,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from kit.models.loading import attention_beside, attention_of
+
 STAGE_WEIGHTS = "trained.safetensors"  # what a stage of progressive alignment trains
 _TORCH_FILES = ("optimizer.pt", "scheduler.pt")  # torch writes zip archives, whose directory comes last
 _KEPT = ("applied_updates", "stopped_early", "history", "gradients", "frozen_moved", "lora_moved", "supervised", "micro_batch", "reach")
@@ -58,6 +60,8 @@ def read_finished(tuned, settings, out: Path) -> bool:
     except (OSError, ValueError):
         return False
     adapter = tuned.adapter / "adapter_model.safetensors"
+    if attention_beside(tuned.adapter) != attention_of(tuned.loaded.model):
+        return False
     if written.get("settings") != json.loads(json.dumps(asdict(settings))) or not all(name in written for name in _KEPT) or not _is_whole(adapter):
         return False
     set_peft_model_state_dict(tuned.loaded.model, load_file(adapter))

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from kit.attention import Unmasked, kind_of
 from kit.data import Sample, only_deciding
 from kit.data.perturbations import deciding_changes
 from kit.data.trainable import OTHERS, TRAINABLE, with_others
@@ -138,12 +139,13 @@ class Unlike:
 def shares_beginnings(model, robust: Robust | None) -> bool:
     """Whether pairs of this training are read from a shared beginning: it perturbs text, and every layer of the model attends to everything.
 
-    Sliding windows and linear attention keep a state that cannot be cut and read on from with gradients: there both sides are read whole, and the attack on a text is `free`, as on a medium.
+    Sliding windows and linear attention keep a state that cannot be cut and read on from with gradients, and with MMA a medium reads the text behind it: there both sides are read whole, and the attack
+    on a text is `free`, as on a medium.
 
     Raises:
         KitError: a beginning would be shared, and dropout or gradient checkpointing forbid it.
     """
-    if robust is None or not attends_to_all(model) or not any(TRAINABLE[name].modality == "text" for name in robust.perturbations):
+    if robust is None or not attends_to_all(model) or isinstance(kind_of(model), Unmasked) or not any(TRAINABLE[name].modality == "text" for name in robust.perturbations):
         return False
     require_shareable(model)
     return True
@@ -160,6 +162,8 @@ def require_shareable(model) -> None:
         reason = ("gradient checkpointing keeps no keys and values to share; switch it off (training.gradient_checkpointing: false)", "勾配チェックポイントでは共有するキーと値が残りません。training.gradient_checkpointing: false にしてください")
     elif not attends_to_all(model):
         reason = ("this checkpoint has sliding windows or linear attention, whose state cannot be cut and read on from with gradients", "このチェックポイントはスライディングウィンドウまたは線形アテンションを含むため、先頭部分を共有できません")
+    elif isinstance(kind_of(model), Unmasked):
+        reason = ("with MMA the tokens of a medium read the text behind them, so a beginning is not the same for two texts; run both sides whole", "MMA ではメディアのトークンが後ろの文章を読むため、先頭部分を共有できません。両方を全体で実行してください")
     if reason:
         raise KitError(say(f"robust training cannot share the beginning of prompts: {reason[0]}", f"ロバスト学習で先頭部分を共有できません：{reason[1]}"))
 
@@ -183,17 +187,17 @@ def robust_losses(model, pairs: Pairs, settings: Robust) -> Losses:
     half = len(tokens) // 2
     delta, reach = None, None
     if settings.ascent_steps:
-        delta, reach = attack(model, begun, embedded[half:].detach(), real[half:], scored[half:], tokens[half:][answers[half:]], text, settings, pairs.seeds)
+        delta, reach = attack(model, begun, tokens[half:], embedded[half:].detach(), real[half:], scored[half:], tokens[half:][answers[half:]], text, settings, pairs.seeds)
         embedded = torch.cat([embedded[:half], embedded[half:] + delta])
     # the answers of both sides are the same tokens; each side without the padding that the other's length would bring
-    clean, perturbed = (_of_side(model, begun, *(value[side] for value in (embedded, real, scored))) for side in (slice(half), slice(half, None)))
+    clean, perturbed = (_of_side(model, begun, *(value[side] for value in (tokens, embedded, real, scored))) for side in (slice(half), slice(half, None)))
     return _together(clean, perturbed, targets.chunk(2)[0], settings, reach)
 
 
-def _of_side(model, begun: Begun, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
+def _of_side(model, begun: Begun, ids: torch.Tensor, embedded: torch.Tensor, real: torch.Tensor, scored: torch.Tensor) -> torch.Tensor:
     """`go_on` from the first column in which any row has a token."""
     first = int((real.sum(0) > 0).int().argmax())
-    return go_on(model, begun, embedded[:, first:], real[:, first:], scored[:, first:])
+    return go_on(model, begun, ids[:, first:], embedded[:, first:], real[:, first:], scored[:, first:])
 
 
 def losses_apart(model, apart: Apart, settings: Robust):

@@ -15,6 +15,8 @@ class Settings:
         steps: optimizer updates at most.
         batch: samples per update.
         learning_rate: peak of a cosine schedule with 5 % warm-up.
+        gate_rate: multiple of learning_rate for the numbers that an attention of kit.attention learns beside its matrices (MODA's gates and decays, RAVE's bias). They start at 0
+            and move by about the rate per update, so at an adapter's rate a short training leaves them where they were.
         seed: of the adapters' start and of the order of samples.
         evaluate_every: updates between two looks at the KPI on the validation rows (also between two checkpoints).
         patience: stop after this many looks without a better KPI.
@@ -35,6 +37,7 @@ class Settings:
     steps: int = 300
     batch: int = 16
     learning_rate: float = 2e-3
+    gate_rate: float = 1.0
     seed: int = 0
     evaluate_every: int = 100
     patience: int = 3

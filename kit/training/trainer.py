@@ -17,6 +17,7 @@ from kit.evaluation import evaluate, predict
 from kit.language import say
 from kit.models import Loaded, component_of
 from kit.models.forward import answer_logits, is_out_of_memory
+from kit.models.lora import is_gate
 from kit.show import progress
 from kit.training.batches import Parts
 from kit.training.pairs import Apart, Pairs
@@ -44,6 +45,7 @@ class AnswerTrainer(Trainer):
 
     def __init__(self, loaded: Loaded, train: list[Sample], validation: list[Sample], settings: Settings, out: Path):
         self.asked, self.kpi, self.supervised = (loaded, validation), settings.kpi, []
+        self.gate_rate = settings.gate_rate
         self.robust, self.reached = settings.robust, []
         self.watch = _Watch(settings.steps)
         self.parts = Parts(Collator(loaded.processor, max_tokens=settings.max_tokens), settings.micro_batch or settings.batch, shares_beginnings(loaded.model, settings.robust))
@@ -57,6 +59,16 @@ class AnswerTrainer(Trainer):
             compute_loss_func=mean_of_answers,
         )
         self.remove_callback(PrinterCallback)  # kit does not print; the progress bar and the history tell it
+
+    def create_optimizer(self, model=None) -> torch.optim.Optimizer:
+        """The Trainer's own; gates go into a group of theirs where they have a rate of their own."""
+        if self.optimizer is None and self.gate_rate != 1:
+            super().create_optimizer(model)
+            gates = {id(weight) for path, weight in (self.model if model is None else model).named_parameters() if is_gate(path, weight)}
+            rest = [{**group, "params": [weight for weight in group["params"] if id(weight) not in gates]} for group in self.optimizer.param_groups]
+            own = [{**group, "params": [weight for weight in group["params"] if id(weight) in gates], "lr": group["lr"] * self.gate_rate} for group in self.optimizer.param_groups]
+            self.optimizer.param_groups[:] = [group for group in (*rest, *own) if group["params"]]
+        return super().create_optimizer(model)
 
     def _get_train_sampler(self, *_) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)

@@ -26,6 +26,7 @@ from kit.evaluation import predict
 from kit.language import say
 from kit.models import add_lora
 from kit.models.forward import answer_logits
+from kit.models.loading import add_adapter
 from kit.models.merge import merged
 from kit.training import finetune
 from poc.lesson import ROOT, open_lesson, trusting_model
@@ -84,7 +85,7 @@ show.attended_picture(Image.open(sample.image[0]).convert("RGB"), attention_impo
 # %% [markdown] lang="en"
 # ## MODA as a switch
 #
-# `attn_implementation={"text_config": "moda"}` in any transformers model, and parameters that are saved with the LoRA adapter. Two parts:
+# `switch_on(model)` in any transformers model: it sets `attn_implementation={"text_config": "moda"}` and gives each layer its parameters, which are saved with the LoRA adapter; `kit.attention.load` reads both back. (The argument alone creates no parameters: such a model attends as ever, and says so; and a merged model that is saved comes back plain.) Two parts:
 #
 # * **duplex aligner**: a query meets keys of text and keys of media in two versions of itself; each is turned by the Gram matrix of the *other* group's keys, as far as that row may see them. Keys in the cache stay as they are, so nothing leaks and nothing has to be read twice.
 # * **modular mask**: slots without a value soak up attention that belongs nowhere.
@@ -93,7 +94,7 @@ show.attended_picture(Image.open(sample.image[0]).convert("RGB"), attention_impo
 # %% [markdown] lang="ja"
 # ## 切り替えるだけの MODA
 #
-# どの transformers モデルでも `attn_implementation={"text_config": "moda"}` で使え、パラメーターは LoRA アダプターと一緒に保存されます。部品は 2 つです。
+# どの transformers モデルでも `switch_on(model)` で使えます。`attn_implementation={"text_config": "moda"}` を設定し、各層にパラメーターを作ります。パラメーターは LoRA アダプターと一緒に保存され、`kit.attention.load` で読み戻せます（引数だけではパラメーターが作られず、通常の注意のままで、その旨の警告が出ます。統合して保存したモデルは通常の注意に戻ります）。部品は 2 つです。
 #
 # * **双方向の整列**：クエリは、文章のキーとメディアのキーに対して別々の形で向き合います。それぞれ、その行から見える*もう一方*のキーのグラム行列で変換されます。キャッシュのキーは元のままなので、未来の情報は漏れず、読み直しも不要です。
 # * **モジュール別マスク**：値を持たない枠が、行き場のない注意を吸収します。
@@ -112,30 +113,37 @@ print(f"largest difference of a logit: {float((before - after).abs().max()):.1e}
 # %% [markdown] lang="en"
 # ## Three levels of questions
 #
-# The article asks three things of a multimodal model. The sample company has questions of each. **Emotion** is prosody that one synthetic voice was given; words and voice contradict each other in some calls. These are customers' calls: the EU AI Act (Regulation 2024/1689, Article 5(1)(f)) **forbids** inferring the emotions of people at work, your call centre's staff included.
+# The article asks three things of a multimodal model. The sample company has questions of each. **Emotion** is prosody that one synthetic voice was given; words and voice contradict each other in some calls. Before you try this on real calls: the EU AI Act (Regulation (EU) 2024/1689, Article 5(1)(f)) **prohibits** inferring people's emotions at the workplace, except for medical or safety reasons, and a customer's call carries your employee's voice, too. Recognising the emotions of **customers** is high-risk (Annex III, point 1(c)), and the people concerned must be informed (Article 50(3)).
 # %% [markdown] lang="ja"
 # ## 3 段階の問い
 #
-# 記事はマルチモーダルモデルに 3 つのことを求めています。見本会社にはそれぞれの問いがあります。**感情**は 1 種類の合成音声に付けた抑揚で、言葉と声が食い違う電話もあります。これらはお客様の電話です。EU AI 法（規則 2024/1689 第 5 条 1 項 (f)）は、職場にいる人の感情を推定することを**禁じています**。コールセンターの従業員も含まれます。
+# 記事はマルチモーダルモデルに 3 つのことを求めています。見本会社にはそれぞれの問いがあります。**感情**は 1 種類の合成音声に付けた抑揚で、言葉と声が食い違う電話もあります。実際の電話で試す前に：EU AI 法（規則 (EU) 2024/1689 第 5 条 1 項 (f)）は、職場での感情推定を、医療または安全上の理由を除き**禁じています**。お客様の電話には従業員の声も入っています。**お客様**の感情認識は高リスク（附属書 III 第 1 項 (c)）で、対象者への告知が必要です（第 50 条 3 項）。
 # %%
 company = {level: level_rows(COMPANY, level, "test", rows) for level in LEVELS}
-pd.DataFrame([{say("level", "段階"): name_of(level), say("question", "問い"): one.question, say("decided by", "判断に使う情報"): " + ".join(one.decided_by), say("options", "選択肢"): " | ".join(one.options)}
-              for level in LEVELS for one in {s.question: s for s in company[level]}.values()])  # fmt: skip
+listed = []
+for level in LEVELS:
+    every = level_rows(COMPANY, level, "test")
+    for question in dict.fromkeys(sample.question for sample in every):
+        asked = [sample for sample in every if sample.question == question]
+        deciding = pd.Series([" + ".join(sample.decided_by) for sample in asked]).value_counts()
+        listed.append({say("level", "段階"): name_of(level), say("question", "問い"): question, say("held-out rows, by what decides them", "未使用の行数（判断に使う情報別）"): ", ".join(f"{by}: {n}" for by, n in deciding.items()), say("options", "選択肢"): " | ".join(asked[0].options)})
+pd.DataFrame(listed)
 
 # %% [markdown] lang="en"
 # ## Live: the same training, with and without
 #
-# Both go on from the same tuned model, with the same rows in the same order. A dozen updates show that it runs and what the attention does; they cannot show that it helps.
+# Both go on from the same tuned model, with the same rows in the same order. MODA's gates learn at 25 times the adapters' rate (`gate_rate`): at the same rate they would stay at 0, where they start. A dozen updates show that it runs and what the attention does; they cannot show that it helps.
 # %% [markdown] lang="ja"
 # ## 今、同じ学習を「あり」と「なし」で
 #
-# どちらも同じモデルから始め、同じ行を同じ順に学習します。十数回の更新で分かるのは、動くことと注意の変わり方だけで、役立つかどうかは分かりません。
+# どちらも同じモデルから始め、同じ行を同じ順に学習します。MODA のゲートはアダプターの 25 倍の学習率（`gate_rate`）で学びます。同じ学習率では初期値 0 のままだからです。十数回の更新で分かるのは、動くことと注意の変わり方だけで、役立つかどうかは分かりません。
 # %%
 taught = [sample for level in LEVELS for sample in level_rows(COMPANY, level, "train", 8 * steps)]
-settings = replace(settings_of(lesson.use, None), steps=steps, batch=8, evaluate_every=steps, lora=("llm",), robust=None, orientations=False, augment=())
-trained = {}
+settings = replace(settings_of(lesson.use, None), steps=steps, batch=8, evaluate_every=steps, lora=("llm",), robust=None, orientations=False, augment=(), gate_rate=25.0)
+results, trained = {}, {}
 for name, loaded in (("plain", merged(trusting_model(lesson)[0])), ("MODA", start)):
-    trained[name] = finetune(loaded, taught, [company[level][0] for level in LEVELS], settings, Path(tempfile.mkdtemp())).loaded
+    results[name] = finetune(loaded, taught, [company[level][0] for level in LEVELS], settings, Path(tempfile.mkdtemp()))
+    trained[name] = results[name].loaded
 moved = {path.rsplit(".", 1)[-1]: float(weight.abs().max()) for path, weight in trained["MODA"].model.named_parameters() if ".modules_to_save." in path}
 print("largest value of MODA's own parameters after", steps, "updates:", {name: round(value, 4) for name, value in moved.items()})
 
@@ -158,24 +166,50 @@ show.attention_over_layers({say("before", "前"): probe.table, **looks})
 # %% [markdown] lang="en"
 # ## Does it help? (recorded, not computed now)
 #
-# `python -m benchmarks.moda`: the 2 x 2 of its parts and two rivals (MMA lets the picture's tokens read the question, RAVE adds a learned bias to media keys), at equal updates from the same start, held-out lots, devices and callers, mean over the seeds in the table, 95 % intervals. "against plain" is paired: the same rows, the same seeds.
+# `python -m benchmarks.moda`: the 2 x 2 of its parts and two rivals (MMA lets the picture's tokens read the question, RAVE adds a learned bias to media keys), at equal updates from the same start, asked about lots, devices and callers that were held out.
+#
+# A note that is mostly right answers most questions about a photo, so the same photographs are shown **alone**, beside a **right** note and beside a **wrong** one: better seeing lifts the first and the last, more trust in notes lifts the second and costs the third. Two rows say what a score is worth: *majority* (always the most frequent answer) and *text only* (the plain models, asked without any medium).
+#
+# Per cent, mean over the seeds in the table, 95 % intervals by resampling lots, devices and callers. Seeds are **not** resampled; three are few, so "by seed" stands beside the difference.
 # %% [markdown] lang="ja"
 # ## 役に立つのか（記録。今計算したものではありません）
 #
-# `python -m benchmarks.moda`：部品の 2 × 2 と 2 つの対抗手法（MMA は画像のトークンに質問を読ませ、RAVE はメディアのキーに学習したバイアスを加えます）を、同じ出発点から同じ更新回数で比べました。評価は学習に使っていないロット・装置・発信者で、値は表にあるシードの平均、区間は 95 % です。「against plain」は同じ行・同じシードでの差です。
+# `python -m benchmarks.moda`：部品の 2 × 2 と 2 つの対抗手法（MMA は画像のトークンに質問を読ませ、RAVE はメディアのキーに学習したバイアスを加えます）を、同じ出発点から同じ更新回数で比べました。評価は学習に使っていないロット・装置・発信者です。
+#
+# ほぼ正しいメモは写真への問いの大半に答えてしまいます。そこで同じ写真を、**単独**（photo alone）、**正しい**メモ付き（note right）、**誤った**メモ付き（note wrong）で見せます。よく見えるようになれば最初と最後が上がり、メモを信じるほど 2 番目が上がり 3 番目が下がります。点数の意味を知るための行が 2 つあります。*majority*（常に最多の回答）と *text only*（plain のモデルにメディアなしで質問）です。
+#
+# 値は % で、表にあるシードの平均、区間は 95 %（ロット・装置・発信者の再抽出）です。シードは再抽出**していません**。3 個は少ないため、差の横に「by seed」を並べています。
 # %%
 file = ROOT / "benchmarks" / "moda.csv"
-recorded = pd.read_csv(file) if file.is_file() else None
-shown_columns = ["seeds", *LEVELS, "guard", "mdi by layer", "deficit by layer", "processor seconds per update"]
-recorded.set_index("arm")[shown_columns] if recorded is not None else print("benchmarks/moda.csv is not here")
+recorded = pd.read_csv(file).set_index("arm", drop=False) if file.is_file() else pd.DataFrame({"arm": []})
+parts = [name.removesuffix(" rows") for name in recorded.columns if name.endswith(" rows")]
+scores = {f"{part} (n = {recorded[f'{part} rows'].max():.0f})": [f"{row[part]:.0f} [{row[f'{part} low']:.0f}, {row[f'{part} high']:.0f}]" if pd.notna(row[part]) else "" for _, row in recorded.iterrows()] for part in parts}
+pd.DataFrame({"seeds": recorded.get("seeds"), **scores}, index=recorded.index) if parts else print("benchmarks/moda.csv is not here")
 
 # %%
-if recorded is not None:
-    for _, row in recorded.iterrows():
-        for level in (*LEVELS, "guard") if row["arm"] not in ("before", "plain") else ():
-            gain, low, high = (row[f"{level} against plain{end}"] for end in ("", " low", " high"))
-            verdict = say("helps", "役立つ") if low > 0 else say("hurts", "悪化") if high < 0 else say("cannot be told", "判断できない")
-            print(f"{row['arm']:24} {level:12} {gain:+5.1f} points [{low:+.1f}, {high:+.1f}]  {verdict}")
+told = []
+for arm, row in recorded.drop(index=["majority", "text only", "plain"], errors="ignore").iterrows():
+    for part in parts:
+        gain, low, high = (row[f"{part} against plain{end}"] for end in ("", " low", " high"))
+        verdict = say("not tested: its gate did not move", "未検証：ゲートが動かなかった") if arm == "mask" and row["largest gate"] < 0.05 else say("better", "向上") if low > 0 else say("worse", "悪化") if high < 0 else say("cannot be told", "判断できない")
+        told.append({"arm": arm, "part": part, say("against plain, points", "plain との差（ポイント）"): f"{gain:+.1f} [{low:+.1f}, {high:+.1f}]", "by seed": row[f"{part} against plain by seed"], say("verdict", "判定"): verdict})
+print(say(f"{len(told)} comparisons at 95 %: about {len(told) / 20:.0f} would look better or worse by chance alone", f"95 % の比較が {len(told)} 件。偶然だけでも約 {len(told) / 20:.0f} 件は差があるように見えます"))
+pd.DataFrame(told).set_index(["arm", "part"]) if told else None
+
+# %% [markdown] lang="en"
+# What the arms' own parameters became (a gate is 0 at the start and 1 at most), what a model cost, and what a text token gets for each thing that a photo token gets (MDI) per layer: before any training, and after.
+# %% [markdown] lang="ja"
+# 各手法のパラメーターがどうなったか（ゲートは 0 から始まり最大 1）、1 モデルの計算時間、そして文章のトークン 1 個への注意が写真のトークン 1 個の何倍か（MDI）を層ごとに、学習前と学習後で示します。
+# %%
+own = [name for name in ("largest gate", "mean gate", "largest bias", "mean |W|", "processor seconds per update", "processor minutes in all") if name in recorded]
+recorded[own].dropna(how="all").fillna("") if own else None
+
+# %%
+looked = ROOT / "benchmarks" / "moda_attention.csv"
+layers = pd.read_csv(looked) if looked.is_file() else pd.DataFrame({"arm": [], "layer": [], "rows": [], "lots": []})
+for name in [name for name in ("mdi", "deficit") if name in layers]:
+    layers[f"{name}, n = {layers['rows'].max()} rows of {layers['lots'].max()} lots"] = [f"{row[name]:.2f} [{row[f'{name} low']:.2f}, {row[f'{name} high']:.2f}]" for _, row in layers.iterrows()]
+layers.pivot(index="arm", columns="layer", values=[name for name in layers if ", n = " in name]).reindex(layers["arm"].unique())
 
 # %%
 costs = ROOT / "benchmarks" / "moda_cost.csv"
@@ -184,18 +218,19 @@ pd.read_csv(costs).pivot(index="arm", columns="model", values="over_plain_median
 # %% [markdown] lang="en"
 # ## Would a mistake be noticed?
 #
-# An adapter that was trained with MODA means nothing on plain attention, and PEFT would load it without a word. Here it is refused; so is switching after an adapter is there.
+# An adapter that was trained with MODA means nothing on plain attention, and PEFT would load it without a word. Here it is refused, as is one of other settings; so is switching after an adapter is there.
 # %% [markdown] lang="ja"
 # ## 間違いに気づけるか
 #
-# MODA で学習したアダプターは通常の注意機構では意味を持たず、PEFT は黙って読み込んでしまいます。ここでは断ります。アダプターを載せた後の切り替えも断ります。
+# MODA で学習したアダプターは通常の注意機構では意味を持たず、PEFT は黙って読み込んでしまいます。ここでは断ります（設定の違うものも）。アダプターを載せた後の切り替えも断ります。
 # %%
-try:
-    switch_on(add_lora(merged(trusting_model(lesson)[0]).model, ["llm"], 4), Moda())
-except KitError as error:
-    print(error)
-else:
-    raise AssertionError("MODA was switched on under an adapter")
+for mistake in (lambda: add_adapter(merged(trusting_model(lesson)[0]).model, results["MODA"].adapter), lambda: switch_on(add_lora(merged(trusting_model(lesson)[0]).model, ["llm"], 4), Moda())):
+    try:
+        mistake()
+    except KitError as error:
+        print(error, "\n")
+    else:
+        raise AssertionError("MODA was loaded on plain attention, or switched on under an adapter")
 assert np.isfinite(list(moved.values())).all()
 
 # %% [markdown] lang="en"
