@@ -144,7 +144,8 @@ results, trained = {}, {}
 for name, loaded in (("plain", merged(trusting_model(lesson)[0])), ("MODA", start)):
     results[name] = finetune(loaded, taught, [company[level][0] for level in LEVELS], settings, Path(tempfile.mkdtemp()))
     trained[name] = results[name].loaded
-moved = {path.rsplit(".", 1)[-1]: float(weight.abs().max()) for path, weight in trained["MODA"].model.named_parameters() if ".modules_to_save." in path}
+own = [(path.rsplit(".", 1)[-1], float(weight.abs().max())) for path, weight in trained["MODA"].model.named_parameters() if ".modules_to_save." in path]
+moved = {name: max(value for other, value in own if other == name) for name, _ in own}
 print("largest value of MODA's own parameters after", steps, "updates:", {name: round(value, 4) for name, value in moved.items()})
 
 # %%
