@@ -70,7 +70,8 @@ def _dictated(folder: Path, count: int, seed: int, split: str) -> list[dict]:
 def sources() -> dict[str, list[Sample]]:
     """Source -> training rows."""
     drawn = [row for row in read_folder(world(WORK / "world"), verify=False).samples if row.split == "train"]
-    found = {name: [row for row in drawn if f"_{name}_" in row.id] for name in (*NAMES.values(), "dictation")}
+    found = {name: [row for row in drawn if f"_{name}_" in row.id] for name in NAMES.values()}
+    found["dictation"] = [row.replace(options=()) for row in drawn if "_dictation_" in row.id]  # a folder's rows without options are given the answers of all of them
     return found | {name: rows for sense in SENSES for name, rows in sense_rows(COMPANY, sense, "train").items()}
 
 
@@ -99,7 +100,7 @@ def _spread(rows: list[Sample], most: int) -> list[Sample]:
 
 def dictation(noisy: bool) -> list[Sample]:
     """Held-out recordings to be written down, as they are or with white noise 10 dB below them."""
-    rows = [row for row in read_folder(world(WORK / "world"), verify=False).samples if row.split == "test" and "_dictation_" in row.id]
+    rows = [row.replace(options=()) for row in read_folder(world(WORK / "world"), verify=False).samples if row.split == "test" and "_dictation_" in row.id]
     return [row.replace(meta={**row.meta, "shown_as": {"audio": {"how": "noisy", "decibels": 10, "seed": number}}}) for number, row in enumerate(rows)] if noisy else rows
 
 

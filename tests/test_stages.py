@@ -170,6 +170,12 @@ def test_a_stage_that_is_killed_goes_on_and_ends_with_the_same_weights(finished,
     assert told["updates"] == 3 and [entry["step"] for entry in told["history"]] == [entry["step"] for entry in finished[0][1].history]
 
 
+def test_a_row_over_the_token_budget_is_named(sources, tmp_path):
+    with pytest.raises(KitError, match="over the budget of 20: raise training.max_tokens"):
+        run_stages("tiny_omni", [PICTURES], sources, tmp_path, device="cpu", max_tokens=20)
+    assert not list(tmp_path.rglob("stage.json"))
+
+
 def test_adapters_of_a_stage_are_merged_into_its_checkpoint(sources, tiny, tmp_path):
     stage = Stage("image", {"colours": 1.0}, {"visual.merger": 2e-3, "llm": 2e-3}, steps=2, batch=4, lora=4)
     (staged,) = run_stages("tiny_omni", [stage], sources, tmp_path, device="cpu")
@@ -264,7 +270,7 @@ def test_retaining_is_the_divergence_from_the_model_before_on_replayed_answers_o
         weight.requires_grad_(path in parts)
 
     def losses(retain):
-        trainer = StageTrainer(student, sources["colours"][:4], dataclasses.replace(stage, retain=retain), parts, tmp_path, 1, None, teacher)
+        trainer = StageTrainer(student, sources["colours"][:4], dataclasses.replace(stage, retain=retain), parts, tmp_path, 1, None, None, teacher)
         return [float(next(trainer._losses(student.model, part | {"replayed": torch.tensor(told)}, None))[0].detach()) for told in (False, True)]
 
     part = _collator(tiny)(sources["colours"][:4])

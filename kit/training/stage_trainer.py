@@ -35,15 +35,15 @@ class StageTrainer(AnswerTrainer):
         parts: path -> part of `stage.trains`.
         out: for checkpoints.
         keep_every: updates between two of them.
-        micro_batch: rows per forward at most.
+        micro_batch, max_tokens: rows per forward, and tokens of a row, at most.
         teacher: the model before the stage, for `stage.retain`.
     """
 
     watched = False
 
-    def __init__(self, loaded: Loaded, rows: list[Sample], stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, teacher: Loaded | None):
+    def __init__(self, loaded: Loaded, rows: list[Sample], stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, max_tokens: int | None, teacher: Loaded | None):
         self.stage, self.trained, self.teacher = stage, parts, teacher
-        settings = Settings(lora=(), steps=stage.steps, batch=stage.batch, seed=stage.seed, evaluate_every=min(keep_every, stage.steps), micro_batch=micro_batch)
+        settings = Settings(lora=(), steps=stage.steps, batch=stage.batch, seed=stage.seed, evaluate_every=min(keep_every, stage.steps), micro_batch=micro_batch, max_tokens=max_tokens)
         super().__init__(loaded, rows, [], settings, out)
         self.remove_callback(EarlyStoppingCallback)
         self.watch.name = stage.name

@@ -56,7 +56,7 @@ class Staged:
     drawn: dict[str, int] = field(default_factory=dict)
 
 
-def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]], out: Path, device: str | None = None, keep_every: int = 100, micro_batch: int | None = None) -> list[Staged]:
+def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]], out: Path, device: str | None = None, keep_every: int = 100, micro_batch: int | None = None, max_tokens: int | None = None) -> list[Staged]:
     """Trains the stages one after the other, each from the checkpoint of the one before; what is finished in `out` is not repeated. Several processes (`accelerate launch`) share each update, and the first one writes.
 
     Args:
@@ -67,9 +67,10 @@ def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]
         device: default: CUDA where there is one.
         keep_every: updates between two checkpoints that an interrupted stage goes on from.
         micro_batch: rows per forward at most; None: the whole batch.
+        max_tokens: longest prompt + answer; a row over it is named, never cut. None: no limit.
 
     Raises:
-        KitError: a schedule that cannot be run (it says which stage and why), or `out` holds a stage with the same name and other settings or rows.
+        KitError: a schedule that cannot be run (it says which stage and why), a row over `max_tokens`, or `out` holds a stage with the same name and other settings or rows.
     """
     check_schedule(schedule, sources)
     done: list[Staged] = []
@@ -78,7 +79,7 @@ def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]
         rows = rows_of(stage, schedule[:number], sources)
         mark = _mark(stage, rows, done[-1].checkpoint if done else base)
         finished = _read(stage, folder, mark)
-        done.append(finished or _run(stage, done[-1].checkpoint if done else base, rows, folder, mark, device, keep_every, micro_batch))
+        done.append(finished or _run(stage, done[-1].checkpoint if done else base, rows, folder, mark, device, keep_every, micro_batch, max_tokens))
     return done
 
 
@@ -107,7 +108,7 @@ def trained_parts(model: torch.nn.Module, trains: dict[str, float]) -> dict[str,
     return found
 
 
-def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark: str, device: str | None, keep_every: int, micro_batch: int | None) -> Staged:
+def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark: str, device: str | None, keep_every: int, micro_batch: int | None, max_tokens: int | None) -> Staged:
     loaded = load(str(start), device=device)
     tuner, parts = _prepared(loaded, stage)
     before = fingerprints(loaded.model)
@@ -116,7 +117,7 @@ def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark
     if processes.first():
         _forget_others(kept, mark)
     checkpoint = processes.told(newest_checkpoint(kept))
-    trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, teacher)
+    trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, max_tokens, teacher)
     with remembered(loaded.model):
         trainer.train(resume_from_checkpoint=checkpoint)
     loaded.model.eval()
