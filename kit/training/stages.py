@@ -16,7 +16,7 @@ Killed at any moment and started again, it goes on inside the stage and ends wit
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -108,20 +108,33 @@ def trained_parts(model: torch.nn.Module, trains: dict[str, float]) -> dict[str,
 
 def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark: str, device: str | None, keep_every: int, micro_batch: int | None) -> Staged:
     loaded = load(str(start), device=device)
+    tuner, trained = train_in_place(loaded, stage, rows, folder / "checkpoints", mark, keep_every, micro_batch)
+    model = tuner.merge_and_unload(safe_merge=True) if tuner else loaded.model
+    staged = replace(trained, checkpoint=folder / "checkpoint")
+    _write(staged, model, loaded.processor, folder, mark)
+    return staged
+
+
+def train_in_place(loaded: Loaded, stage: Stage, rows: list[Sample], kept: Path, mark: str, keep_every: int = 100, micro_batch: int | None = None) -> tuple[object, Staged]:
+    """Trains one stage of a model in memory, for models that no directory holds yet; goes on from what is in `kept`, if that carries `mark`.
+
+    Args:
+        rows: of all updates, steps x batch of them (`schedule.rows_of`).
+        kept: for checkpoints of what is trained.
+
+    Returns:
+        (PEFT's tuner where the stage has adapters, else None; what happened, whose checkpoint is `kept`).
+    """
     tuner, parts = _prepared(loaded, stage)
     before = fingerprints(loaded.model)
     teacher = copy_of(loaded) if stage.retain else None
-    kept = folder / "checkpoints"
     _forget_others(kept, mark)
     trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, teacher)
     with remembered(loaded.model):
         trainer.train(resume_from_checkpoint=newest_checkpoint(kept))
     loaded.model.eval()
     check = check_moved(parts, before, fingerprints(loaded.model), trainer.watch.leaked, trainer.state.global_step)
-    model = tuner.merge_and_unload(safe_merge=True) if tuner else loaded.model
-    staged = Staged(stage, folder / "checkpoint", check, trainer.state.global_step, trainer.losses(), _counted(rows))
-    _write(staged, model, loaded.processor, folder, mark)
-    return staged
+    return tuner, Staged(stage, kept, check, trainer.state.global_step, trainer.losses(), _counted(rows))
 
 
 def _prepared(loaded: Loaded, stage: Stage) -> tuple[object, dict[str, str]]:
