@@ -7,9 +7,11 @@ import matplotlib_fontja
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 import transformers as hf
 from PIL import Image, ImageDraw, ImageFont
+from tokenizers.pre_tokenizers import ByteLevel
 
 from kit.bridges import (
     DataDriven,
@@ -130,7 +132,8 @@ def test_what_a_connector_cannot_do_is_told(parts, rows, tmp_path):
 
 def test_a_detector_writes_what_it_sees_and_its_training_rows_as_if_unseen(tiny, rows):
     detector = Detector()
-    unseen = detector.fit(rows[0], tiny)
+    detector.fit(rows[0], tiny)
+    unseen = detector.unseen(rows[0])
     written = detector.write(rows[2])
     assert np.mean([f"classifier: {row.answer} (" in text for row, text in zip(rows[2], written, strict=True)]) > 0.9 and written[0].endswith("%)")
     seen = detector.write(rows[0])
@@ -155,48 +158,57 @@ def sheet(tmp_path):
 
 def test_tesseract_reads_a_sheet(need, tiny, sheet):
     need("tesseract")
-    read, nothing = Ocr().fit([sheet, sheet.replace(image=(), text="x")], tiny)
+    ocr = Ocr()
+    ocr.fit([], tiny)
+    read, nothing = ocr.write([sheet, sheet.replace(image=(), text="x")])
     assert "42" in read and "正常" in read.replace(" ", "") and nothing == ""
     with pytest.raises(KitError, match=r"no model for tlh here: apt-get install tesseract-ocr tesseract-ocr-tlh; or name what it has"):
-        Ocr(("tlh",)).write([sheet])
+        Ocr(("tlh",)).fit([], tiny)
 
 
-def test_a_missing_tesseract_is_named_with_its_install_command(monkeypatch, sheet):
+def test_a_missing_tesseract_is_named_with_its_install_command(monkeypatch, tiny):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(KitError, match=r"which is not installed here: apt-get install tesseract-ocr tesseract-ocr-jpn \(Debian, Ubuntu\), brew install"):
-        Ocr().write([sheet])
+        Ocr().fit([], tiny)
     with speaking("ja"), pytest.raises(KitError, match="OCR には Tesseract が必要ですが、入っていません：apt-get install"):
-        Ocr().write([sheet])
+        Ocr().fit([], tiny)
 
 
 def test_the_checkpoint_itself_writes_speech_down(tiny, spoken, sheet):
-    written = Speech(most=6).fit([*spoken[:2], sheet], tiny)
+    speech = Speech(most=6)
+    speech.fit([], tiny)
+    written = speech.write([*spoken[:2], sheet])
     assert written[0] and written[1] and written[2] == ""
 
 
-def test_whisper_goes_through_transformers_pipeline(tiny, spoken, tmp_path):
+def test_whisper_goes_through_transformers_pipeline(tiny, tmp_path):
     """A random Whisper with real classes: the text means nothing, that there is one for each row with a sound does."""
     folder = tmp_path / "whisper"
-    folder.mkdir()
-    alphabet = sorted(hf.models.gpt2.tokenization_gpt2.bytes_to_unicode().values()) if hasattr(hf.models.gpt2.tokenization_gpt2, "bytes_to_unicode") else [chr(code) for code in range(33, 127)]
     special = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|translate|>", "<|notimestamps|>", "<|nospeech|>", "<|startofprev|>"]
-    vocabulary = {token: place for place, token in enumerate([*alphabet, *special])}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    hf.WhisperTokenizer(vocab=vocabulary, merges=[]).save_pretrained(folder)
+    vocabulary = {token: place for place, token in enumerate([*sorted(ByteLevel.alphabet()), *special])}
+    hf.WhisperTokenizer(vocab=vocabulary, merges=[], pad_token="<|endoftext|>").save_pretrained(folder)
     torch.manual_seed(0)
     end, start = vocabulary["<|endoftext|>"], vocabulary["<|startoftranscript|>"]
     config = hf.WhisperConfig(
-        vocab_size=len(vocabulary) + 8, num_mel_bins=16, d_model=32, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=32, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=32,
+        vocab_size=len(vocabulary), num_mel_bins=16, d_model=32, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=32, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=32,
         max_source_positions=50, max_target_positions=16, pad_token_id=end, bos_token_id=end, eos_token_id=end, decoder_start_token_id=start, suppress_tokens=None, begin_suppress_tokens=None,
     )  # fmt: skip
     model = hf.WhisperForConditionalGeneration(config)
-    model.generation_config = hf.GenerationConfig(max_length=8, decoder_start_token_id=start, eos_token_id=end, pad_token_id=end, bos_token_id=end)
+    languages, tasks = {"<|en|>": vocabulary["<|en|>"]}, {name: vocabulary[f"<|{name}|>"] for name in ("transcribe", "translate")}
+    model.generation_config = hf.GenerationConfig(
+        max_length=8, decoder_start_token_id=start, eos_token_id=end, pad_token_id=end, bos_token_id=end, is_multilingual=True, lang_to_id=languages, task_to_id=tasks,
+        no_timestamps_token_id=vocabulary["<|notimestamps|>"], prev_sot_token_id=vocabulary["<|startofprev|>"],
+    )  # fmt: skip
     model.save_pretrained(folder)
     hf.WhisperFeatureExtractor(feature_size=16, chunk_length=1).save_pretrained(folder)
-    short = [row for row in spoken][:2]
-    written = Whisper(str(folder)).fit([*short, short[0].replace(audio=(), text="x")], tiny)
-    assert len(written) == 3 and all(isinstance(text, str) for text in written) and written[2] == ""
+    for name, seconds in (("short", 0.5), ("long", 2.5)):  # the second is longer than the window of a second
+        soundfile.write(tmp_path / f"{name}.wav", np.random.default_rng(0).normal(0, 0.1, int(16000 * seconds)).clip(-1, 1), 16000)
+    short, long = (Sample(name, "What is said?", answer="x", audio=(tmp_path / f"{name}.wav",)) for name in ("short", "long"))
+    for language in (None, "english"):
+        whisper = Whisper(str(folder), language)
+        whisper.fit([], tiny)
+        written = whisper.write([short, short.replace(audio=(), text="x"), long, short])
+        assert all(isinstance(text, str) for text in written) and written[0] == written[3] != "" and written[1] == ""
 
 
 def test_a_whisper_that_cannot_be_reached_is_named(tiny, spoken):

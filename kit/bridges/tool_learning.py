@@ -10,6 +10,7 @@ Hybrid (`keep_media=True`): the model has the medium, too, and a wrong line of a
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from kit.evaluation import predict
 from kit.language import say
 from kit.models import Loaded, load
 from kit.training import Settings, finetune
+
+_SHOWN = 8  # rows whose texts are counted
 
 
 @dataclass
@@ -64,22 +67,24 @@ class ToolLearning:
         started, train = time.perf_counter(), [sample for sample in train if sample.answer]
         self.loaded, self.work, self.facts.failed = load(self.checkpoint, device=self.device), work, []
         work.mkdir(parents=True, exist_ok=True)
-        texts = {}
+        working = []
         for tool in self.tools:
             try:
-                texts[tool.name] = tool.fit(train, self.loaded)
+                tool.fit(train, self.loaded)
+                working.append(tool)
             except KitError as error:
                 self.facts.failed.append(str(error))
-        self.tools = [tool for tool in self.tools if tool.name in texts]
-        if not self.tools:
+        if not working:
             raise KitError(say(f"bridge {self.name!r} has no tool that works here: {' | '.join(self.facts.failed)}", f"ブリッジ「{self.name}」：使えるツールがありません：{' | '.join(self.facts.failed)}"))
-        self.facts.trained, self.facts.rows = sum(tool.trained for tool in self.tools), len(train)
+        self.tools = working
+        self.facts.trained, self.facts.rows = sum(tool.trained for tool in working), len(train)
+        self.facts.tokens = self._length([text for tool in working for text in tool.write(train[:_SHOWN]) if text])
         if self.reader:
-            seen = [self._told(sample, {name: said[row] for name, said in texts.items()}) for row, sample in enumerate(train)]
-            tuned = finetune(self.loaded, seen, self._read(validation)[0], self.reader, work / mark_of([asdict(self.reader), self.checkpoint], seen), resume=True)
+            unseen = zip(*(tool.unseen(train) for tool in working), strict=True)
+            taught = [self._told(sample, said) for sample, said in zip(train, unseen, strict=True)]
+            tuned = finetune(self.loaded, taught, self._read(validation)[0], self.reader, work / mark_of([asdict(self.reader), self.checkpoint], taught), resume=True)
             self.loaded, self.facts.updates = tuned.loaded, tuned.applied_updates
             self.facts.trained += sum(weight.numel() for path, weight in tuned.loaded.model.named_parameters() if "lora_" in path)
-        self.facts.tokens = self._length([text for said in texts.values() for text in said if text])
         self.facts.seconds = time.perf_counter() - started
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
@@ -95,10 +100,10 @@ class ToolLearning:
         """(the samples as the language model reads them, sample id -> {tool: text})."""
         said = {tool.name: tool.write(samples) for tool in self.tools}
         each = [{name: texts[row] for name, texts in said.items()} for row in range(len(samples))]
-        return [self._told(sample, texts) for sample, texts in zip(samples, each, strict=True)], {sample.id: texts for sample, texts in zip(samples, each, strict=True)}
+        return [self._told(sample, texts.values()) for sample, texts in zip(samples, each, strict=True)], {sample.id: texts for sample, texts in zip(samples, each, strict=True)}
 
-    def _told(self, sample: Sample, texts: dict[str, str]) -> Sample:
-        note = "\n".join(text for text in (sample.text, *texts.values()) if text)
+    def _told(self, sample: Sample, texts: Iterable[str]) -> Sample:
+        note = "\n".join(text for text in (sample.text, *texts) if text)
         return sample.replace(text=note, **({} if self.keep_media else dict.fromkeys(MEDIA, ())))
 
     def _length(self, texts: list[str]) -> float:

@@ -1,7 +1,7 @@
 """Tools that write down what a picture or a recording holds, so that a language model only has to read.
 
-A tool has a name, `fit(train, loaded)` (labelled rows, and the checkpoint whose language model will read), `write(samples)` (a text for each sample, "" where it has nothing to say) and `trained` (its own
-parameters). `fit` gives what it would have written of each training row had it not seen that row, so that whoever learns to read it does not learn to trust it too much.
+A tool has a name, `fit(train, loaded)` (labelled rows, and the checkpoint whose language model will read; a tool that is not installed says so there), `write(samples)` (a text for each sample, "" where it
+has nothing to say), `unseen(train)` (what it would write of its training rows had it not seen them, so that whoever learns to read it does not learn to trust it too much) and `trained` (its parameters).
 """
 
 import io
@@ -36,7 +36,9 @@ class Tool(Protocol):
     name: str
     trained: int
 
-    def fit(self, train: list[Sample], loaded: Loaded) -> list[str]: ...
+    def fit(self, train: list[Sample], loaded: Loaded) -> None: ...
+
+    def unseen(self, train: list[Sample]) -> list[str]: ...
 
     def write(self, samples: list[Sample]) -> list[str]: ...
 
@@ -58,13 +60,16 @@ class Detector:
     models: dict = field(default_factory=dict)
 
     @one_thread
-    def fit(self, train: list[Sample], loaded: Loaded) -> list[str]:
-        """One classifier per question; texts of training rows come from the folds that did not hold their group."""
-        self.loaded, self.trained, said = loaded, 0, [""] * len(train)
+    def fit(self, train: list[Sample], loaded: Loaded) -> None:
+        """One classifier per question.
+
+        Raises:
+            KitError: a question whose training rows have one answer only.
+        """
+        self.loaded, self.trained, self.models = loaded, 0, {}
         features = self._features(train)
-        for question in dict.fromkeys(sample.question for sample in train):
-            rows = [row for row, sample in enumerate(train) if sample.question == question and sample.answer]
-            truth, groups = [train[row].answer for row in rows], [train[row].group or train[row].id for row in rows]
+        for question, rows in self._questions(train):
+            truth = [train[row].answer for row in rows]
             if len(set(truth)) < 2:
                 raise KitError(
                     say(
@@ -72,14 +77,25 @@ class Detector:
                         f"分類器：「{question}」の学習行の答えは {sorted(set(truth))} だけです。2 種類以上の答えが必要です。ラベルを増やしてください",
                     )
                 )
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000))
-            folds = min(_FOLDS, len(set(groups)))
-            self.models[question] = model.fit(features[rows], truth)
+            model = self.models[question] = _classifier().fit(features[rows], truth)
             self.trained += model[-1].coef_.size + model[-1].intercept_.size
-            unseen = cross_val_predict(model, features[rows], truth, groups=groups, cv=GroupKFold(folds), method="predict_proba") if folds > 1 else model.predict_proba(features[rows])
-            for row, shares in zip(rows, unseen, strict=True):
+
+    @one_thread
+    def unseen(self, train: list[Sample]) -> list[str]:
+        """By classifiers of the folds that did not hold a row's group."""
+        features, said = self._features(train), [""] * len(train)
+        for _, rows in self._questions(train):
+            truth, groups = [train[row].answer for row in rows], [train[row].group or train[row].id for row in rows]
+            groups = groups if len(set(groups)) > 1 else rows
+            folds = GroupKFold(min(_FOLDS, len(set(groups))))
+            for row, shares in zip(rows, cross_val_predict(_classifier(), features[rows], truth, groups=groups, cv=folds, method="predict_proba"), strict=True):
                 said[row] = self._told(sorted(set(truth)), shares)
         return said
+
+    @staticmethod
+    def _questions(train: list[Sample]) -> list[tuple[str, list[int]]]:
+        """(question, places of its labelled rows)."""
+        return [(question, [row for row, sample in enumerate(train) if sample.question == question and sample.answer]) for question in dict.fromkeys(sample.question for sample in train if sample.answer)]
 
     def write(self, samples: list[Sample]) -> list[str]:
         known = [row for row, sample in enumerate(samples) if sample.question in self.models]
@@ -95,6 +111,10 @@ class Detector:
 
     def _told(self, labels, shares: np.ndarray) -> str:
         return self.form.format(label=labels[int(shares.argmax())], share=float(shares.max()))
+
+
+def _classifier():
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000))
 
 
 @dataclass
@@ -113,28 +133,12 @@ class Ocr:
     name: str = "OCR"
     trained: int = 0
 
-    def fit(self, train: list[Sample], loaded: Loaded) -> list[str]:
-        return self.write(train)
+    def fit(self, train: list[Sample], loaded: Loaded) -> None:
+        """Learns nothing.
 
-    def write(self, samples: list[Sample]) -> list[str]:
-        self._require()
-        return [" ".join(text for path in sample.image if (text := self._read(path))) for sample in progress(samples, desc=self.name)]
-
-    def _read(self, path) -> str:
-        picture, held = load_image(path), io.BytesIO()
-        picture.resize((picture.width * self.enlarged, picture.height * self.enlarged)).save(held, "PNG")
-        try:
-            made = subprocess.run(self._command("stdin", "stdout"), input=held.getvalue(), capture_output=True, timeout=_SECONDS, check=True)
-        except (subprocess.SubprocessError, OSError) as error:
-            reason = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip().splitlines()[-1:]
-            raise KitError(say(f"Tesseract could not read {path.name}: {' '.join(reason)}", f"Tesseract が {path.name} を読めませんでした：{' '.join(reason)}")) from error
-        return " ".join(made.stdout.decode().split())
-
-    def _command(self, *places: str) -> list[str]:
-        return ["tesseract", *places, "-l", "+".join(self.languages), "--psm", str(self.layout)]
-
-    def _require(self) -> None:
-        """Raises KitError where Tesseract or one of its languages is not installed."""
+        Raises:
+            KitError: Tesseract or one of its languages is not installed.
+        """
         packages = " ".join(["tesseract-ocr", *(f"tesseract-ocr-{language}" for language in self.languages if language != "eng")]).replace("_", "-")
         if shutil.which("tesseract") is None:
             raise KitError(
@@ -152,6 +156,25 @@ class Ocr:
                 )
             )
 
+    def unseen(self, train: list[Sample]) -> list[str]:
+        return self.write(train)
+
+    def write(self, samples: list[Sample]) -> list[str]:
+        return [" ".join(text for path in sample.image if (text := self._read(path))) for sample in progress(samples, desc=self.name)]
+
+    def _read(self, path) -> str:
+        picture, held = load_image(path), io.BytesIO()
+        picture.resize((picture.width * self.enlarged, picture.height * self.enlarged)).save(held, "PNG")
+        try:
+            made = subprocess.run(self._command("stdin", "stdout"), input=held.getvalue(), capture_output=True, timeout=_SECONDS, check=True)
+        except (subprocess.SubprocessError, OSError) as error:
+            reason = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip().splitlines()[-1:]
+            raise KitError(say(f"Tesseract could not read {path.name}: {' '.join(reason)}", f"Tesseract が {path.name} を読めませんでした：{' '.join(reason)}")) from error
+        return " ".join(made.stdout.decode().split())
+
+    def _command(self, *places: str) -> list[str]:
+        return ["tesseract", *places, "-l", "+".join(self.languages), "--psm", str(self.layout)]
+
 
 @dataclass
 class Speech:
@@ -168,8 +191,10 @@ class Speech:
     trained: int = 0
     loaded: Loaded | None = None
 
-    def fit(self, train: list[Sample], loaded: Loaded) -> list[str]:
+    def fit(self, train: list[Sample], loaded: Loaded) -> None:
         self.loaded = loaded
+
+    def unseen(self, train: list[Sample]) -> list[str]:
         return self.write(train)
 
     def write(self, samples: list[Sample]) -> list[str]:
@@ -188,17 +213,17 @@ class Whisper:
     Attributes:
         checkpoint: hub id or directory.
         language: "japanese", "english", ...; None: it finds out.
-        batch_size: recordings at once.
+
+    Recordings are heard one after the other: the pipeline cannot batch one that is longer than Whisper's window (30 s) with one that is not (transformers 5.23).
     """
 
     checkpoint: str = "openai/whisper-small"
     language: str | None = None
-    batch_size: int = 8
     name: str = "Whisper"
     trained: int = 0
     listener: object = None
 
-    def fit(self, train: list[Sample], loaded: Loaded) -> list[str]:
+    def fit(self, train: list[Sample], loaded: Loaded) -> None:
         """Raises KitError where the checkpoint cannot be reached."""
         from transformers import pipeline
 
@@ -212,6 +237,8 @@ class Whisper:
                     f"音声認識の {self.checkpoint!r} を読み込めません（{reason}）。一度 `hf download {self.checkpoint}` で取得するか、Whisper のチェックポイントのフォルダーを指定してください",
                 )
             ) from error
+
+    def unseen(self, train: list[Sample]) -> list[str]:
         return self.write(train)
 
     def write(self, samples: list[Sample]) -> list[str]:
@@ -219,6 +246,6 @@ class Whisper:
         sounds = [{"raw": load_audio(path), "sampling_rate": _RATE} for _, path in spoken]
         options = {"generate_kwargs": {"language": self.language, "task": "transcribe"}} if self.language else {}
         said = [""] * len(samples)
-        for (row, _), heard in zip(spoken, self.listener(sounds, batch_size=self.batch_size, **options) if sounds else (), strict=True):
+        for (row, _), heard in zip(spoken, self.listener(sounds, **options) if sounds else (), strict=True):
             said[row] = f"{said[row]} {heard['text'].strip()}".strip()
         return said
