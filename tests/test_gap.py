@@ -183,6 +183,8 @@ def test_all_measures_stand_side_by_side_and_none_judges(tiny, looked_at):
     assert found.verdict == "info" and "None of them alone predicts the quality" in found.summary and all(name in found.summary for name in shown["measure"])
     with speaking("ja"):
         assert "どの指標も単独では品質を予測しません" in modality_gap(table, "image").summary
+    quick = gap(tiny, looked_at, "image", k=3, blocks=0)
+    assert quick["value"].tolist() == pytest.approx(table["value"].tolist()) and quick["low"].isna().all(), "without intervals the values are the same, k-NN's too"
     silent = gap(tiny, [sample.replace(text="") for sample in looked_at], "image", k=3, blocks=0)
     assert np.isnan(silent.set_index("measure").loc["mutual k-NN", "value"]) and silent["low"].isna().all()
     assert "mutual k-NN" not in modality_gap(silent, "image").summary

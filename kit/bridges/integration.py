@@ -144,7 +144,7 @@ def gap(loaded: Loaded, samples: list[Sample], modality: str, k: int = 10, token
 
     Args:
         samples: some sixty rows or more that have the modality, with their notes or transcripts; the same rows for every model that is compared.
-        k: of mutual k-NN, which is left out (NaN) where not more than k rows have a text.
+        k: of mutual k-NN, which is left out (NaN) where not more than k rows have a text, and has no interval where too few are left without a block.
         tokens: of each row at most, see `hidden_states`.
         blocks: of the jackknife over rows, or groups where there are ten or more; 0: no intervals.
 
@@ -169,8 +169,12 @@ def gap(loaded: Loaded, samples: list[Sample], modality: str, k: int = 10, token
     thinned = [owner[some] for owner, some in zip(owners, few, strict=True)]
     row("MMD squared", 0, with_interval(lambda a, b: mmd(a, b, scale), *thin, *thinned, blocks=blocks, seed=seed), len(thin[0]) + len(thin[1]), 0.0)
     heard, told, pairs = paired_means(loaded, samples, modality)
-    enough = len(pairs) > k + -(-len(pairs) // max(blocks, 1))
-    knn = with_interval(lambda a, b: mutual_knn(a, b, k), heard, told, *(_units(pairs),) * 2, blocks=blocks, seed=seed) if enough else dict.fromkeys(("value", "low", "high"), np.nan)
+    knn = dict.fromkeys(("value", "low", "high"), np.nan)
+    if len(pairs) > k:
+        owner = _units(pairs)
+        rows_of_unit = np.bincount(owner)
+        largest = rows_of_unit.max() * -(-np.count_nonzero(rows_of_unit) // max(blocks, 1))  # rows that may be left out together
+        knn = with_interval(lambda a, b: mutual_knn(a, b, k), heard, told, owner, owner, blocks=blocks if len(pairs) - largest > k else 0, seed=seed)
     row("mutual k-NN", (len(hidden.media)) // 2, knn, len(pairs), 1.0)
     row("modality integration rate", np.nan, _rate_with_interval(hidden, units, blocks, seed), n, float("-inf"))
     for layer, distance in enumerate(integration_rate(hidden)[1], 1):
