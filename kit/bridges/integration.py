@@ -9,7 +9,7 @@ Modality Integration Rate: Huang et al., "Deciphering Cross-Modal Alignment in L
 text tokens are divided by the text tokens' mean length (text-centric normalisation), those whose length is more than three standard deviations from the median one are taken out, and the Frechet
 distance of the rest is computed; MIR is the logarithm (base 10, as the released code) of the sum over layers. Lower: better taken in. What differs here:
 
-* outliers are removed, as the paper says; the released code writes the median vector in their place;
+* outliers are taken out; the released code writes the median vector in their place;
 * the root is exact (the released code's default is five steps of an iteration); covariances are those of the tokens, no shrinkage, as there;
 * text is what the company's prompts hold behind the medium (note, question, options), where the paper pairs pictures with news articles: numbers compare bridges on the same rows, not with the paper;
 * any medium, and of each row at most `tokens` of either kind (an even choice): all tokens of all layers of a large model do not fit into memory.
