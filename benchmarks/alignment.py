@@ -99,7 +99,9 @@ def kept(name: str, make: Callable[[], dict]) -> dict:
     if not file.is_file():
         told = make()
         file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        part.replace(file)
     return json.loads(file.read_text(encoding="utf-8"))
 
 

@@ -61,6 +61,7 @@ CAPABILITIES = {
     "voice-en": (_module("espeakng_loader"), 'pip install "mllm-poc-kit[voice-en]"'),
     "demo": (_module("gradio"), 'pip install "mllm-poc-kit[demo]"'),
     "notebooks": (_module("papermill"), 'pip install "mllm-poc-kit[notebooks]"'),
+    "tesseract": (lambda: shutil.which("tesseract"), "apt-get install tesseract-ocr tesseract-ocr-jpn"),
     "gpu": (_gpu, "run on a machine with a CUDA device"),
 }
 

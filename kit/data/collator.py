@@ -174,7 +174,7 @@ class Collator:
     def _refuse_what_cannot_be_taken(self, samples: tuple[Sample, ...]) -> None:
         """A processor drops a medium that it has no part for without a word: the model would answer as if there were none."""
         processor = type(self.processor).__name__
-        taken = [modality for modality in MEDIA if _part(self.processor, modality) is not None]
+        taken = media_taken(self.processor)
         for sample in samples:
             untaken = [modality for modality in MEDIA if getattr(sample, modality) and modality not in taken]
             if untaken:
@@ -212,6 +212,11 @@ class Collator:
         if "mm_token_type_ids" in batch:
             batch["mm_token_type_ids"] = torch.cat([batch["mm_token_type_ids"], torch.zeros_like(tail)], 1)
         return batch
+
+
+def media_taken(processor) -> list[str]:
+    """The media that a processor has a part for, in the order of MEDIA."""
+    return [modality for modality in MEDIA if _part(processor, modality) is not None]
 
 
 def audio_window(processor) -> int | None:

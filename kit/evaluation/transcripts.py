@@ -19,7 +19,9 @@ from kit.models import Loaded
 from kit.models.forward import generate
 from kit.show import progress
 
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")  # kana and Chinese characters
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")  # kana and Chinese characters
+_GROUPS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_OF_NUMBERS = re.compile(r"(?<=\d)[.,](?=\d)|(?<![\w.])-(?=\d)|(?<=[\u3040-\u30ff\u3400-\u9fff])-(?=\d)|(?<=\d)%")
 _AT_ONCE = 16
 
 
@@ -86,6 +88,11 @@ def _errors(answer: str, predicted: str) -> tuple[str, int, int]:
 
 
 def compared(text: str) -> str:
-    """The text as it is compared: NFKC, lower case, letters and digits of any script (and the marks that belong to them) with single spaces between."""
-    plain = "".join(letter if unicodedata.category(letter)[0] in "LNM" else "" if letter in "'’" else " " for letter in unicodedata.normalize("NFKC", text).lower())
+    """The text as it is compared: NFKC, lower case, letters and digits of any script (and the marks that belong to them) with single spaces between.
+
+    Of other signs only those stay that change a number: a point between digits, a minus before one, a per cent sign. A comma between three digits and three goes: 1,200 is 1200.
+    """
+    text = _GROUPS.sub("", unicodedata.normalize("NFKC", text).lower().replace("−", "-"))
+    kept = {place for found in _OF_NUMBERS.finditer(text) for place in range(*found.span())}
+    plain = "".join(letter if place in kept or unicodedata.category(letter)[0] in "LNM" else "" if letter in "'’" else " " for place, letter in enumerate(text))
     return " ".join(plain.split())

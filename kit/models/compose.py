@@ -54,7 +54,8 @@ def compose(
     model = ComposedForConditionalGeneration(config, eyes.model, tower)
     initialise(model.audio_connector, seed)
     model.generation_config = eyes.model.generation_config
-    model.to(device=device, dtype=eyes.model.dtype).eval().requires_grad_(False)
+    model.audio_connector.to(eyes.model.dtype)  # not the whole model: rotary frequencies are buffers that must stay float32
+    model.to(device).eval().requires_grad_(False)
     processor = ComposedProcessor(eyes.processor, extractor, token, config.window, settings, *around)
     _require_a_place(vlm, processor)
     name = f"{entry.name} with {Path(ears).name}"

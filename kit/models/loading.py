@@ -2,14 +2,15 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from kit.data.collator import media_taken
 from kit.errors import KitError
 from kit.language import say
-from kit.models.catalogue import Checkpoint, resolve
+from kit.models.catalogue import CATALOGUE, Checkpoint, resolve
 from kit.models.lora import component_of, is_adapter, is_linear
 
 ATTENTION_FILE = "attention.json"  # beside an adapter that was trained with an attention of kit.attention: which one
@@ -79,6 +80,9 @@ def load(name: str, four_bit: bool = False, adapter: str | Path | None = None, d
         raise _needs_a_package(name, error) from error
     except (OSError, ValueError) as error:
         raise _not_loadable(name, error) from error
+    if checkpoint.name not in CATALOGUE:  # a folder of one's own, or a hub id that is not listed: the parts say what it takes
+        deaf = getattr(config, "audio_config", None) is None
+        checkpoint = replace(checkpoint, modalities=("text", *(medium for medium in media_taken(processor) if medium != "audio" or not deaf)))
     if four_bit:
         _keep_trainable(model)
     if adapter is not None:

@@ -208,9 +208,7 @@ def _write(desk: _Desk) -> None:
                 break
             for sentence in desk.splitter.feed(piece):
                 desk.sentences.put((sentence, desk.clock()))
-    except (
-        Exception
-    ) as error:  # whatever a model or a stream raises, the listener gets it, after the sentences
+    except BaseException as error:  # whatever a model or a stream raises, a cancelled task too, the listener gets it, after the sentences
         desk.error = error
     finally:
         if desk.cancelled and isgenerator(desk.pieces):
@@ -228,7 +226,7 @@ def _speak(desk: _Desk, voice: Voice) -> None:
             began, sound, error = desk.clock(), None, None
             try:
                 sound = _said(voice, sentence)
-            except Exception as failed:  # whatever it is, the sentence must come out
+            except BaseException as failed:  # whatever it is, the sentence must come out
                 error = failed
             ready = desk.clock()
             desk.sounds.put(Spoken(sentence, sound, error, written_at, ready, ready - began))

@@ -25,9 +25,9 @@ class Stage:
             model, "audio_connector": one connector alone); the longest path that fits a weight decides. Every other weight is frozen.
         steps: optimizer updates.
         batch: rows per update.
-        replay: share of the rows that come from the sources of earlier stages, equally from each.
+        replay: share of the rows that come from the sources of earlier stages, equally from each that this stage does not show anyway (from all of them, where it shows all).
         lora: rank; llm, vision and audio are then trained by adapters of that rank, which are merged at the stage's end. 0: whole weights.
-        contrast: weight of the alignment loss (`stage_trainer.contrastive`) between a medium's tokens and its answer's; 0: none.
+        contrast: weight of the alignment loss (`stage_trainer.contrastive`) between a medium's tokens and its answer's; 0: none. It compares the rows of one forward, so an update must not be cut up (micro_batch).
         retain: weight of KL(model before the stage || model) on the answers of replayed rows ("Learning without Forgetting", Li and Hoiem, arXiv 1606.09282); 0: none.
         seed: of the rows' order and the adapters' start.
     """

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from transformers import EarlyStoppingCallback
 
 from kit.data import Sample
+from kit.errors import KitError
+from kit.language import say
 from kit.models import Loaded
 from kit.models.forward import answer_logits, base_of, first_layer
 from kit.models.media_tokens import media_token_ids
@@ -42,6 +44,13 @@ class StageTrainer(AnswerTrainer):
     watched = False
 
     def __init__(self, loaded: Loaded, rows: list[Sample], stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, max_tokens: int | None, teacher: Loaded | None):
+        if stage.contrast and micro_batch:
+            raise KitError(
+                say(
+                    f"stage {stage.name!r}: the alignment loss compares the rows of one forward, and micro_batch {micro_batch} cuts an update up: leave micro_batch out and lower the stage's batch, or set contrast to 0",
+                    f"段階 {stage.name!r}：アライメント損失は一度に処理する行どうしを比べますが、micro_batch {micro_batch} は更新を分割します。micro_batch を外して batch を下げるか、contrast を 0 にしてください",
+                )
+            )
         self.stage, self.trained, self.teacher = stage, parts, teacher
         settings = Settings(lora=(), steps=stage.steps, batch=stage.batch, seed=stage.seed, evaluate_every=min(keep_every, stage.steps), micro_batch=micro_batch, max_tokens=max_tokens)
         super().__init__(loaded, rows, [], settings, out)
@@ -79,10 +88,20 @@ class StageTrainer(AnswerTrainer):
         if self.stage.contrast:
             loss = loss + self.stage.contrast * share * contrastive(model, part, read[0])
         if self.stage.retain and replayed:
-            with torch.no_grad():
+            with torch.no_grad(), self.accelerator.autocast():  # accelerate wraps the student's forward only
                 before, _ = answer_logits(self.teacher.model, part)
             loss = loss + self.stage.retain * share * F.kl_div(logits.log_softmax(-1), before.log_softmax(-1), reduction="batchmean", log_target=True)
         yield loss, targets
+
+    def _halve(self, error: RuntimeError) -> None:
+        if self.stage.contrast:
+            raise KitError(
+                say(
+                    f"stage {self.stage.name!r}: out of memory with {self.parts.most} rows at once, and the alignment loss compares the rows of one forward: lower the stage's batch, or set contrast to 0",
+                    f"段階 {self.stage.name!r}：一度に {self.parts.most} 行でメモリ不足です。アライメント損失は一度に処理する行どうしを比べるため分割できません。batch を下げるか、contrast を 0 にしてください",
+                )
+            ) from error
+        super()._halve(error)
 
     def losses(self) -> list[dict]:
         """[{"step", "loss"}] since the stage's first update, interrupted or not."""

@@ -13,10 +13,9 @@ video, then sound, with video and its sound as the bridge. Here the order is dat
 Killed at any moment and started again, it goes on inside the stage and ends with the same weights (on a CPU, with the same threads).
 """
 
-import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +29,7 @@ from kit.language import say
 from kit.models import Loaded, component_of, load, lora_targets
 from kit.models.encoders import remembered
 from kit.training.finetune import fingerprints
+from kit.training.marks import mark_of
 from kit.training.resume import newest_checkpoint
 from kit.training.schedule import REPLAYED, Stage, check_schedule, refused, rows_of
 from kit.training.stage_trainer import StageTrainer, copy_of
@@ -41,7 +41,7 @@ class Staged:
 
     Attributes:
         stage: what was asked.
-        checkpoint: directory that `kit.models.load` (and any transformers program) reads.
+        checkpoint: directory that `kit.models.load` reads, and any transformers program (of a composed model after `import kit.models.composed`).
         check: that the parts moved which were to move, and nothing else (as run check 6).
         updates: optimizer updates that were applied.
         history: [{"step", "loss"}].
@@ -77,7 +77,7 @@ def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]
     for number, stage in enumerate(schedule):
         folder = out / f"{number + 1:02d}-{stage.name}"
         rows = rows_of(stage, schedule[:number], sources)
-        mark = _mark(stage, rows, done[-1].checkpoint if done else base)
+        mark = mark_of(stage, rows, done[-1].checkpoint if done else base)
         finished = _read(stage, folder, mark)
         done.append(finished or _run(stage, done[-1].checkpoint if done else base, rows, folder, mark, device, keep_every, micro_batch, max_tokens))
     return done
@@ -110,10 +110,28 @@ def trained_parts(model: torch.nn.Module, trains: dict[str, float]) -> dict[str,
 
 def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark: str, device: str | None, keep_every: int, micro_batch: int | None, max_tokens: int | None) -> Staged:
     loaded = load(str(start), device=device)
-    tuner, parts = _prepared(loaded, stage)
-    before = fingerprints(loaded.model)
+    tuner, trained = train_in_place(loaded, stage, rows, folder / "checkpoints", mark, keep_every, micro_batch, max_tokens)
+    model = tuner.merge_and_unload(safe_merge=True) if tuner else loaded.model
+    staged = replace(trained, checkpoint=folder / "checkpoint")
+    if processes.first():
+        _write(staged, model, loaded.processor, folder, mark)
+    processes.told(None)  # nobody goes on before the checkpoint is there
+    return staged
+
+
+def train_in_place(loaded: Loaded, stage: Stage, rows: list[Sample], kept: Path, mark: str, keep_every: int = 100, micro_batch: int | None = None, max_tokens: int | None = None) -> tuple[object, Staged]:
+    """Trains one stage of a model in memory, for models that no directory holds yet; goes on from what is in `kept`, if that carries `mark`.
+
+    Args:
+        rows: of all updates, steps x batch of them (`schedule.rows_of`).
+        kept: for checkpoints of what is trained.
+
+    Returns:
+        (PEFT's tuner where the stage has adapters, else None; what happened, whose checkpoint is `kept`).
+    """
     teacher = copy_of(loaded) if stage.retain else None
-    kept = folder / "checkpoints"
+    tuner, parts = _prepared(loaded, stage)
+    before = _state(loaded.model)
     if processes.first():
         _forget_others(kept, mark)
     checkpoint = processes.told(newest_checkpoint(kept))
@@ -121,13 +139,13 @@ def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark
     with remembered(loaded.model):
         trainer.train(resume_from_checkpoint=checkpoint)
     loaded.model.eval()
-    check = check_moved(parts, before, fingerprints(loaded.model), trainer.watch.leaked, trainer.state.global_step)
-    model = tuner.merge_and_unload(safe_merge=True) if tuner else loaded.model
-    staged = Staged(stage, folder / "checkpoint", check, trainer.state.global_step, trainer.losses(), _counted(rows))
-    if processes.first():
-        _write(staged, model, loaded.processor, folder, mark)
-    processes.told(None)  # nobody goes on before the checkpoint is there
-    return staged
+    check = check_moved(parts, before, _state(loaded.model), trainer.watch.leaked, trainer.state.global_step)
+    return tuner, Staged(stage, kept, check, trainer.state.global_step, trainer.losses(), _counted(rows))
+
+
+def _state(model) -> dict[str, torch.Tensor]:
+    """Fingerprints of all weights and buffers: a frozen encoder's running statistics are not to move either."""
+    return fingerprints(model) | {path: buffer.detach().flatten()[:512].double().clone() for path, buffer in model.named_buffers()}
 
 
 def _prepared(loaded: Loaded, stage: Stage) -> tuple[object, dict[str, str]]:
@@ -143,6 +161,11 @@ def _prepared(loaded: Loaded, stage: Stage) -> tuple[object, dict[str, str]]:
         if not adapted:
             raise refused(stage, f"lora {stage.lora} needs one of llm, vision, audio among what it trains; given {sorted(stage.trains)}", f"lora {stage.lora} には学習対象に llm・vision・audio のいずれかが必要です（指定：{sorted(stage.trains)}）")
         whole = {path: part for path, part in parts.items() if part not in adapted}
+        if inside := sorted({part for path, part in whole.items() if component_of(path) in adapted}):
+            raise refused(
+                stage, f"{inside} lie inside {adapted}, which adapters train; name either the component or paths in it, or set lora to 0",
+                f"{inside} はアダプターで学習する {adapted} の中にあります。構成要素とその中のパスのどちらか一方を指定するか、lora を 0 にしてください",
+            )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stage.seed)
             tuner = LoraModel(model, {"default": LoraConfig(r=stage.lora, lora_alpha=2 * stage.lora, target_modules=lora_targets(model, adapted))}, "default")
@@ -192,21 +215,10 @@ def _counted(rows: list[Sample]) -> dict[str, int]:
 # ---------------------------------------------------------------------------------------------------- what a stage leaves behind
 
 
-def _mark(stage: Stage, rows: list[Sample], start: str | Path) -> str:
-    """A digest of all that decides a stage's result; the stage before is in it by its own mark."""
-    digest = hashlib.blake2b(digest_size=16)
-    origin = Path(start).parent / "stage.json"
-    told = json.loads(origin.read_text(encoding="utf-8"))["mark"] if Path(start).name == "checkpoint" and origin.is_file() else Path(start).name
-    digest.update(json.dumps([asdict(stage), told], sort_keys=True).encode())
-    for row in rows:
-        digest.update(f"{row.id}|{row.question}|{row.options}|{row.answer}|{row.text}|{REPLAYED in row.meta}\n".encode())
-    return digest.hexdigest()
-
-
 def _read(stage: Stage, folder: Path, mark: str) -> Staged | None:
-    """The finished stage in `folder`; None where it has not ended."""
+    """The finished stage in `folder`; None where it has not ended, or its checkpoint is gone."""
     file = folder / "stage.json"
-    if not file.is_file():
+    if not file.is_file() or not any((folder / "checkpoint").glob("*.safetensors")):
         return None
     told = json.loads(file.read_text(encoding="utf-8"))
     if told["mark"] != mark:

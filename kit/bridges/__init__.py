@@ -1,0 +1,33 @@
+"""Whole ways of bringing a modality to a language model, on one KPI: converter, perceiver, tool learning, data-driven; and the gap that they bridge."""
+
+from kit.bridges.bridge import Bridge, Facts
+from kit.bridges.connected import Connected, converter, perceiver
+from kit.bridges.data_driven import DataDriven, instructions
+from kit.bridges.integration import gap, modality_gap
+from kit.bridges.late_fusion import LateFusion
+from kit.bridges.table import Tried, bridge_table, recommended, try_bridges
+from kit.bridges.tool_learning import ToolLearning
+from kit.bridges.tools import Detector, Ocr, Speech, Tool, Whisper
+
+__all__ = [
+    "Bridge",
+    "Connected",
+    "DataDriven",
+    "Detector",
+    "Facts",
+    "LateFusion",
+    "Ocr",
+    "Speech",
+    "Tool",
+    "ToolLearning",
+    "Tried",
+    "Whisper",
+    "bridge_table",
+    "converter",
+    "gap",
+    "instructions",
+    "modality_gap",
+    "perceiver",
+    "recommended",
+    "try_bridges",
+]

@@ -1,0 +1,84 @@
+"""What all bridges share: one interface, and the facts that a table compares them by.
+
+Four ways to bring a modality to a language model, after the survey of Song et al., "How to Bridge the Gap between Modalities" (arXiv 2311.07594): a converter maps it into the model's input, a
+perceiver looks at it with learned queries, tool learning writes it down as text, and the data-driven way teaches the model itself.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+import torch
+
+from kit.data import Sample
+from kit.data.collator import Collator
+from kit.models import Loaded
+from kit.models.media_tokens import media_token_ids
+
+
+@dataclass
+class Facts:
+    """What a bridge costs, and what can be known about its answers.
+
+    Attributes:
+        trained: parameters that were trained, a tool's own among them.
+        updates: optimizer updates of the language model or a connector; 0: none.
+        rows: training rows that were used.
+        seconds: of `fit`, wall clock, loading included.
+        latency: seconds until one answer, asked alone (median); NaN before it was measured.
+        tokens: tokens that the language model reads for one medium, or for what tools wrote of it (mean).
+        audit: what a person can check afterwards, in one sentence.
+        weak: how this kind of bridge fails, in one sentence.
+        failed: what did not work here, e.g. a tool that is not installed.
+    """
+
+    trained: int = 0
+    updates: int = 0
+    rows: int = 0
+    seconds: float = float("nan")
+    latency: float = float("nan")
+    tokens: float = float("nan")
+    audit: str = ""
+    weak: str = ""
+    failed: list[str] = field(default_factory=list)
+
+
+class Bridge(Protocol):
+    """A whole way to bring a modality to a language model.
+
+    Attributes:
+        name: in tables; unique among those that are compared.
+        facts: filled by `fit`.
+    """
+
+    name: str
+    facts: Facts
+
+    def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
+        """Learns from labelled rows; what it leaves is in `work`. Fitted again there with the same rows and settings, it ends the same.
+
+        Raises:
+            KitError: it cannot work here, and why.
+        """
+
+    def predict(self, samples: list[Sample]) -> pd.DataFrame:
+        """The frame of `kit.evaluation.predict`: id, answer, predicted, probabilities, group."""
+
+
+def tokens_per_medium(loaded: Loaded, samples: list[Sample]) -> float:
+    """Mean number of tokens that stand for one picture, video or sound of the samples; NaN where they have none."""
+    marks = torch.tensor([mark for mark in media_token_ids(loaded.model).values() if mark >= 0])
+    media = sum(len(sample.image) + len(sample.video) + len(sample.audio) for sample in samples)
+    collator = Collator(loaded.processor, answers=False)
+    return sum(int(torch.isin(collator([sample])["input_ids"], marks).sum()) for sample in samples) / media if media else float("nan")
+
+
+def mark_of(settings, rows: list[Sample]) -> str:
+    """A digest of what decides a training's result, settings (anything that JSON can write) and rows: where it is the same, what is finished need not be trained again."""
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True, default=str).encode(), digest_size=8)
+    for row in rows:
+        digest.update(f"{row.id}|{row.question}|{row.options}|{row.answer}|{row.text}|{[path.name for path in (*row.image, *row.video, *row.audio)]}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,149 @@
+"""Converter and perceiver: a connector between a frozen encoder and a frozen language model is all that learns.
+
+    converter("qwen2.5-vl-3b", "openai/whisper-small", {"kind": "mlp", "stack": 10})     # sound
+    perceiver("qwen2.5-vl-3b", side=4)                                                   # pictures: a learned query per 4 x 4 patches, in place of the merger
+
+Both begin with fresh weights. Who has a checkpoint that is aligned already compares it, too: it is the data-driven bridge without its adapter.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from safetensors.torch import load_file, save_file
+
+from kit.bridges.bridge import Facts, mark_of, tokens_per_medium
+from kit.data import Sample
+from kit.errors import KitError
+from kit.evaluation import predict
+from kit.finding import Check
+from kit.language import say
+from kit.models import Loaded, load
+from kit.models.compose import compose
+from kit.models.merger import give_merger
+from kit.training import Stage
+from kit.training.schedule import rows_of
+from kit.training.stages import train_in_place, trained_parts
+
+_SHOWN = 8  # rows that tokens are counted on
+
+
+@dataclass
+class Connected:
+    """A frozen vision-language model with one fresh connector; `converter` and `perceiver` make it.
+
+    Attributes:
+        name, vlm, ears, connector, side, silence, steps, batch, learning_rate, seed, device: as there.
+        loaded: the model, after `fit`.
+        check: that the connector moved and nothing else (as run check 6); None where the weights were there already.
+        history: [{"step", "loss"}].
+    """
+
+    name: str
+    vlm: str
+    ears: str | None
+    connector: dict
+    side: int
+    silence: bool
+    steps: int
+    batch: int
+    learning_rate: float
+    seed: int
+    device: str | None
+    loaded: Loaded | None = None
+    check: Check | None = None
+    history: list[dict] = field(default_factory=list)
+    facts: Facts = field(default_factory=lambda: Facts(
+        audit=say("nothing between the medium and the answer can be read", "情報と答えの間に、人が読めるものはありません"),
+        weak=say("sees only what its encoder keeps; with few rows it learns the labels' shares, not the medium", "エンコーダーが残した情報しか見えません。行が少ないと、内容ではなくラベルの偏りを覚えます"),
+    ))  # fmt: skip
+
+    def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
+        """Trains the connector on `train`; `validation` is not looked at (a fixed number of updates). Weights: work/connector.safetensors.
+
+        Raises:
+            KitError: parts that cannot be loaded, or rows without the medium that the connector is for.
+        """
+        started = time.perf_counter()
+        modality = "audio" if self.ears else "image"
+        rows = [sample for sample in train if sample.answer and getattr(sample, modality)]
+        if not rows:
+            raise KitError(
+                say(
+                    f"bridge {self.name!r}: no labelled training row has {modality}; give rows that have it, or ears=None for pictures and a Whisper checkpoint for sound",
+                    f"ブリッジ「{self.name}」：{modality} のあるラベル付き学習行がありません。該当する行を用意するか、画像なら ears=None、音声なら Whisper のチェックポイントを指定してください",
+                )
+            )
+        self.loaded = self._fresh()
+        stage = Stage("connector", {"rows": 1.0}, dict.fromkeys(self._learns(), self.learning_rate), self.steps, self.batch, seed=self.seed)
+        paths = trained_parts(self.loaded.model, stage.trains)
+        weights = dict(self.loaded.model.named_parameters())
+        file, mark = work / "connector.safetensors", mark_of([asdict(stage), Path(self.vlm).name, Path(self.ears or "").name, self.connector, self.side, self.silence], rows)
+        told = work / "connector.json"
+        if file.is_file() and told.is_file() and json.loads(told.read_text(encoding="utf-8"))["mark"] == mark:
+            for path, saved in load_file(file).items():
+                weights[path].data = saved.to(weights[path].device)
+            kept = json.loads(told.read_text(encoding="utf-8"))
+            updates, seconds, self.history = kept["updates"], kept["seconds"], kept["history"]
+        else:
+            _, staged = train_in_place(self.loaded, stage, rows_of(stage, [], {"rows": rows}), work / "checkpoints", mark)
+            updates, seconds, self.check, self.history = staged.updates, time.perf_counter() - started, staged.check, staged.history
+            save_file({path: weights[path].detach().contiguous() for path in paths}, file)
+            told.write_text(json.dumps({"mark": mark, "updates": updates, "seconds": seconds, "history": self.history}), encoding="utf-8")
+        self.loaded.model.eval().requires_grad_(False)
+        self.facts.trained, self.facts.updates, self.facts.rows = sum(weights[path].numel() for path in paths), updates, len(rows)
+        self.facts.seconds, self.facts.tokens = seconds, tokens_per_medium(self.loaded, rows[:_SHOWN])
+
+    def predict(self, samples: list[Sample]) -> pd.DataFrame:
+        """The frame of `kit.evaluation.predict`."""
+        return predict(self.loaded, samples, desc=self.name)
+
+    def _fresh(self) -> Loaded:
+        if self.ears:
+            return compose(self.vlm, self.ears, self.connector, silence=self.silence, seed=self.seed, device=self.device)
+        loaded = load(self.vlm, device=self.device)
+        give_merger(loaded, self.connector, self.side, self.seed)
+        return loaded
+
+    def _learns(self) -> list[str]:
+        """Paths of what learns: a picture's merger is a connector as well, and is left alone where sounds are bridged."""
+        if not self.ears:
+            return ["visual.merger"]
+        return sorted({f"connector.{path.split('.')[0]}" for path, _ in self.loaded.model.connector.named_parameters()})
+
+
+def converter(
+    vlm: str, ears: str | None = None, connector: str | dict = "mlp", side: int = 2, silence: bool = True, steps: int = 200, batch: int = 16, learning_rate: float = 2e-3, seed: int = 0,
+    device: str | None = None,
+) -> Connected:  # fmt: skip
+    """A multimodal converter: a linear map, an MLP or Ola's pooling (arXiv 2502.04328) puts what the encoder made into the language model's input.
+
+    Args:
+        vlm: a vision-language checkpoint: catalogue name, hub id or directory; a Qwen2.5-VL for pictures.
+        ears: a Whisper checkpoint: the bridge is for sound. None: for pictures.
+        connector: a name of `kit.models.connectors.CONNECTORS`, or settings with "kind".
+        side: patches on a side of the square that becomes one token (pictures).
+        silence: see `kit.models.compose.compose` (sound).
+        steps, batch, learning_rate, seed: of the training, see `kit.training.Stage`.
+        device: default: CUDA where there is one.
+
+    Raises:
+        KitError: a resampler, which is a perceiver.
+    """
+    settings = {"kind": connector} if isinstance(connector, str) else dict(connector)
+    if settings["kind"] == "resampler":
+        raise KitError(say("a resampler has learned queries: it is a perceiver, kit.bridges.perceiver(...)", "リサンプラーは学習クエリーを持つため perceiver です。kit.bridges.perceiver(...) を使ってください"))
+    return Connected(f"converter ({settings['kind']})", vlm, ears, settings, side, silence, steps, batch, learning_rate, seed, device)
+
+
+def perceiver(
+    vlm: str, ears: str | None = None, connector: dict | None = None, side: int = 4, silence: bool = True, steps: int = 200, batch: int = 16, learning_rate: float = 2e-3, seed: int = 0,
+    device: str | None = None,
+) -> Connected:  # fmt: skip
+    """A multimodal perceiver: learned queries look at what the encoder made by cross attention (Flamingo's resampler, arXiv 2204.14198, in one layer), and are what the language model reads.
+
+    Of sound `queries` tokens per piece of `stack` frames (settings in `connector`), of pictures one per square of `side` x `side` patches. Arguments as of `converter`.
+    """
+    return Connected("perceiver", vlm, ears, dict(connector or {}) | {"kind": "resampler"}, side, silence, steps, batch, learning_rate, seed, device)

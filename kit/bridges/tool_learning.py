@@ -1,0 +1,111 @@
+"""Tool learning: tools turn media into text, the language model reads, and what was written is kept for whoever checks an answer.
+
+    bridge = ToolLearning("qwen2.5-vl-3b", [Detector(), Ocr()])
+    bridge.fit(train, validation, work)
+    bridge.predict(test)
+    bridge.written          # {sample id: {tool: its text}}, and work/written.jsonl
+
+Hybrid (`keep_media=True`): the model has the medium, too, and a wrong line of a tool is exactly a misleading note: ask kit.diagnosis how much it believes.
+"""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from kit.bridges.bridge import Facts, mark_of
+from kit.bridges.tools import Tool
+from kit.data import MEDIA, Sample
+from kit.errors import KitError
+from kit.evaluation import predict
+from kit.language import say
+from kit.models import Loaded, load
+from kit.training import Settings, finetune
+
+_SHOWN = 8  # rows whose texts are counted
+
+
+@dataclass
+class ToolLearning:
+    """Tools write, a language model reads.
+
+    Attributes:
+        checkpoint: whose language model reads; its encoders are the detector's eyes and ears.
+        tools: see `kit.bridges.tools`; one that is missing here is told in `facts.failed`, the others go on.
+        keep_media: the model has the media beside the texts (hybrid).
+        reader: None: the language model is frozen. Else it learns to read what the tools write, by an adapter; small models cannot read without.
+        device: default: CUDA where there is one.
+        loaded: the model, after `fit`.
+        written: sample id -> {tool: text} of every sample that was asked.
+    """
+
+    checkpoint: str
+    tools: list[Tool]
+    keep_media: bool = False
+    reader: Settings | None = None
+    name: str = ""
+    device: str | None = None
+    loaded: Loaded | None = None
+    written: dict[str, dict[str, str]] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    work: Path | None = None
+
+    def __post_init__(self):
+        self.name = self.name or ("hybrid" if self.keep_media else "tool learning")
+        self.facts.audit = say("the text between the medium and the answer is kept, row by row", "情報と答えの間のテキストが、行ごとに残ります")
+        self.facts.weak = say("what a tool does not write down is lost (a tone of voice, an unknown defect), and its errors are believed", "ツールが書かなかったこと（声の調子、未知の不良など）は失われ、ツールの誤りはそのまま信じられます")
+
+    def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
+        """Fits each tool on the labelled training rows, and the reader where one is asked for.
+
+        Raises:
+            KitError: none of the tools is there.
+        """
+        started, train = time.perf_counter(), [sample for sample in train if sample.answer]
+        self.loaded, self.work, self.facts.failed = load(self.checkpoint, device=self.device), work, []
+        work.mkdir(parents=True, exist_ok=True)
+        working = []
+        for tool in self.tools:
+            try:
+                tool.fit(train, self.loaded)
+                working.append(tool)
+            except KitError as error:
+                self.facts.failed.append(str(error))
+        if not working:
+            raise KitError(say(f"bridge {self.name!r} has no tool that works here: {' | '.join(self.facts.failed)}", f"ブリッジ「{self.name}」：使えるツールがありません：{' | '.join(self.facts.failed)}"))
+        self.tools = working
+        self.facts.trained, self.facts.rows = sum(tool.trained for tool in working), len(train)
+        self.facts.tokens = self._length([text for tool in working for text in tool.write(train[:_SHOWN]) if text])
+        if self.reader:
+            unseen = zip(*(tool.unseen(train) for tool in working), strict=True)
+            taught = [self._told(sample, said) for sample, said in zip(train, unseen, strict=True)]
+            tuned = finetune(self.loaded, taught, self._read(validation)[0], self.reader, work / mark_of([asdict(self.reader), self.checkpoint], taught), resume=True)
+            self.loaded, self.facts.updates = tuned.loaded, tuned.applied_updates
+            self.facts.trained += sum(weight.numel() for path, weight in tuned.loaded.model.named_parameters() if "lora_" in path)
+        self.facts.seconds = time.perf_counter() - started
+
+    def predict(self, samples: list[Sample]) -> pd.DataFrame:
+        """The frame of `kit.evaluation.predict`; what the tools wrote is in `written` and appended to work/written.jsonl."""
+        rows, texts = self._read(samples)
+        self.written |= texts
+        with (self.work / "written.jsonl").open("a", encoding="utf-8") as file:
+            for name, said in texts.items():
+                file.write(json.dumps({"id": name} | said, ensure_ascii=False) + "\n")
+        return predict(self.loaded, rows, desc=self.name)
+
+    def _read(self, samples: list[Sample]) -> tuple[list[Sample], dict[str, dict[str, str]]]:
+        """(the samples as the language model reads them, sample id -> {tool: text})."""
+        said = {tool.name: tool.write(samples) for tool in self.tools}
+        each = [{name: texts[row] for name, texts in said.items()} for row in range(len(samples))]
+        return [self._told(sample, texts.values()) for sample, texts in zip(samples, each, strict=True)], {sample.id: texts for sample, texts in zip(samples, each, strict=True)}
+
+    def _told(self, sample: Sample, texts: Iterable[str]) -> Sample:
+        note = "\n".join(text for text in (sample.text, *texts) if text)
+        return sample.replace(text=note, **({} if self.keep_media else dict.fromkeys(MEDIA, ())))
+
+    def _length(self, texts: list[str]) -> float:
+        lengths = [len(ids) for ids in self.loaded.processor.tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
+        return sum(lengths) / len(lengths) if lengths else float("nan")
