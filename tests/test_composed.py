@@ -226,6 +226,30 @@ def test_a_cut_sound_is_seen_before_and_by_the_forward(name, made, rows):
 
 
 @EACH
+def test_composing_in_16_bit_keeps_every_buffer_of_the_family_as_it_is(name, checkpoints, tmp_path, monkeypatch):
+    """As on a GPU. Rotary frequencies are buffers in float32: cast to bfloat16 they are wrong from the first hundred tokens on."""
+    from kit.models import compose as composing
+
+    def halved(*asked, **more):
+        loaded = load(*asked, **more)
+        return dataclasses.replace(loaded, model=type(loaded.model).from_pretrained(asked[0], dtype=torch.bfloat16))
+
+    monkeypatch.setattr(composing, "load", halved)
+    alone = dict(halved(checkpoints(name), device="cpu").model.named_buffers())
+    model = composing.compose(checkpoints(name), str(write_parts(tmp_path).ears), device="cpu").model
+    together = {path.removeprefix("vlm."): buffer for path, buffer in model.named_buffers() if path.startswith("vlm.")}
+    assert alone.keys() == together.keys() and all(torch.equal(alone[path], together[path]) and alone[path].dtype == together[path].dtype for path in alone)
+    assert {weight.dtype for weight in model.audio_connector.parameters()} == {torch.bfloat16}
+
+
+@EACH
+def test_a_checkpoint_in_a_folder_knows_its_senses(name, made, checkpoints, tmp_path):
+    """What guard rows are asked and what the demo lets be uploaded hangs on it."""
+    assert load(checkpoints(name), device="cpu").checkpoint.modalities == ("text", "image", "video")
+    assert load(str(save(made(name)[0], tmp_path / "whole")), device="cpu").checkpoint.modalities == ("text", "image", "video", "audio")
+
+
+@EACH
 def test_components_adapters_and_the_base_below_them(name, made, rows):
     loaded, _ = made(name)
     table = {row["component"]: row["parameters"] for row in component_table(loaded.model)}

@@ -1,5 +1,6 @@
 """Speaking while writing: order, back-pressure, barge-in, failing voices and writers, and that no thread stays behind."""
 
+import asyncio
 import gc
 import threading
 import time
@@ -23,14 +24,14 @@ class Tone:
 
     language = "ja"
 
-    def __init__(self, takes: float = 0.0, fails_at: str = "never"):
-        self.takes, self.fails_at, self.said = takes, fails_at, []
+    def __init__(self, takes: float = 0.0, fails_at: str = "never", fails_with: type[BaseException] = RuntimeError):
+        self.takes, self.fails_at, self.fails_with, self.said = takes, fails_at, fails_with, []
 
     def say(self, text: str) -> Sound:
         time.sleep(self.takes)
         self.said.append(text)
         if self.fails_at in text:
-            raise RuntimeError("the loudspeaker is broken")
+            raise self.fails_with("the loudspeaker is broken")
         return Sound(np.sin(np.arange(400 * len(text)) / 9).astype(np.float32) / 2, 8000)
 
 
@@ -184,8 +185,9 @@ def test_a_writer_with_a_close_of_its_own_is_closed_at_once():
     assert speech.cancel() == "" and speech.close(2) and list(speech) == []
 
 
-def test_a_failing_voice_costs_the_sound_and_never_the_text():
-    with Speech(ANSWER, Tone(fails_at="3.5")) as speech:
+@pytest.mark.parametrize("fails_with", [RuntimeError, SystemExit, asyncio.CancelledError])
+def test_a_failing_voice_costs_the_sound_and_never_the_text(fails_with):
+    with Speech(ANSWER, Tone(fails_at="3.5", fails_with=fails_with)) as speech:
         spoken = list(speech)
     assert "".join(one.sentence for one in spoken) == ANSWER
     assert [one.sound is None for one in spoken] == [False, True, False, False]
@@ -225,13 +227,14 @@ def test_the_error_of_a_thread_is_in_the_readers_language():
         assert "読めません" in str(next(speech).error)
 
 
-def test_a_failing_writer_is_told_after_the_sentences_so_far():
+@pytest.mark.parametrize("fails_with", [OSError, asyncio.CancelledError])
+def test_a_failing_writer_is_told_after_the_sentences_so_far(fails_with):
     def writer():
         yield "一つ目です。二つ目は途"
-        raise OSError("the connection broke")
+        raise fails_with("the connection broke")
 
     speech, heard = Speech(writer(), Tone()), []
-    with pytest.raises(OSError, match="the connection broke"):
+    with pytest.raises(fails_with, match="the connection broke"):
         for one in speech:
             heard.append(one.sentence)
     assert heard == ["一つ目です。", "二つ目は途"] and list(speech) == [] and speech.close()

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from kit.evaluation import option_scores
 from kit.models import component_of, load
 from kit.models.forward import answer_logits, base_of
 from kit.models.media_tokens import media_token_ids
-from kit.training import Stage, run_stages
+from kit.training import Stage, run_stages, stages, trainer
+from kit.training.marks import mark_of
 from kit.training.schedule import REPLAYED, check_schedule, rows_of
 from kit.training.stage_trainer import (
     TEMPERATURE,
@@ -140,6 +142,34 @@ def test_what_is_finished_is_not_repeated_and_another_schedule_is_refused(finish
         run_stages("tiny_omni", [dataclasses.replace(PICTURES, steps=4)], sources, out, device="cpu")
 
 
+def test_a_stage_is_another_when_its_base_its_media_or_how_they_are_shown_are_others(sources, tmp_path):
+    """Same names everywhere: only contents differ."""
+    for name in ("one", "other"):
+        (tmp_path / name / "base").mkdir(parents=True)
+        (tmp_path / name / "base" / "model.safetensors").write_bytes(name.encode())
+        (tmp_path / name / "p.png").write_bytes(name.encode())
+    row, bases = sources["colours"][0], [tmp_path / name / "base" for name in ("one", "other")]
+    first = mark_of(PICTURES, [row.replace(image=(tmp_path / "one" / "p.png",))], bases[0])
+    changed = [
+        mark_of(PICTURES, [row.replace(image=(tmp_path / "one" / "p.png",))], bases[1]),
+        mark_of(PICTURES, [row.replace(image=(tmp_path / "other" / "p.png",))], bases[0]),
+        mark_of(PICTURES, [row.replace(image=(tmp_path / "one" / "p.png",), meta={"shown_as": {"image": {"how": "black"}}})], bases[0]),
+        mark_of(dataclasses.replace(PICTURES, contrast=0.1), [row.replace(image=(tmp_path / "one" / "p.png",))], bases[0]),
+    ]
+    assert len({first, *changed}) == 5
+    moved = tmp_path / "moved"
+    (tmp_path / "one").rename(moved)
+    assert mark_of(PICTURES, [row.replace(image=(moved / "p.png",))], moved / "base") == first, "a folder that was moved is the same"
+
+
+def test_a_finished_stage_whose_checkpoint_is_gone_is_trained_again(sources, tmp_path):
+    stage = dataclasses.replace(PICTURES, steps=1, batch=2)
+    (done,) = run_stages("tiny_omni", [stage], sources, tmp_path, device="cpu")
+    shutil.rmtree(done.checkpoint)
+    (again,) = run_stages("tiny_omni", [stage], sources, tmp_path, device="cpu")
+    assert again == done and weights(again.checkpoint)
+
+
 def test_a_stage_that_is_killed_goes_on_and_ends_with_the_same_weights(finished, sources, tmp_path):
     """The second stage, too, whose teacher is the model before it and not the one at the checkpoint."""
     script = tmp_path / "train.py"
@@ -185,6 +215,8 @@ def test_adapters_of_a_stage_are_merged_into_its_checkpoint(sources, tiny, tmp_p
     assert {component_of(name) for name in changes} == {"connector", "llm"}
     ranks = {name: int(torch.linalg.matrix_rank(change, atol=1e-6)) for name, change in changes.items() if component_of(name) == "llm"}
     assert ranks and max(ranks.values()) <= 4
+    with pytest.raises(KitError, match=r"\['layers.0'\] lie inside \['llm'\], which adapters train; name either"):
+        run_stages("tiny_omni", [dataclasses.replace(stage, trains={"llm": 1e-3, "layers.0": 1e-4})], sources, tmp_path / "inside", device="cpu")
     with pytest.raises(KitError, match="lora 4 needs one of llm, vision, audio among what it trains"):
         run_stages("tiny_omni", [dataclasses.replace(stage, trains={"visual.merger": 1e-3})], sources, tmp_path / "other", device="cpu")
 
@@ -247,12 +279,44 @@ def test_the_alignment_loss_is_that_of_a_loop_over_rows_and_answers(tiny, source
         assert found == pytest.approx(float(expected), abs=1e-4)
 
 
+def test_the_alignment_loss_is_not_cut_up(tiny, sources, tmp_path):
+    """Over one row there is nothing to compare: a smaller micro batch would silently weaken it to nothing."""
+    stage = dataclasses.replace(PICTURES, contrast=0.1)
+    with pytest.raises(KitError, match="the alignment loss compares the rows of one forward, and micro_batch 2 cuts an update up"):
+        run_stages("tiny_omni", [stage], sources, tmp_path, device="cpu", micro_batch=2)
+    trainer = StageTrainer(dataclasses.replace(tiny, model=copy.deepcopy(tiny.model)), sources["colours"][:6], stage, {}, tmp_path, 1, None, None, None)
+    with pytest.raises(KitError, match="out of memory with 6 rows at once, and the alignment loss compares"):
+        trainer._halve(RuntimeError("out of memory"))
+
+
 def test_rows_of_one_answer_have_nothing_to_tell_apart(tiny, sources):
     same = [row for row in sources["colours"] if row.answer == sources["colours"][0].answer][:3]
     part = _collator(tiny)(same)
     with first_layer_input(tiny.model) as read, torch.no_grad():
         answer_logits(tiny.model, dict(part))
     assert float(contrastive(tiny.model, part, read[0])) == 0
+
+
+def test_the_model_before_the_stage_is_asked_in_the_trainers_precision(sources, tmp_path, monkeypatch):
+    """As on a GPU: 16-bit weights, trained ones widened, autocast around the student's forward; the teacher must not fail on what it reads."""
+    arguments, loading = trainer._arguments, stages.load
+
+    def as_on_a_gpu(*asked, **more):
+        changed = arguments(*asked, **more)
+        changed.bf16, changed.mixed_precision = True, "bf16"
+        return changed
+
+    monkeypatch.setattr(trainer, "_arguments", as_on_a_gpu)
+
+    def halved(*asked, **more):
+        loaded = loading(*asked, **more)
+        loaded.model.to(torch.bfloat16)
+        return loaded
+
+    monkeypatch.setattr(stages, "load", halved)
+    schedule = [dataclasses.replace(PICTURES, steps=2, batch=2), dataclasses.replace(SOUNDS, steps=2, batch=4, lora=4)]
+    done = run_stages("tiny_omni", schedule, sources, tmp_path, device="cpu")
+    assert [staged.check.status for staged in done] == ["green", "green"]
 
 
 def test_replayed_rows_have_forwards_of_their_own(tiny, sources):

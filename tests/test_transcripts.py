@@ -44,6 +44,13 @@ def test_punctuation_in_japanese_makes_no_error():
     assert error_rates(frame(("バルブを、閉じて。", "バルブを閉じて")))["cer"]["value"] == 0
 
 
+def test_what_changes_a_number_is_an_error():
+    for said, wrong in (("温度は3.5度です", "温度は35度です"), ("-3度", "3度"), ("気温は-3度", "気温は3度"), ("about 10% more", "about 10 more"), ("3.5 mm", "35 mm")):
+        assert next(iter(error_rates(frame((said, wrong))).values()))["value"] > 0, said
+    assert compared("1,200 parts, 3.5 mm; A-1. −2") == "1200 parts 3.5 mm a 1 -2"
+    assert error_rates(frame(("𠮷野さん", "𠮷野さん")))["cer"]["value"] == 0
+
+
 def test_an_empty_transcript_is_refused(tiny):
     with pytest.raises(KitError, match="without a single letter"):
         error_rates(frame(("...", "hello")))
