@@ -198,6 +198,10 @@ print(say(f"{len(told)} comparisons at 95 %: about {len(told) / 20:.0f} would lo
 pd.DataFrame(told).set_index(["arm", "part"]) if told else None
 
 # %% [markdown] lang="en"
+# **On this data MODA did not help.** What differs from plain attention is no more than chance would give, and MMA made the emotions worse. Where it might: a model whose deficit **grows with depth** (here it does not: four layers), prompts with hundreds of media tokens, text that is beside the point but right. Measure your own model with the first section before you pay for it; what did help against misleading notes is in notebook 06.
+# %% [markdown] lang="ja"
+# **このデータでは MODA は役に立ちませんでした。** 通常の注意との差は偶然で生じる程度で、MMA は感情の判定を悪化させました。役立つ可能性があるのは、偏りが**深い層ほど強まる**モデル（ここは 4 層で、そうなりません）、メディアのトークンが数百ある入力、正しいが無関係な文章がある場合です。採用の前に、最初の節で自社のモデルを測ってください。誤ったメモに効いた方法はノートブック 06 にあります。
+# %% [markdown] lang="en"
 # What the arms' own parameters became (a gate is 0 at the start and 1 at most), what a model cost, and what a text token gets for each thing that a photo token gets (MDI) per layer: before any training, and after.
 # %% [markdown] lang="ja"
 # 各手法のパラメーターがどうなったか（ゲートは 0 から始まり最大 1）、1 モデルの計算時間、そして文章のトークン 1 個への注意が写真のトークン 1 個の何倍か（MDI）を層ごとに、学習前と学習後で示します。

@@ -48,7 +48,7 @@ lesson
 #     from kit.models.compose import compose
 #     loaded = compose("qwen3-vl-4b", "openai/whisper-small", {"kind": "mlp", "stack": 10})
 #
-# Here the parts are small and offline: the tiny model's eyes and language model as a Qwen2.5-VL, its ears as a Whisper encoder. Both connectors are **fresh**: it sees and hears nothing yet. (Its language model has once worked with other connectors; a language model that never saw anything needs hours, not minutes.)
+# Here the parts are small and offline: the tiny model's eyes and language model as a Qwen2.5-VL, its ears as a Whisper encoder. Both connectors are **fresh**: it sees and hears nothing yet. (Eyes, ears and language model once worked together through other connectors: what is learned here is to understand each other through **new** ones. The tiny model itself took three and a half hours from nothing, see its card.)
 # %% [markdown] lang="ja"
 # ## 今あるモデルに新しい感覚を
 #
@@ -57,7 +57,7 @@ lesson
 #     from kit.models.compose import compose
 #     loaded = compose("qwen3-vl-4b", "openai/whisper-small", {"kind": "mlp", "stack": 10})
 #
-# ここでは小さくオフラインの部品を使います。小型モデルの目と言語モデルを Qwen2.5-VL に、耳を Whisper のエンコーダーにしたものです。2 つのコネクターは**初期状態**で、まだ何も見えず聞こえません。（言語モデルは以前、別のコネクターで学習したものです。一度も見たことのない言語モデルなら、数分ではなく数時間かかります。）
+# ここでは小さくオフラインの部品を使います。小型モデルの目と言語モデルを Qwen2.5-VL に、耳を Whisper のエンコーダーにしたものです。2 つのコネクターは**初期状態**で、まだ何も見えず聞こえません。（目・耳・言語モデルは以前、別のコネクターを通じて一緒に学習したものです。ここで学ぶのは、**新しい**コネクターを通じて通じ合うことです。小型モデル自体を最初から作るには 3 時間半かかりました。モデルカードを参照してください。）
 # %%
 work = Path(tempfile.mkdtemp())
 composed = compose_parts(write_parts(work / "parts", fresh_merger=True), "mlp")
@@ -68,13 +68,13 @@ pd.DataFrame(component_table(composed.model)).set_index("component")[["parameter
 # %% [markdown] lang="en"
 # ## A schedule is data
 #
-# Each stage says what it shows, what it moves and how fast; `replay` shows rows of earlier stages again. A stage ends in a checkpoint that loads by itself, and in a check that only the intended parts moved. Kill it at any moment: started again it goes on, and ends with the same weights.
+# Each stage says what it shows, what it moves and how fast; `replay` shows rows of earlier stages again. A stage ends in a checkpoint that loads by itself, and in a check that only the intended parts moved. Kill it at any moment: started again it goes on, and ends with the same weights (on a CPU with the same threads; the tests kill it twice).
 #
 # The film is the **bridge**: where steam or the dark hides the line, only its sound tells what happens.
 # %% [markdown] lang="ja"
 # ## 学習計画はデータ
 #
-# 各段階は、何を見せ、どこを、どの速さで動かすかを述べます。`replay` は前の段階の行をもう一度見せる割合です。段階の終わりには単独で読み込めるチェックポイントが残り、意図した部分だけが動いたことを検査します。途中で強制終了しても、再開すれば同じ重みで終わります。
+# 各段階は、何を見せ、どこを、どの速さで動かすかを述べます。`replay` は前の段階の行をもう一度見せる割合です。段階の終わりには単独で読み込めるチェックポイントが残り、意図した部分だけが動いたことを検査します。途中で強制終了しても、再開すれば同じ重みで終わります（同じスレッド数の CPU の場合。テストでは 2 回強制終了しています）。
 #
 # 動画は**橋渡し**です。蒸気や暗さでラインが隠れると、何が起きたかは音だけが教えてくれます。
 # %%
@@ -103,7 +103,8 @@ for staged in done:
 #
 # すべてのチェックポイントに、すべての感覚について、学習に使っていないロット・装置・発信者・日付で質問します。数十回の更新で良いモデルにはなりません。見るべきは**形**です。その段階は自分の感覚を伸ばしたか、他を損なわなかったか。
 # %%
-held = {name_of(sense): [one for found in sense_rows(COMPANY, sense, "test").values() for one in found[:: max(1, len(found) // rows)]][:rows] for sense in SENSES}
+asked = {sense: sense_rows(COMPANY, sense, "test") for sense in SENSES}
+held = {name_of(sense): [one for found in asked[sense].values() for one in found[:: max(1, len(found) * len(asked[sense]) // rows)]] for sense in SENSES}
 hits = {"before": answered(base, held)} | {staged.stage.name: answered(staged.checkpoint, held) for staged in done}
 matrix = stage_matrix(hits, held)
 show.stages_by_kind(matrix)
@@ -128,11 +129,11 @@ pd.DataFrame({say("stages", "段階"): {kind: f"{hits['video'][kind].mean():.0%}
 # %% [markdown] lang="en"
 # ## The recorded answer (not computed now)
 #
-# `python -m benchmarks.alignment`: equal updates and rows, three seeds where the table says so, held-out rows, 95 % intervals that resample groups; "against progressive" is paired. 100 is the progressive arm. **What wins is reported, even if it is not stages.**
+# `python -m benchmarks.alignment`: equal updates and rows, three seeds where the table says so, held-out rows, 95 % intervals that resample groups, **not seeds** (look at "score by seed"); "against progressive" is paired. 100 is the progressive arm. Stages have a learning-rate schedule and fresh adapters each, mixing has one of each: that is part of what is compared. **What wins is reported, even if it is not stages.**
 # %% [markdown] lang="ja"
 # ## 記録された結果（今計算したものではありません）
 #
-# `python -m benchmarks.alignment`：更新回数と行数は同じ、シード数は表のとおり、評価は未使用の行、区間は 95 %（グループ単位の再標本化）です。「against progressive」は対応のある差。段階学習を 100 とします。**勝ったものを、段階学習でなくてもそのまま示します。**
+# `python -m benchmarks.alignment`：更新回数と行数は同じ、シード数は表のとおり、評価は未使用の行、区間は 95 %（グループ単位の再標本化。シードは**再標本化していない**ので「score by seed」も見てください）です。「against progressive」は対応のある差。段階学習を 100 とします。段階学習では段階ごとに学習率の予定とアダプターが新しくなり、一括学習では一つだけです。これも比較に含まれます。**勝ったものを、段階学習でなくてもそのまま示します。**
 # %%
 tables = {name: ROOT / "benchmarks" / f"alignment{name and '_'}{name}.csv" for name in ("", "floors", "speech", "connectors", "bill")}
 recorded = {name: pd.read_csv(file) for name, file in tables.items() if file.is_file()}
@@ -185,11 +186,11 @@ show.rows_needed(bill["rows of the line"].tolist(), curves, chance=1 / 3) if cur
 # %% [markdown] lang="en"
 # ## Would a mistake be noticed?
 #
-# A stage that moved something else is red, and a schedule that cannot be run is refused before anything is trained.
+# A stage that moved something else is red (the tests plant that fault), and a part that the model does not have is refused before anything is trained.
 # %% [markdown] lang="ja"
 # ## 間違いに気づけるか
 #
-# 意図しない部分を動かした段階は赤になり、実行できない計画は学習前に断ります。
+# 意図しない部分を動かした段階は赤になり（テストではその不具合を仕込んでいます）、モデルにない部分の指定は学習前に断ります。
 # %%
 assert all(staged.check.status == "green" for staged in done)
 assert np.isfinite(matrix["value"]).all()
