@@ -201,9 +201,9 @@ def _figures(name: str, values: np.ndarray, groups: list[str]) -> dict:
 
 
 FLOORS = [
-    Stage("image", {"pictures": 0.9, "text": 0.1}, {"connector": 3e-3, "llm": 1e-3}, steps=700, batch=32, lora=16),
-    Stage("audio", {"speech": 0.6, "dictation": 0.4}, {"connector": 3e-3, "llm": 1e-3}, steps=700, batch=32, lora=16, replay=0.2, seed=1),
-    Stage("video", {"films": 0.7, "line": 0.3}, {"connector": 1e-3, "llm": 5e-4}, steps=500, batch=32, lora=16, replay=0.5, seed=2),
+    Stage("image", {"many questions": 1.0}, {"visual.merger": 3e-3}, steps=500, batch=32),
+    Stage("audio", {"speech": 0.6, "dictation": 0.4}, {"audio_connector": 3e-3, "llm": 5e-4}, steps=450, batch=32, lora=16, replay=0.15, seed=1),
+    Stage("video", {"films": 0.7, "line": 0.3}, {"connector": 5e-4, "llm": 3e-4}, steps=350, batch=32, lora=16, replay=0.5, seed=2),
 ]
 HEARING = Stage("audio", {"speech": 0.6, "dictation": 0.4}, {"connector": 3e-3}, steps=300, batch=16)
 

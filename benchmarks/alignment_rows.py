@@ -1,6 +1,7 @@
 """The rows of benchmarks.alignment: a general world that is drawn anew, and the sample company by sense; and the model of unaligned parts that all arms begin with."""
 
 import csv
+import json
 import shutil
 import time
 from pathlib import Path
@@ -13,13 +14,14 @@ from kit.show import progress
 from poc.pipeline import COMPANY
 from poc.senses import SENSES, sense_rows
 from sample_data.recipe import guard
-from sample_data.recipe.measure import held_out
+from sample_data.recipe.measure import _seen, held_out
 from sample_data.recipe.parts import compose_parts, write_parts
-from sample_data.world import sounds
+from sample_data.world import pictures, questions, sounds
 
 WORK = Path(__file__).parents[1] / "build" / "benchmarks" / "alignment"
 DRAWN = {"image": 6000, "motion": 1600, "spoken": 3000, "text": 400}  # of the general world, to train on
 ASKED = {"image": 200, "motion": 200, "spoken": 200, "text": 200}
+FURTHER = 4  # questions about a picture beside its first, for the long run
 WRITTEN, WRITTEN_ASKED = 1200, 160  # recordings that are to be written down
 NAMES = {"image": "pictures", "motion": "films", "spoken": "speech", "text": "text"}
 SENSE_OF = {"pictures": "image", "documents": "image", "inspection": "image", "speech": "audio", "calls": "audio", "films": "video", "line": "video"}
@@ -67,10 +69,35 @@ def _dictated(folder: Path, count: int, seed: int, split: str) -> list[dict]:
     return rows
 
 
+def further_questions(folder: Path, rows: list[Sample]) -> list[Sample]:
+    """The drawn pictures again, each with FURTHER other questions about it: a picture is dear, a question is cheap, and with one each a model learns the rows by heart."""
+    file = folder / "questions.json"
+    if not file.is_file():
+        rng, again, found = np.random.default_rng([31, DRAWN["image"], len("image")]), np.random.default_rng(33), {}
+        for number in progress(range(DRAWN["image"]), desc="further questions"):
+            size = (112, 140, 168)[number % 3]  # as recipe.measure.held_out draws them
+            if number % 10 == 9:
+                _seen(rng, size, number)
+                continue
+            picture = pictures.picture(rng, size)
+            first = questions.about(rng, picture)
+            items = {item.question: item for item in (questions.about(again, picture) for _ in range(FURTHER)) if item.question != first.question}
+            found[f"train_pictures_{number:05d}"] = [first.question, [[item.question, item.options, item.answer] for item in items.values()]]
+        file.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    told = json.loads(file.read_text(encoding="utf-8"))
+    if strays := [row.id for row in rows if row.id in told and told[row.id][0] != row.question]:
+        raise ValueError(f"{len(strays)} pictures were drawn otherwise, first {strays[0]}: delete {folder} and draw them again")
+    return [
+        row.replace(id=f"{row.id}-{number}", question=question, options=tuple(options), answer=answer)
+        for row in rows if row.id in told for number, (question, options, answer) in enumerate(told[row.id][1])
+    ]  # fmt: skip
+
+
 def sources() -> dict[str, list[Sample]]:
     """Source -> training rows."""
     drawn = [row for row in read_folder(world(WORK / "world"), verify=False).samples if row.split == "train"]
     found = {name: [row for row in drawn if f"_{name}_" in row.id] for name in NAMES.values()}
+    found["many questions"] = found["pictures"] + further_questions(WORK / "world", found["pictures"])
     found["dictation"] = [row.replace(options=()) for row in drawn if "_dictation_" in row.id]  # a folder's rows without options are given the answers of all of them
     return found | {name: rows for sense in SENSES for name, rows in sense_rows(COMPANY, sense, "train").items()}
 

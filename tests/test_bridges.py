@@ -115,7 +115,7 @@ def test_another_merger_needs_a_qwen(tiny):
 def test_a_fresh_connector_for_sound_learns_and_the_eyes_stay(make, parts, spoken, tmp_path):
     bridge = make(str(parts.vlm), str(parts.ears), silence=False, steps=6, batch=8, device="cpu")
     bridge.fit(spoken, [], tmp_path)
-    assert bridge.check.status == "green" and bridge.facts.trained == sum(weight.numel() for weight in bridge.loaded.model.connector.parameters())
+    assert bridge.check.status == "green" and bridge.facts.trained == sum(weight.numel() for weight in bridge.loaded.model.audio_connector.parameters())
     assert bridge.history[-1]["loss"] < bridge.history[0]["loss"] and bridge.facts.tokens > 1
     assert len(bridge.predict(spoken[:3])) == 3
 

@@ -17,6 +17,7 @@ from kit.data import Sample
 from kit.data.collator import Collator
 from kit.models import Loaded
 from kit.models.media_tokens import media_token_ids
+from kit.training.marks import content
 
 
 @dataclass
@@ -80,5 +81,5 @@ def mark_of(settings, rows: list[Sample]) -> str:
     """A digest of what decides a training's result, settings (anything that JSON can write) and rows: where it is the same, what is finished need not be trained again."""
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True, default=str).encode(), digest_size=8)
     for row in rows:
-        digest.update(f"{row.id}|{row.question}|{row.options}|{row.answer}|{row.text}|{[path.name for path in (*row.image, *row.video, *row.audio)]}\n".encode())
+        digest.update(f"{row.id}|{row.question}|{row.options}|{row.answer}|{row.text}|{[content(path) for path in (*row.image, *row.video, *row.audio)]}\n".encode())
     return digest.hexdigest()

@@ -20,7 +20,7 @@ def mark_of(stage, rows: list[Sample], start: str | Path) -> str:
         start: the checkpoint before the first update; one that a stage wrote is known by that stage's own mark.
     """
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([asdict(stage), _origin(start)], sort_keys=True).encode())
+    digest.update(json.dumps([asdict(stage), origin(start)], sort_keys=True).encode())
     for row in rows:
         told = {field.name: getattr(row, field.name) for field in fields(row) if field.name not in MEDIA}
         media = [[path.name, content(path)] for name in MEDIA for path in getattr(row, name)]
@@ -41,7 +41,8 @@ def _content(path: str, size: int, changed: int) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _origin(start: str | Path) -> str:
+def origin(start: str | Path) -> str:
+    """What a checkpoint is known by: the mark of the stage that wrote it, its files' content, or the hub id that names it."""
     written = Path(start).parent / "stage.json"
     if Path(start).name == "checkpoint" and written.is_file():
         return json.loads(written.read_text(encoding="utf-8"))["mark"]
