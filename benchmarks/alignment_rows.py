@@ -14,7 +14,7 @@ from kit.show import progress
 from poc.pipeline import COMPANY
 from poc.senses import SENSES, sense_rows
 from sample_data.recipe import guard
-from sample_data.recipe.measure import _seen, held_out
+from sample_data.recipe.measure import held_out, seen
 from sample_data.recipe.parts import compose_parts, write_parts
 from sample_data.world import pictures, questions, sounds
 
@@ -77,7 +77,7 @@ def further_questions(folder: Path, rows: list[Sample]) -> list[Sample]:
         for number in progress(range(DRAWN["image"]), desc="further questions"):
             size = (112, 140, 168)[number % 3]  # as recipe.measure.held_out draws them
             if number % 10 == 9:
-                _seen(rng, size, number)
+                seen(rng, size, number)
                 continue
             picture = pictures.picture(rng, size)
             first = questions.about(rng, picture)

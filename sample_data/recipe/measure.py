@@ -26,7 +26,7 @@ def held_out(kind: str, count: int, seed: int = SEED, split: str = "held_out") -
     made = []
     for number in range(count):
         if kind == "image":
-            made.append(_seen(rng, (112, 140, 168)[number % 3], number))
+            made.append(seen(rng, (112, 140, 168)[number % 3], number))
         elif kind == "motion":
             made.append(questions.about_motion(rng, *motions.motion(rng)))
         elif kind == "text":
@@ -46,7 +46,7 @@ def held_out(kind: str, count: int, seed: int = SEED, split: str = "held_out") -
     return made
 
 
-def _seen(rng: np.random.Generator, size: int, number: int) -> Item:
+def seen(rng: np.random.Generator, size: int, number: int) -> Item:
     if number % 10 == 9:
         kinds = [surfaces.MARKS[i] for i in rng.permutation(len(surfaces.MARKS))[:2]]
         first, second = (pictures.picture(rng, size, "surface", mark=kind) for kind in kinds)
