@@ -33,7 +33,7 @@ def level_rows(company: Path, level: str, split: str, most: int | None = None, s
     """
     if level not in LEVELS:
         raise ValueError(f"level {level!r} is unknown; allowed: {LEVELS}")
-    kinds = {"perception": (_defects, gauges), "cognition": (_notes, _agreements, _next_steps), "emotion": (_feelings,)}[level]
+    kinds = {"perception": (_defects, gauges), "cognition": (_notes, _agreements, _next_steps), "emotion": (feelings,)}[level]
     found = []
     for kind in kinds:
         rows = kind(company, split)
@@ -82,17 +82,18 @@ def _folder(directory: Path) -> dict[str, list[Sample]]:
     return load_samples(directory, load_usecase(directory), verify=False).by_split
 
 
-def _rows(company: Path, name: str, split: str) -> list[Sample]:
+def labelled_rows(company: Path, name: str, split: str) -> list[Sample]:
+    """Rows of one of the company's use cases that have an answer."""
     return [sample for sample in _folder(company / name)[split] if sample.answer]
 
 
 def _defects(company: Path, split: str) -> list[Sample]:
-    return [sample.without("audio") for sample in _rows(company, "inspection", split)]
+    return [sample.without("audio") for sample in labelled_rows(company, "inspection", split)]
 
 
 def _notes(company: Path, split: str) -> list[Sample]:
     question, options = _AGREE
-    noted = [sample for sample in _rows(company, "inspection", split) if sample.meta.get("note_says") and sample.text]
+    noted = [sample for sample in labelled_rows(company, "inspection", split) if sample.meta.get("note_says") and sample.text]
     agree = [sample for sample in noted if sample.meta["note_says"] == sample.answer]
     differ = [sample for sample in noted if sample.meta["note_says"] != sample.answer]
     # notes of a company are mostly right: others are put beside the same photographs, so that the word "no" is learnt from more than a few rows
@@ -106,18 +107,19 @@ def _notes(company: Path, split: str) -> list[Sample]:
 
 def gauges(company: Path, split: str) -> list[Sample]:
     """Labelled rows that ask for a gauge's state: the photo decides."""
-    return [sample for sample in _rows(company, "documents", split) if sample.decided_by == ("image",)]
+    return [sample for sample in labelled_rows(company, "documents", split) if sample.decided_by == ("image",)]
 
 
 def _agreements(company: Path, split: str) -> list[Sample]:
-    return [sample for sample in _rows(company, "documents", split) if len(sample.decided_by) > 1]
+    return [sample for sample in labelled_rows(company, "documents", split) if len(sample.decided_by) > 1]
 
 
 def _next_steps(company: Path, split: str) -> list[Sample]:
     feeling = load_usecase(company / "callcentre").question
-    return [sample for sample in _rows(company, "callcentre", split) if sample.question != feeling]
+    return [sample for sample in labelled_rows(company, "callcentre", split) if sample.question != feeling]
 
 
-def _feelings(company: Path, split: str) -> list[Sample]:
+def feelings(company: Path, split: str) -> list[Sample]:
+    """Labelled rows that ask how a caller feels: the voice decides."""
     feeling = load_usecase(company / "callcentre").question
-    return [sample for sample in _rows(company, "callcentre", split) if sample.question == feeling]
+    return [sample for sample in labelled_rows(company, "callcentre", split) if sample.question == feeling]

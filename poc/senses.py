@@ -3,12 +3,11 @@
 Source: Ola's stages (arXiv 2502.04328) in the article's order; the film with its sound is the bridge, because where steam or the dark hides the line only the sound tells.
 """
 
-import functools
 from pathlib import Path
 
 from kit.data import Sample
 from kit.language import say
-from poc.usecase import load_samples, load_usecase
+from poc.levels import feelings, gauges, labelled_rows
 
 SENSES = ("image", "audio", "video")
 
@@ -28,30 +27,12 @@ def sense_rows(company: Path, sense: str, split: str) -> dict[str, list[Sample]]
     if sense not in SENSES:
         raise ValueError(f"sense {sense!r} is unknown; allowed: {SENSES}")
     return {
-        "image": lambda: {"documents": _gauges(company, split), "inspection": [row.without("text").without("audio") for row in _rows(company, "inspection", split)]},
-        "audio": lambda: {"calls": _voices(company, split)},
-        "video": lambda: {"line": [row.replace(audio=row.video) for row in _rows(company, "line", split)]},  # of a film, its sound track is read
+        "image": lambda: {"documents": [row.without("audio") for row in gauges(company, split)], "inspection": [row.without("text").without("audio") for row in labelled_rows(company, "inspection", split)]},
+        "audio": lambda: {"calls": [row.without("text") for row in feelings(company, split)]},
+        "video": lambda: {"line": [row.replace(audio=row.video) for row in labelled_rows(company, "line", split)]},  # of a film, its sound track is read
     }[sense]()
 
 
 def name_of(sense: str) -> str:
     """The sense, as it is shown."""
     return {"image": say("pictures", "画像"), "audio": say("sound", "音声"), "video": say("films with sound", "音声付き動画")}[sense]
-
-
-@functools.cache  # the senses take rows of the same folders
-def _folder(directory: Path) -> dict[str, list[Sample]]:
-    return load_samples(directory, load_usecase(directory), verify=False).by_split
-
-
-def _rows(company: Path, name: str, split: str) -> list[Sample]:
-    return [sample for sample in _folder(company / name)[split] if sample.answer]
-
-
-def _gauges(company: Path, split: str) -> list[Sample]:
-    return [sample.without("audio") for sample in _rows(company, "documents", split) if sample.decided_by == ("image",)]
-
-
-def _voices(company: Path, split: str) -> list[Sample]:
-    feeling = load_usecase(company / "callcentre").question
-    return [sample.without("text") for sample in _rows(company, "callcentre", split) if sample.question == feeling]

@@ -4,8 +4,6 @@ Four ways to bring a modality to a language model, after the survey of Song et a
 perceiver looks at it with learned queries, tool learning writes it down as text, and the data-driven way teaches the model itself.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +15,6 @@ from kit.data import Sample
 from kit.data.collator import Collator
 from kit.models import Loaded
 from kit.models.media_tokens import media_token_ids
-from kit.training.marks import content
 
 
 @dataclass
@@ -75,11 +72,3 @@ def tokens_per_medium(loaded: Loaded, samples: list[Sample]) -> float:
     media = sum(len(sample.image) + len(sample.video) + len(sample.audio) for sample in samples)
     collator = Collator(loaded.processor, answers=False)
     return sum(int(torch.isin(collator([sample])["input_ids"], marks).sum()) for sample in samples) / media if media else float("nan")
-
-
-def mark_of(settings, rows: list[Sample]) -> str:
-    """A digest of what decides a training's result, settings (anything that JSON can write) and rows: where it is the same, what is finished need not be trained again."""
-    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True, default=str).encode(), digest_size=8)
-    for row in rows:
-        digest.update(f"{row.id}|{row.question}|{row.options}|{row.answer}|{row.text}|{[content(path) for path in (*row.image, *row.video, *row.audio)]}\n".encode())
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from safetensors.torch import load_file, save_file
 
-from kit.bridges.bridge import Facts, mark_of, tokens_per_medium
+from kit.bridges.bridge import Facts, tokens_per_medium
 from kit.data import Sample
 from kit.errors import KitError
 from kit.evaluation import predict
@@ -24,7 +24,7 @@ from kit.models import Loaded, load
 from kit.models.compose import compose
 from kit.models.merger import give_merger
 from kit.training import Stage
-from kit.training.marks import origin
+from kit.training.marks import digest_of, origin
 from kit.training.schedule import rows_of
 from kit.training.stages import train_in_place, trained_parts
 
@@ -81,7 +81,7 @@ class Connected:
         stage = Stage("connector", {"rows": 1.0}, dict.fromkeys(self._learns(), self.learning_rate), self.steps, self.batch, seed=self.seed)
         paths = trained_parts(self.loaded.model, stage.trains)
         weights = dict(self.loaded.model.named_parameters())
-        file, mark = work / "connector.safetensors", mark_of([asdict(stage), origin(self.vlm), self.ears and origin(self.ears), self.connector, self.side, self.silence], rows)
+        file, mark = work / "connector.safetensors", digest_of([asdict(stage), origin(self.vlm), self.ears and origin(self.ears), self.connector, self.side, self.silence], rows)
         told = work / "connector.json"
         if file.is_file() and told.is_file() and json.loads(told.read_text(encoding="utf-8"))["mark"] == mark:
             for path, saved in load_file(file).items():
@@ -110,9 +110,7 @@ class Connected:
 
     def _learns(self) -> list[str]:
         """Paths of what learns: a picture's merger is a connector as well, and is left alone where sounds are bridged."""
-        if not self.ears:
-            return ["visual.merger"]
-        return ["audio_connector"]
+        return ["audio_connector" if self.ears else "visual.merger"]
 
 
 def converter(

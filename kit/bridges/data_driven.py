@@ -11,13 +11,14 @@ from string import Formatter
 import numpy as np
 import pandas as pd
 
-from kit.bridges.bridge import Facts, mark_of, tokens_per_medium
+from kit.bridges.bridge import Facts, tokens_per_medium
 from kit.data import Sample
 from kit.errors import KitError
 from kit.evaluation import predict
 from kit.language import say
 from kit.models import Loaded, load
 from kit.training import Settings, Tuned, finetune
+from kit.training.marks import digest_of, origin
 
 TEMPLATES = ("{question}", "Look and listen. {question}", "{question} Choose one.")
 _YES, _NO = "yes", "no"
@@ -97,7 +98,7 @@ class DataDriven:
         """Tunes an adapter on the instructions, and keeps the one that was best on `validation`, below `work`."""
         started = time.perf_counter()
         loaded, rows = load(self.checkpoint, four_bit=self.four_bit, device=self.device), instructions(train, self.templates, self.verify, self.settings.seed)
-        self.tuned = finetune(loaded, rows, validation, self.settings, work / mark_of([asdict(self.settings), self.checkpoint], rows), resume=True)
+        self.tuned = finetune(loaded, rows, validation, self.settings, work / digest_of([asdict(self.settings), origin(self.checkpoint)], rows), resume=True)
         self.loaded = self.tuned.loaded
         self.facts.trained = sum(weight.numel() for path, weight in self.loaded.model.named_parameters() if "lora_" in path)
         self.facts.updates, self.facts.rows = self.tuned.applied_updates, sum(bool(sample.answer) for sample in train)

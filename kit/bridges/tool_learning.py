@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kit.bridges.bridge import Facts, mark_of
+from kit.bridges.bridge import Facts
 from kit.bridges.tools import Tool
 from kit.data import MEDIA, Sample
 from kit.errors import KitError
@@ -24,6 +24,7 @@ from kit.evaluation import predict
 from kit.language import say
 from kit.models import Loaded, load
 from kit.training import Settings, finetune
+from kit.training.marks import digest_of, origin
 
 _SHOWN = 8  # rows whose texts are counted
 
@@ -82,7 +83,7 @@ class ToolLearning:
         if self.reader:
             unseen = zip(*(tool.unseen(train) for tool in working), strict=True)
             taught = [self._told(sample, said) for sample, said in zip(train, unseen, strict=True)]
-            tuned = finetune(self.loaded, taught, self._read(validation)[0], self.reader, work / mark_of([asdict(self.reader), self.checkpoint], taught), resume=True)
+            tuned = finetune(self.loaded, taught, self._read(validation)[0], self.reader, work / digest_of([asdict(self.reader), origin(self.checkpoint)], taught), resume=True)
             self.loaded, self.facts.updates = tuned.loaded, tuned.applied_updates
             self.facts.trained += sum(weight.numel() for path, weight in tuned.loaded.model.named_parameters() if "lora_" in path)
         self.facts.seconds = time.perf_counter() - started

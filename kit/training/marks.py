@@ -19,8 +19,13 @@ def mark_of(stage, rows: list[Sample], start: str | Path) -> str:
         rows: of all updates.
         start: the checkpoint before the first update; one that a stage wrote is known by that stage's own mark.
     """
+    return digest_of([asdict(stage), origin(start)], rows)
+
+
+def digest_of(settings, rows: list[Sample]) -> str:
+    """A digest of settings (anything that JSON can write) and of rows, their media's content included."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([asdict(stage), origin(start)], sort_keys=True).encode())
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for row in rows:
         told = {field.name: getattr(row, field.name) for field in fields(row) if field.name not in MEDIA}
         media = [[path.name, content(path)] for name in MEDIA for path in getattr(row, name)]

@@ -21,6 +21,7 @@ from kit.models.forward import answer_logits, base_of, first_layer
 from kit.models.media_tokens import media_token_ids
 from kit.training.batches import Parts
 from kit.training.resume import STAGE_WEIGHTS
+from kit.training.schedule import REPLAYED, Stage
 from kit.training.settings import Settings
 from kit.training.trainer import AnswerTrainer, mean_of_answers
 
@@ -33,7 +34,7 @@ class StageTrainer(AnswerTrainer):
     Args:
         loaded: the model, with exactly the weights of `parts` open.
         rows: of all updates.
-        stage: `kit.training.stages.Stage`.
+        stage: what is asked.
         parts: path -> part of `stage.trains`.
         out: for checkpoints.
         keep_every: updates between two of them.
@@ -43,7 +44,7 @@ class StageTrainer(AnswerTrainer):
 
     watched = False
 
-    def __init__(self, loaded: Loaded, rows: list[Sample], stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, max_tokens: int | None, teacher: Loaded | None):
+    def __init__(self, loaded: Loaded, rows: list[Sample], stage: Stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, max_tokens: int | None, teacher: Loaded | None):
         if stage.contrast and micro_batch:
             raise KitError(
                 say(
@@ -114,7 +115,7 @@ class StageParts(Parts):
     def __call__(self, samples: list[Sample]) -> dict:
         parts = []
         for replayed in (False, True):
-            mine = [sample for sample in samples if sample.meta.get("replayed", False) == replayed]
+            mine = [sample for sample in samples if (REPLAYED in sample.meta) == replayed]
             parts += [self.collator(part) | {"replayed": torch.tensor(replayed)} for part in (self.alike(mine) if mine else ())]
         supervised = [part["labels"][part["labels"] != -100] for part in parts]
         return {"samples": samples, "parts": parts, "pairs": [], "apart": [], "unlike": [], "labels": torch.cat([torch.tensor([-100]), *supervised])[None]}

@@ -45,7 +45,7 @@ class Staged:
         check: that the parts moved which were to move, and nothing else (as run check 6).
         updates: optimizer updates that were applied.
         history: [{"step", "loss"}].
-        drawn: source -> rows that were drawn from it.
+        drawn: {"new", "replayed"}: rows of the stage's own sources, and of earlier ones.
     """
 
     stage: Stage
@@ -182,7 +182,7 @@ def check_moved(parts: dict[str, str], before: dict[str, torch.Tensor], after: d
 
     Args:
         parts: path -> part of the weights that were trained.
-        before, after: `finetune.fingerprints` of the model.
+        before, after: `finetune.fingerprints` of the model, and the same of its buffers.
         leaked: frozen weights that had a gradient.
         updates: that were applied.
     """
@@ -208,8 +208,8 @@ def _change(old: torch.Tensor, new: torch.Tensor) -> float:
 
 
 def _counted(rows: list[Sample]) -> dict[str, int]:
-    counts = {say("new", "新規"): sum(REPLAYED not in row.meta for row in rows), say("replayed", "再生"): sum(REPLAYED in row.meta for row in rows)}
-    return {name: count for name, count in counts.items() if count}
+    again = sum(REPLAYED in row.meta for row in rows)
+    return {"new": len(rows) - again, "replayed": again}
 
 
 # ---------------------------------------------------------------------------------------------------- what a stage leaves behind
