@@ -69,7 +69,7 @@ QUICK = Settings(lora=("llm", "connector", "vision"), steps=2, batch=2, evaluate
 @pytest.fixture(autouse=True)
 def one_batch(monkeypatch):
     """Scoring keeps kinds of evidence apart where it can; here all rows share a batch, as they do in training, so that neighbours of other kinds are tested too."""
-    monkeypatch.setattr(scoring, "_batches", lambda samples, size: [list(range(len(samples)))])
+    monkeypatch.setattr(scoring, "batches_of", lambda samples, size: [list(range(len(samples)))])
 
 
 @pytest.fixture(scope="module")
