@@ -35,6 +35,7 @@ from benchmarks.alignment_rows import (
     WORK,
     asked,
     asked_of_company,
+    asked_once,
     base,
     dictation,
     groups_of,
@@ -201,9 +202,9 @@ def _figures(name: str, values: np.ndarray, groups: list[str]) -> dict:
 
 
 FLOORS = [
-    Stage("image", {"many questions": 1.0}, {"visual.merger": 3e-3}, steps=500, batch=32),
+    Stage("image", {"many questions": 1.0}, {"visual.merger": 3e-3}, steps=2000, batch=32),
     Stage("audio", {"speech": 0.6, "dictation": 0.4}, {"audio_connector": 3e-3, "llm": 5e-4}, steps=450, batch=32, lora=16, replay=0.15, seed=1),
-    Stage("video", {"films": 0.7, "line": 0.3}, {"connector": 5e-4, "llm": 3e-4}, steps=350, batch=32, lora=16, replay=0.5, seed=2),
+    Stage("video", {"films": 0.45, "line": 0.2, "many questions": 0.35}, {"connector": 5e-4, "llm": 3e-4}, steps=450, batch=32, lora=16, replay=0.3, seed=2),
 ]
 HEARING = Stage("audio", {"speech": 0.6, "dictation": 0.4}, {"connector": 3e-3}, steps=300, batch=16)
 
@@ -220,7 +221,7 @@ def long_run(seed: int = 0) -> dict:
         done = run_stages(str(base(seed)), FLOORS, rows, WORK / f"floors-{seed}", "cpu")
         places = {"before": base(seed)} | {staged.stage.name: staged.checkpoint for staged in done}
         told = {"seconds": round(time.process_time() - began), "checks": [staged.check.as_dict() for staged in done]}
-        return told | {"stages": {name: hits_of(place, tests) for name, place in places.items()}, "errors": {name: errors_of(place) for name, place in places.items()}}
+        return told | {"stages": {name: hits_of(place, tests) for name, place in places.items()}, "errors": {name: errors_of(place) for name, place in places.items()}, "once": hits_of(done[-1].checkpoint, asked_once())}
 
     return kept(f"floors-{seed}", make)
 

@@ -19,9 +19,9 @@ WAVE = np.sin(np.arange(48000) / 30) / 2  # a second at 48 kHz
     "given",
     [
         (48000, WAVE.astype(np.float32)), (48000, (WAVE * 32767).astype(np.int16)), (48000, (WAVE * 2147483000).astype(np.int32)),
-        (48000, np.stack([WAVE, WAVE], 1)), Sound(WAVE, 48000),
+        (48000, (WAVE * 127 + 128).round().astype(np.uint8)), (48000, np.stack([WAVE, WAVE], 1)), Sound(WAVE, 48000),
     ],
-    ids=["float", "int16", "int32", "stereo", "sound"],
+    ids=["float", "int16", "int32", "uint8", "stereo", "sound"],
 )  # fmt: skip
 def test_every_microphone_gives_the_same_sound_at_16_khz(given):
     sound = recorded(given)

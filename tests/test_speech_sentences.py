@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +54,7 @@ CASES = {
     "japanese quoting outside of brackets": ["え？と思った。", "すごい！！　", "次へ。"],
     "japanese ellipses": ["そうですね……では始めます。", "……はい。"],
     "half width": ["ｵﾜﾘﾃﾞｽ｡", "次です.", "次へ!", "よし"],
+    "full width": ["Ｎｏ．５を見る。", "Ｄｒ．田中に聞く。", "以上。"],
     "mixed": ["Ver.2.0を使います。", "Dr.田中に聞いてください。", "https://example.com/を参照。", "OK"],
     "a bracket that is never closed": ["「開いたまま。\n", "次の行。", "その次。"],
     "spaces before and after": ["  Hello.  ", "World.  "],
@@ -109,6 +111,16 @@ def test_what_never_ends_is_cut_at_a_comma_a_word_or_a_phrase():
     for text in (commas, words, phrases, "漢" * 500, "x" * 500):
         sizes = [sum(2 if ord(letter) > 0x2FFF else 1 for letter in sentence) for sentence in split(text)]
         assert max(sizes) <= LONGEST + 2 and min(sizes[:-1]) > LONGEST / 4
+
+
+def test_no_number_is_cut_apart():
+    for number in ("１，２３４，５６７円", "１０：３０に", "3.5mm", "1,234,567", "3/4", "１２３４５６"):
+        for before in range(30, 50):
+            text = "部" * before + number + "品" * 60
+            for longest in (80, 90, 100):
+                places = np.cumsum([len(sentence) for sentence in split(text, longest)])
+                digits = [place for place, letter in enumerate(text) if letter.isdigit()]
+                assert not any(digits[0] < place <= digits[-1] for place in places), (text, split(text, longest))
 
 
 def test_a_family_of_emoji_and_an_accent_are_not_cut_apart():

@@ -83,7 +83,12 @@ def test_unlabelled_rows_are_not_drawn(sources):
         ({"shares": {"films": 1.0}}, r"stage 'image': it names the sources \['films'\]; given are \['colours', 'spoken'\]"),
         ({"trains": {}}, r"it trains \{\}; name at least one part with a learning rate above 0, e.g. \{'connector': 1e-3\}"),
         ({"trains": {"llm": 0.0}}, "learning rate above 0"),
+        ({"trains": {"llm": float("nan")}}, "learning rate above 0"),
         ({"shares": {"colours": -1.0}}, "shares are weights above 0"),
+        ({"shares": {"colours": 1.0, "spoken": 0.0}}, "shares are weights above 0"),
+        ({"shares": {"colours": 1.0, "spoken": 0.001}}, "none is left for .'spoken'.: raise steps"),
+        ({"steps": 0}, "steps 0 and batch 6 are 1 or more"),
+        ({"contrast": float("inf")}, "contrast inf"),
         ({"replay": 0.2}, "replays rows of earlier stages and is the first; set replay to 0"),
         ({"retain": 1.0}, "there are none; set replay above 0"),
         ({"name": "a/b"}, "different names that can be folders"),
@@ -93,6 +98,26 @@ def test_a_schedule_that_cannot_be_run_is_refused_before_anything_is_trained(sou
     with pytest.raises(KitError, match=told):
         run_stages("tiny_omni", [dataclasses.replace(PICTURES, **changed)], sources, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_later_stage_that_cannot_be_run_is_refused_before_the_first_is_trained(sources, tmp_path):
+    for changed, told in (({"trains": {"eears": 1e-3}}, "no weights for .'eears'."), ({"lora": 4, "trains": {"connector": 1e-3}}, "needs one of llm, vision, audio"), ({"replay": 0.01, "retain": 1.0}, "none is left for .'colours'.")):
+        with pytest.raises(KitError, match=told):
+            run_stages("tiny_omni", [PICTURES, dataclasses.replace(SOUNDS, **changed)], sources, tmp_path, device="cpu")
+    with pytest.raises(KitError, match="micro_batch 2 cuts an update up"):
+        run_stages("tiny_omni", [PICTURES, SOUNDS], sources, tmp_path, device="cpu", micro_batch=2)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_nothing_is_built_on_a_stage_whose_check_is_red(finished, sources, tmp_path):
+    shutil.copytree(finished[1] / "01-image", tmp_path / "01-image")
+    file = tmp_path / "01-image" / "stage.json"
+    told = json.loads(file.read_text(encoding="utf-8"))
+    told["check"] |= {"status": "red", "detail": "frozen weights moved: ['a']"}
+    file.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(KitError, match=r"does not begin, because the check of stage 'image' is red: frozen weights moved"):
+        run_stages("tiny_omni", [PICTURES, SOUNDS], sources, tmp_path, device="cpu")
+    assert not (tmp_path / "02-audio").exists()
 
 
 def test_two_stages_of_one_name_and_a_source_without_labels_are_refused(sources):
@@ -192,12 +217,28 @@ def test_a_stage_that_is_killed_goes_on_and_ends_with_the_same_weights(finished,
         os.kill(started.pid, signal.SIGKILL)
         started.wait()
     assert not (tmp_path / "out" / "02-audio" / "stage.json").exists()
+    before = sorted((tmp_path / "out" / "02-audio").rglob("*"))
+    with pytest.raises(KitError, match="holds an interrupted training of other settings"):  # nobody's hours are thrown away for a changed rate
+        run_stages("tiny_omni", [PICTURES, dataclasses.replace(SOUNDS, retain=0.5)], drawn_again(tmp_path, sources), tmp_path / "out", device="cpu", keep_every=1)
+    assert sorted((tmp_path / "out" / "02-audio").rglob("*")) == before
     subprocess.run(asked, check=True, capture_output=True)
     for staged in finished[0]:
         here, there = weights(staged.checkpoint), weights(tmp_path / "out" / staged.checkpoint.relative_to(finished[1]))
         assert here.keys() == there.keys() and all(torch.equal(here[name], there[name]) for name in here)
     told = json.loads((tmp_path / "out" / "02-audio" / "stage.json").read_text(encoding="utf-8"))
     assert told["updates"] == 3 and [entry["step"] for entry in told["history"]] == [entry["step"] for entry in finished[0][1].history]
+
+
+def drawn_again(folder: Path, sources: dict) -> dict:
+    """The sources with the pictures that the killed process drew."""
+    return sources | {"colours": [row.replace(image=(folder / "colours" / row.image[0].name,)) for row in sources["colours"]]}
+
+
+def test_a_folder_of_something_else_is_not_emptied(sources, tiny, tmp_path):
+    (tmp_path / "minutes.txt").write_text("of the board meeting")
+    with pytest.raises(KitError, match="name another folder"):
+        stages.train_in_place(copy_of(tiny), dataclasses.replace(PICTURES, steps=1, batch=2), sources["colours"][:2], tmp_path, "mark")
+    assert (tmp_path / "minutes.txt").is_file()
 
 
 def test_a_row_over_the_token_budget_is_named(sources, tmp_path):
@@ -240,6 +281,20 @@ def test_a_planted_fault_turns_the_check_red(fault, told):
     fault(after, leaked)
     check = check_moved({"a": "connector"}, before, after, leaked, 5)
     assert check.status == "red" and told in check.detail
+
+
+def test_a_frozen_weight_or_buffer_that_only_changes_places_is_seen(tiny):
+    model = copy_of(tiny).model
+    weight = next(weight for path, weight in model.named_parameters() if component_of(path) == "llm" and weight.numel() > 4000)
+    buffer = next(buffer for buffer in model.buffers() if buffer.numel() > 1)
+    for changed in (weight, buffer):
+        before = stages._state(model, {})
+        with torch.no_grad():
+            flat = changed.view(-1)
+            middle = len(flat) // 2
+            flat[[middle, middle - 1]] = flat[[middle - 1, middle]].clone()
+        after = stages._state(model, {})
+        assert [path for path in before if not torch.equal(before[path], after[path])] and check_moved({}, before, after, set(), 1).status == "red"
 
 
 def test_no_update_is_red():

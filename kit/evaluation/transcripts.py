@@ -19,9 +19,11 @@ from kit.models import Loaded
 from kit.models.forward import generate
 from kit.show import progress
 
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")  # kana and Chinese characters
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")  # kana, Chinese characters; Thai, Lao, Burmese, Khmer
 _GROUPS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_OF_NUMBERS = re.compile(r"(?<=\d)[.,](?=\d)|(?<![\w.])-(?=\d)|(?<=[\u3040-\u30ff\u3400-\u9fff])-(?=\d)|(?<=\d)%")
+_MINUS = re.compile("[\u2010-\u2015\u2212]")
+_OF_NUMBERS = re.compile(r"(?<=\d)[.,](?=\d)|(?<![\w.])[.±](?=\d)|(?<=±)[.](?=\d)|(?<![\w.])-(?=\d)|(?<=[\u3040-\u30ff\u3400-\u9fff])-(?=\d)|(?<=\d)%")
+_NO_NUMBER = re.compile(r"(?<!\d) | (?!\d)")  # a space that does not keep two numbers apart: 12:30 is not 1230
 _AT_ONCE = 16
 
 
@@ -56,7 +58,7 @@ def error_rates(frame: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> di
 
     A rate is all substitutions, deletions and insertions over all words (characters) that were said, and may be above 1. Its 95 % interval resamples groups, or rows where there are few.
     """
-    counted = [_errors(answer, predicted) for answer, predicted in zip(frame["answer"], frame["predicted"], strict=True)]
+    counted = [_errors(answer, predicted) for answer, predicted in zip(_texts(frame["answer"]), _texts(frame["predicted"]), strict=True)]
     rates = {}
     for measure in ("wer", "cer"):
         rows = [place for place, (kind, _, _) in enumerate(counted) if kind == measure]
@@ -73,6 +75,11 @@ def error_rates(frame: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> di
     return rates
 
 
+def _texts(column: pd.Series) -> list[str]:
+    """A frame that came through a file has NaN for what was empty, and numbers for digits."""
+    return ["" if pd.isna(value) else str(value) for value in column]
+
+
 def _errors(answer: str, predicted: str) -> tuple[str, int, int]:
     """(measure, edits, length) of one row."""
     import jiwer
@@ -81,7 +88,7 @@ def _errors(answer: str, predicted: str) -> tuple[str, int, int]:
     if not answer:
         raise KitError(say("a transcript without a single letter cannot be compared with: correct it, or leave the row out", "文字のない書き起こしとは比べられません。直すか、その行を除いてください"))
     if _UNSPACED.search(answer):
-        found = jiwer.process_characters(answer.replace(" ", ""), predicted.replace(" ", ""))
+        found = jiwer.process_characters(_NO_NUMBER.sub("", answer), _NO_NUMBER.sub("", predicted))
         return "cer", found.substitutions + found.deletions + found.insertions, found.hits + found.substitutions + found.deletions
     found = jiwer.process_words(answer, predicted)
     return "wer", found.substitutions + found.deletions + found.insertions, found.hits + found.substitutions + found.deletions
@@ -92,7 +99,8 @@ def compared(text: str) -> str:
 
     Of other signs only those stay that change a number: a point between digits, a minus before one, a per cent sign. A comma between three digits and three goes: 1,200 is 1200.
     """
-    text = _GROUPS.sub("", unicodedata.normalize("NFKC", text).lower().replace("−", "-"))
+    text = _GROUPS.sub("", unicodedata.normalize("NFKC", text).lower())
+    text = _MINUS.sub("-", text)
     kept = {place for found in _OF_NUMBERS.finditer(text) for place in range(*found.span())}
-    plain = "".join(letter if place in kept or unicodedata.category(letter)[0] in "LNM" else "" if letter in "'’" else " " for place, letter in enumerate(text))
+    plain = "".join(letter if place in kept or unicodedata.category(letter)[0] in "LNM" else "" if letter in "'’" and not text[place - 1 : place].isdigit() else " " for place, letter in enumerate(text))
     return " ".join(plain.split())

@@ -161,7 +161,7 @@ class ComposedForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """As the family's own, with sounds: input_features (S, mel bins, F) and feature_attention_mask (S, F); the audio tokens (A) of `input_ids` (B, T) are theirs, in order.
 
         Raises:
-            ValueError: more or fewer audio tokens than the sounds have.
+            ValueError: more or fewer audio tokens than the sounds have, or sounds without `input_ids`.
         """
         with self._heard(input_ids, input_features, feature_attention_mask):
             return self.vlm(input_ids=input_ids, **_as_text(mm_token_type_ids), **kwargs)
@@ -179,8 +179,12 @@ class ComposedForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def _heard(self, ids: torch.Tensor | None, input_features: torch.Tensor | None, mask: torch.Tensor | None):
         """While it lasts, the next embedding of `ids` (B, T), or of these rows repeated (beams), has the sounds' tokens in it."""
         if input_features is None:
+            if ids is not None and (ids == self.config.audio_token_id).any():
+                raise ValueError("the prompt has audio tokens and no sounds: give input_features and feature_attention_mask, as the processor returns them")
             yield
             return
+        if ids is None:
+            raise ValueError("sounds are put where `input_ids` has audio tokens: give input_ids, or put `get_audio_features` into inputs_embeds and leave input_features out")
         heard = self.get_audio_features(input_features, mask).last_hidden_state
         rows = (ids == self.config.audio_token_id).sum(1).tolist()
         if sum(rows) != len(heard):

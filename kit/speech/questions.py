@@ -40,7 +40,9 @@ def recorded(recording: str | Path | tuple[int, np.ndarray] | Sound) -> Sound:
         rate, samples = recording
         samples = np.asarray(samples)
         if np.issubdtype(samples.dtype, np.integer):
-            samples = samples / -float(np.iinfo(samples.dtype).min)
+            about = np.iinfo(samples.dtype)
+            middle = (about.max + 1) / 2 if about.min == 0 else 0  # 8-bit sound has no sign
+            samples = (samples - middle) / (about.max + 1 - middle)
         sound = Sound(samples.mean(1) if samples.ndim == 2 else samples, int(rate)).at(HEARD_AT)
     else:
         sound = Sound(load_audio(Path(recording), HEARD_AT), HEARD_AT)

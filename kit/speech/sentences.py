@@ -44,6 +44,7 @@ BEFORE_A_NUMBER = frozenset(
     "no nos nr fig figs eq eqs sec sect ch vol p pp art ref tab para jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 TIMES = frozenset(("a.m", "p.m"))  # with inner stops, and yet a sentence may end here: "at 5 p.m. Then"
+_IN_NUMBERS = frozenset(".,:/．，：／")
 _DOTTED = re.compile(r"([^\W\d_]\.)+[^\W\d_]")  # e.g, i.e, U.S, z.B
 
 
@@ -153,7 +154,7 @@ class Sentences:
 
     def _abbreviates(self, letter: str) -> bool:
         """Whether the full stop at the end of the text belongs to the word before it."""
-        text = self._text.rstrip().rstrip("".join(CLOSERS)).rstrip(".．")
+        text = unicodedata.normalize("NFKC", self._text[-40:].rstrip().rstrip("".join(CLOSERS)).rstrip(".．"))  # Ｎｏ．５, as offices type it
         word = _last_word(text)
         before = text[: len(text) - len(word)].rstrip()
         if word.lower() in TITLES:
@@ -249,9 +250,20 @@ def _where_to_cut(text: str) -> int:
     places = range(last, max(first, 1), -1)  # a place is the index of the first letter of the rest
     for good in (_after_a_clause, _after_a_word, _after_a_phrase):
         for at in places:
-            if good(text, at) and text[at] not in CLOSERS and not text[at].isspace():
+            if good(text, at) and not _inside_a_number(text, at) and text[at] not in CLOSERS and not text[at].isspace():
                 return at
-    return max(last, 1)
+    while last > 1 and _inside_a_number(text, last):
+        last -= 1
+    return last if last > 1 else max(len(text) - 1, 1)
+
+
+def _inside_a_number(text: str, at: int) -> bool:
+    """1,200 and 10:30 stay whole; what comes behind the newest letter, if it is a sign, may be a digit."""
+    before, after = text[at - 1], text[at]
+    return (
+        before.isdigit() and (after.isdigit() or after in _IN_NUMBERS and (at + 1 == len(text) or text[at + 1].isdigit()))
+        or before in _IN_NUMBERS and text[at - 2 : at - 1].isdigit() and after.isdigit()
+    )  # fmt: skip
 
 
 def _after_a_clause(text: str, at: int) -> bool:

@@ -95,8 +95,9 @@ class Speech:
 
     def __next__(self) -> Spoken:
         spoken = self._desk.sounds.get()
-        if spoken is not _OVER:
-            return spoken
+        with self._desk.lock:
+            if spoken is not _OVER and not self._desk.cancelled:  # taken from the line just before the person talked
+                return spoken
         error, self._desk.error = self._desk.error, None
         if error is not None and not self._desk.cancelled:
             raise error
@@ -112,7 +113,7 @@ class Speech:
         return self._desk.cancelled
 
     def cancel(self) -> str:
-        """Barge-in: at once, from any thread. No sentence comes out any more, the writer is told to stop, and the threads end by themselves.
+        """Barge-in: at once, from any thread. No sentence comes out any more (but one that another thread is being handed at this moment), the writer is told to stop, and the threads end by themselves.
 
         Returns:
             What was written so far, spoken or not.

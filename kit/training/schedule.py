@@ -3,6 +3,7 @@
 Source: Ola (Liu et al., arXiv 2502.04328, section 3.3).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from kit.data import Sample
 from kit.errors import KitError
 from kit.language import say
 
-REPLAYED = "replayed"  # in `Sample.meta`: the row comes from an earlier stage
+REPLAYED = "kit.replayed"  # in `Sample.meta`: the row comes from an earlier stage
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Stage:
     seed: int = 0
 
 
-def check_schedule(schedule: list[Stage], sources: dict[str, list[Sample]]) -> None:
-    """Raises KitError for a schedule that cannot be run, before anything is trained."""
+def check_schedule(schedule: list[Stage], sources: dict[str, list[Sample]], micro_batch: int | None = None) -> None:
+    """Raises KitError for a schedule that cannot be run, before anything is trained; whether a model has the parts that it names, `stages.parts_of` knows."""
     names = [stage.name for stage in schedule]
     for number, stage in enumerate(schedule):
         unknown = sorted(set(stage.shares) - set(sources))
@@ -53,10 +54,16 @@ def check_schedule(schedule: list[Stage], sources: dict[str, list[Sample]]) -> N
             raise refused(stage, f"it names the sources {unknown}; given are {sorted(sources)}", f"データ源 {unknown} がありません。あるもの：{sorted(sources)}")
         if names.count(stage.name) > 1 or not stage.name or "/" in stage.name:
             raise refused(stage, f"stages need different names that can be folders; given {names}", f"段階の名前は、互いに異なりフォルダー名に使えるものにしてください（指定：{names}）")
-        if not stage.trains or min(stage.trains.values()) <= 0:
+        if not stage.trains or not all(0 < rate < math.inf for rate in stage.trains.values()):
             raise refused(stage, f"it trains {stage.trains}; name at least one part with a learning rate above 0, e.g. {{'connector': 1e-3}}", f"学習対象が {stage.trains} です。{{'connector': 1e-3}} のように 0 より大きい学習率で指定してください")
-        if min([0.0, *stage.shares.values()]) < 0 or sum(stage.shares.values()) <= 0 or not 0 <= stage.replay < 1:
+        if not stage.shares or not all(0 < share < math.inf for share in stage.shares.values()) or not 0 <= stage.replay < 1:
             raise refused(stage, f"shares {stage.shares} and replay {stage.replay}: shares are weights above 0, replay is a share from 0 to below 1", f"shares {stage.shares}、replay {stage.replay}：shares は正の重み、replay は 0 以上 1 未満です")
+        if stage.steps < 1 or stage.batch < 1 or stage.lora < 0 or not all(0 <= weight < math.inf for weight in (stage.contrast, stage.retain)):
+            raise refused(
+                stage, f"steps {stage.steps} and batch {stage.batch} are 1 or more; lora {stage.lora}, contrast {stage.contrast} and retain {stage.retain} are 0 or more",
+                f"steps {stage.steps}・batch {stage.batch} は 1 以上、lora {stage.lora}・contrast {stage.contrast}・retain {stage.retain} は 0 以上にしてください",
+            )  # fmt: skip
+        check_cut(stage, micro_batch)
         if stage.replay and number == 0:
             raise refused(stage, "it replays rows of earlier stages and is the first; set replay to 0", "最初の段階なので再生する行がありません。replay を 0 にしてください")
         if stage.retain and not stage.replay:
@@ -64,19 +71,41 @@ def check_schedule(schedule: list[Stage], sources: dict[str, list[Sample]]) -> N
         empty = [name for name in stage.shares if not any(sample.answer for sample in sources[name])]
         if empty:
             raise refused(stage, f"its sources {empty} have no labelled row", f"データ源 {empty} にラベル付きの行がありません")
+        new, again = counts_of(stage, schedule[:number])
+        if never := [name for name, count in (new | again).items() if not count]:
+            raise refused(
+                stage, f"of {stage.steps} x {stage.batch} rows none is left for {never}: raise steps, batch, its share or replay, or leave it out",
+                f"{stage.steps} × {stage.batch} 行では {never} に 1 行も割り当てられません。steps・batch・割合・replay を上げるか、外してください",
+            )  # fmt: skip
+
+
+def check_cut(stage: Stage, micro_batch: int | None) -> None:
+    """Raises KitError where an update would be cut up that has to stay whole."""
+    if stage.contrast and micro_batch:
+        raise refused(
+            stage, f"the alignment loss compares the rows of one forward, and micro_batch {micro_batch} cuts an update up: leave micro_batch out and lower the stage's batch, or set contrast to 0",
+            f"アライメント損失は一度に処理する行どうしを比べますが、micro_batch {micro_batch} は更新を分割します。micro_batch を外して batch を下げるか、contrast を 0 にしてください",
+        )  # fmt: skip
 
 
 def refused(stage: Stage, english: str, japanese: str) -> KitError:
     return KitError(say(f"stage {stage.name!r}: {english}", f"段階 {stage.name!r}：{japanese}"))
 
 
-def rows_of(stage: Stage, earlier: list[Stage], sources: dict[str, list[Sample]]) -> list[Sample]:
-    """The rows of all updates in their order, steps x batch of them; those of earlier stages carry `meta[REPLAYED]`."""
-    rng, total = np.random.default_rng(stage.seed), stage.steps * stage.batch
+def counts_of(stage: Stage, earlier: list[Stage]) -> tuple[dict[str, int], dict[str, int]]:
+    """(rows of each source of the stage, replayed rows of each earlier source), steps x batch together."""
+    total = stage.steps * stage.batch
     before = list(dict.fromkeys(name for one in earlier for name in one.shares if name not in stage.shares)) or list(dict.fromkeys(name for one in earlier for name in one.shares))
     again = round(total * stage.replay) if before else 0
-    rows = [row for name, count in _apportioned(stage.shares, total - again).items() for row in _cycled(sources[name], count, rng)]
-    for name, count in _apportioned(dict.fromkeys(before, 1.0), again).items():
+    return _apportioned(stage.shares, total - again), _apportioned(dict.fromkeys(before, 1.0), again) if stage.replay else {}
+
+
+def rows_of(stage: Stage, earlier: list[Stage], sources: dict[str, list[Sample]]) -> list[Sample]:
+    """The rows of all updates in their order, steps x batch of them; those of earlier stages carry `meta[REPLAYED]`."""
+    rng = np.random.default_rng(stage.seed)
+    new, again = counts_of(stage, earlier)
+    rows = [row for name, count in new.items() for row in _cycled(sources[name], count, rng)]
+    for name, count in again.items():
         rows += [row.replace(meta={**row.meta, REPLAYED: True}) for row in _cycled(sources[name], count, rng)]
     return [rows[place] for place in rng.permutation(len(rows))]
 

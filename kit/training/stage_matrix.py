@@ -29,6 +29,8 @@ def answered(checkpoint: str | Path, tests: dict[str, list[Sample]], device: str
 def stage_matrix(hits: dict[str, dict[str, np.ndarray]], tests: dict[str, list[Sample]]) -> pd.DataFrame:
     """A row per stage and kind: stage, kind, value, low, high, n; "change" (and low, high) against the stage before, paired; "forgotten" (and low, high) against its best earlier stage.
 
+    The best of several stages was picked on the same rows, for each of several kinds: the intervals of "forgotten" hold for all of them together (Bonferroni), those of the others for one number each.
+
     Args:
         hits: stage, in the order of training ("before" first, if measured) -> what `answered` says.
         tests: the rows that were asked; intervals resample their groups.
@@ -42,13 +44,13 @@ def stage_matrix(hits: dict[str, dict[str, np.ndarray]], tests: dict[str, list[S
             if place:
                 best = max(names[:place], key=lambda name, kind=kind: hits[name][kind].mean())
                 row |= _told("change", mine - hits[names[place - 1]][kind], groups, (-1.0, 1.0))
-                row |= _told("forgotten", hits[best][kind] - mine, groups, (-1.0, 1.0))
+                row |= _told("forgotten", hits[best][kind] - mine, groups, (-1.0, 1.0), 1 - 0.05 / (place * len(tests)))
             rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _told(name: str, values: np.ndarray, groups: list[str], bounds: tuple[float, float]) -> dict:
-    mean, low, high = mean_interval(values, groups, bounds=bounds)
+def _told(name: str, values: np.ndarray, groups: list[str], bounds: tuple[float, float], confidence: float = 0.95) -> dict:
+    mean, low, high = mean_interval(values, groups, None, confidence, bounds=bounds)
     before = f"{name} " if name else ""
     return {name or "value": mean, f"{before}low": low, f"{before}high": high}
 

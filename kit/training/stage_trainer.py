@@ -21,7 +21,7 @@ from kit.models.forward import answer_logits, base_of, first_layer
 from kit.models.media_tokens import media_token_ids
 from kit.training.batches import Parts
 from kit.training.resume import STAGE_WEIGHTS
-from kit.training.schedule import REPLAYED, Stage
+from kit.training.schedule import REPLAYED, Stage, check_cut
 from kit.training.settings import Settings
 from kit.training.trainer import AnswerTrainer, mean_of_answers
 
@@ -45,13 +45,7 @@ class StageTrainer(AnswerTrainer):
     watched = False
 
     def __init__(self, loaded: Loaded, rows: list[Sample], stage: Stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, max_tokens: int | None, teacher: Loaded | None):
-        if stage.contrast and micro_batch:
-            raise KitError(
-                say(
-                    f"stage {stage.name!r}: the alignment loss compares the rows of one forward, and micro_batch {micro_batch} cuts an update up: leave micro_batch out and lower the stage's batch, or set contrast to 0",
-                    f"段階 {stage.name!r}：アライメント損失は一度に処理する行どうしを比べますが、micro_batch {micro_batch} は更新を分割します。micro_batch を外して batch を下げるか、contrast を 0 にしてください",
-                )
-            )
+        check_cut(stage, micro_batch)
         self.stage, self.trained, self.teacher = stage, parts, teacher
         settings = Settings(lora=(), steps=stage.steps, batch=stage.batch, seed=stage.seed, evaluate_every=min(keep_every, stage.steps), micro_batch=micro_batch, max_tokens=max_tokens)
         super().__init__(loaded, rows, [], settings, out)

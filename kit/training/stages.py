@@ -15,6 +15,7 @@ Killed at any moment and started again, it goes on inside the stage and ends wit
 
 import json
 import shutil
+import zlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -70,16 +71,21 @@ def run_stages(base: str, schedule: list[Stage], sources: dict[str, list[Sample]
         max_tokens: longest prompt + answer; a row over it is named, never cut. None: no limit.
 
     Raises:
-        KitError: a schedule that cannot be run (it says which stage and why), a row over `max_tokens`, or `out` holds a stage with the same name and other settings or rows.
+        KitError: a schedule that cannot be run (it says which stage and why), a row over `max_tokens`, or `out` holds a stage, finished or interrupted, with the same name and other settings or rows.
     """
-    check_schedule(schedule, sources)
+    check_schedule(schedule, sources, micro_batch)
     done: list[Staged] = []
     for number, stage in enumerate(schedule):
+        if done and done[-1].check.status == "red":
+            raise refused(
+                stage, f"it does not begin, because the check of stage {done[-1].stage.name!r} is red: {done[-1].check.detail}. Nothing was deleted; mend the cause, then delete {done[-1].checkpoint.parent.name} and run again",
+                f"前の段階 {done[-1].stage.name!r} のチェックが赤のため開始しません：{done[-1].check.detail}。何も削除していません。原因を直し、{done[-1].checkpoint.parent.name} を削除して再実行してください",
+            )  # fmt: skip
         folder = out / f"{number + 1:02d}-{stage.name}"
         rows = rows_of(stage, schedule[:number], sources)
         mark = mark_of(stage, rows, done[-1].checkpoint if done else base)
         finished = _read(stage, folder, mark)
-        done.append(finished or _run(stage, done[-1].checkpoint if done else base, rows, folder, mark, device, keep_every, micro_batch, max_tokens))
+        done.append(finished or _run(schedule[number:], done[-1].checkpoint if done else base, rows, folder, mark, device, keep_every, micro_batch, max_tokens))
     return done
 
 
@@ -108,8 +114,11 @@ def trained_parts(model: torch.nn.Module, trains: dict[str, float]) -> dict[str,
     return found
 
 
-def _run(stage: Stage, start: str | Path, rows: list[Sample], folder: Path, mark: str, device: str | None, keep_every: int, micro_batch: int | None, max_tokens: int | None) -> Staged:
-    loaded = load(str(start), device=device)
+def _run(stages: list[Stage], start: str | Path, rows: list[Sample], folder: Path, mark: str, device: str | None, keep_every: int, micro_batch: int | None, max_tokens: int | None) -> Staged:
+    """Runs the first of the stages; whether the model has the parts of those that follow is known before."""
+    loaded, stage = load(str(start), device=device), stages[0]
+    for one in stages:
+        parts_of(loaded.model, one)
     tuner, trained = train_in_place(loaded, stage, rows, folder / "checkpoints", mark, keep_every, micro_batch, max_tokens)
     model = tuner.merge_and_unload(safe_merge=True) if tuner else loaded.model
     staged = replace(trained, checkpoint=folder / "checkpoint")
@@ -128,48 +137,65 @@ def train_in_place(loaded: Loaded, stage: Stage, rows: list[Sample], kept: Path,
 
     Returns:
         (PEFT's tuner where the stage has adapters, else None; what happened, whose checkpoint is `kept`).
+
+    Raises:
+        KitError: `kept` holds an interrupted training with another mark, or files of something else.
     """
     teacher = copy_of(loaded) if stage.retain else None
     tuner, parts = _prepared(loaded, stage)
-    before = _state(loaded.model)
+    before = _state(loaded.model, parts)
     if processes.first():
-        _forget_others(kept, mark)
+        _claim(kept, mark)
     checkpoint = processes.told(newest_checkpoint(kept))
     trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, max_tokens, teacher)
     with remembered(loaded.model):
         trainer.train(resume_from_checkpoint=checkpoint)
     loaded.model.eval()
-    check = check_moved(parts, before, _state(loaded.model), trainer.watch.leaked, trainer.state.global_step)
+    check = check_moved(parts, before, _state(loaded.model, parts), trainer.watch.leaked, trainer.state.global_step)
     return tuner, Staged(stage, kept, check, trainer.state.global_step, trainer.losses(), _counted(rows))
 
 
-def _state(model) -> dict[str, torch.Tensor]:
-    """Fingerprints of all weights and buffers: a frozen encoder's running statistics are not to move either."""
-    return fingerprints(model) | {path: buffer.detach().flatten()[:512].double().clone() for path, buffer in model.named_buffers()}
+def _state(model, parts: dict[str, str]) -> dict[str, torch.Tensor]:
+    """Fingerprints of what is trained; of every other weight and buffer (a frozen encoder's running statistics are not to move either) a checksum of all its bytes."""
+    prints = fingerprints(model)
+    rest = [(path, weight) for path, weight in [*model.named_parameters(), *model.named_buffers()] if path not in parts]
+    return {path: prints[path] for path in parts} | {path: torch.tensor(zlib.crc32(weight.detach().flatten().contiguous().view(torch.uint8).cpu().numpy())) for path, weight in rest}
+
+
+def parts_of(model, stage: Stage) -> tuple[dict[str, str], list[str]]:
+    """(path of each weight that the stage trains whole -> part, components that it trains by adapters).
+
+    Raises:
+        KitError: a part that this model does not have, or `lora` without a component that adapters can train.
+    """
+    parts = trained_parts(model, stage.trains)
+    if not stage.lora:
+        return parts, []
+    adapted = [component for component in ("llm", "vision", "audio") if component in stage.trains]
+    if not adapted:
+        raise refused(stage, f"lora {stage.lora} needs one of llm, vision, audio among what it trains; given {sorted(stage.trains)}", f"lora {stage.lora} には学習対象に llm・vision・audio のいずれかが必要です（指定：{sorted(stage.trains)}）")
+    whole = {path: part for path, part in parts.items() if part not in adapted}
+    if inside := sorted({part for path, part in whole.items() if component_of(path) in adapted}):
+        raise refused(
+            stage, f"{inside} lie inside {adapted}, which adapters train; name either the component or paths in it, or set lora to 0",
+            f"{inside} はアダプターで学習する {adapted} の中にあります。構成要素とその中のパスのどちらか一方を指定するか、lora を 0 にしてください",
+        )  # fmt: skip
+    return whole, adapted
 
 
 def _prepared(loaded: Loaded, stage: Stage) -> tuple[object, dict[str, str]]:
     """The model with exactly the stage's weights open: (PEFT's tuner or None, path -> part)."""
     model, tuner = loaded.model, None
     model.requires_grad_(False)
-    parts = trained_parts(model, stage.trains)
-    if stage.lora:
+    parts, adapted = parts_of(model, stage)
+    if adapted:
         from peft import LoraConfig
         from peft.tuners.lora import LoraModel
 
-        adapted = [component for component in ("llm", "vision", "audio") if component in stage.trains]
-        if not adapted:
-            raise refused(stage, f"lora {stage.lora} needs one of llm, vision, audio among what it trains; given {sorted(stage.trains)}", f"lora {stage.lora} には学習対象に llm・vision・audio のいずれかが必要です（指定：{sorted(stage.trains)}）")
-        whole = {path: part for path, part in parts.items() if part not in adapted}
-        if inside := sorted({part for path, part in whole.items() if component_of(path) in adapted}):
-            raise refused(
-                stage, f"{inside} lie inside {adapted}, which adapters train; name either the component or paths in it, or set lora to 0",
-                f"{inside} はアダプターで学習する {adapted} の中にあります。構成要素とその中のパスのどちらか一方を指定するか、lora を 0 にしてください",
-            )  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stage.seed)
             tuner = LoraModel(model, {"default": LoraConfig(r=stage.lora, lora_alpha=2 * stage.lora, target_modules=lora_targets(model, adapted))}, "default")
-        parts = whole | {path: component_of(path) for path, _ in model.named_parameters() if "lora_" in path}
+        parts = parts | {path: component_of(path) for path, _ in model.named_parameters() if "lora_" in path}
     for path, weight in model.named_parameters():
         weight.requires_grad_(path in parts)
         if path in parts and weight.dtype in (torch.bfloat16, torch.float16):
@@ -182,7 +208,7 @@ def check_moved(parts: dict[str, str], before: dict[str, torch.Tensor], after: d
 
     Args:
         parts: path -> part of the weights that were trained.
-        before, after: `finetune.fingerprints` of the model, and the same of its buffers.
+        before, after: of each weight and buffer, numbers that change when it does; of trained ones `finetune.fingerprints`.
         leaked: frozen weights that had a gradient.
         updates: that were applied.
     """
@@ -229,13 +255,21 @@ def _read(stage: Stage, folder: Path, mark: str) -> Staged | None:
     return Staged(stage, folder / "checkpoint", Check(**told["check"]), told["updates"], told["history"], told["drawn"])
 
 
-def _forget_others(kept: Path, mark: str) -> None:
-    """Checkpoints of a stage that was interrupted and then asked otherwise are no place to go on from."""
+def _claim(kept: Path, mark: str) -> None:
+    """Makes `kept` this stage's own. Hours of a stage that was interrupted are not thrown away because a row or a setting changed, and a folder of something else is nobody's to empty."""
     file = kept / "mark"
-    if not file.is_file() or file.read_text(encoding="utf-8") != mark:
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
-        file.write_text(mark, encoding="utf-8")
+    if file.is_file() and file.read_text(encoding="utf-8") == mark:
+        return
+    if newest_checkpoint(kept) or not file.is_file() and kept.is_dir() and any(kept.iterdir()):
+        raise KitError(
+            say(
+                f"{kept} holds an interrupted training of other settings, rows or another base, or something else; name another folder, or delete this one if nobody needs it",
+                f"{kept} には、別の設定・行・出発点で中断した学習、または別の内容があります。別のフォルダーを指定するか、不要であれば削除してください",
+            )
+        )
+    shutil.rmtree(kept, ignore_errors=True)  # empty, or what a stage left before its first checkpoint
+    kept.mkdir(parents=True)
+    file.write_text(mark, encoding="utf-8")
 
 
 def _write(staged: Staged, model, processor, folder: Path, mark: str) -> None:
