@@ -21,6 +21,7 @@ from sample_data.world import pictures, questions, sounds
 WORK = Path(__file__).parents[1] / "build" / "benchmarks" / "alignment"
 DRAWN = {"image": 6000, "motion": 1600, "spoken": 3000, "text": 400}  # of the general world, to train on
 ASKED = {"image": 200, "motion": 200, "spoken": 200, "text": 200}
+ONCE = 500  # of each kind
 MORE, QUESTIONS = 9_000, 5  # pictures for the long run, and questions about each
 WRITTEN, WRITTEN_ASKED = 1200, 160  # recordings that are to be written down
 NAMES = {"image": "pictures", "motion": "films", "spoken": "speech", "text": "text"}
@@ -47,7 +48,7 @@ def world(folder: Path) -> Path:
 
 def other_rows(folder: Path) -> Path:
     """Held-out rows that were asked once, of the finished long run: its schedule was changed after its answers to `asked` were read."""
-    return _drawn(folder, lambda part: (row for kind, count in ASKED.items() for row in _closed(part, kind, count, 900_104, "test")))
+    return _drawn(folder, lambda part: (row for kind in ASKED for row in _closed(part, kind, ONCE, 900_104, "test")))
 
 
 def many_questions(folder: Path) -> Path:
@@ -106,7 +107,7 @@ def sources() -> dict[str, list[Sample]]:
     """Source -> training rows."""
     drawn = [row for row in read_folder(world(WORK / "world"), verify=False).samples if row.split == "train"]
     found = {name: [row for row in drawn if f"_{name}_" in row.id] for name in NAMES.values()}
-    found["many questions"] = found["pictures"] + read_folder(many_questions(WORK / "many"), verify=False).samples
+    found["many questions"] = [*found["pictures"], *read_folder(many_questions(WORK / "many"), verify=False).samples]
     found["dictation"] = [row.replace(options=()) for row in drawn if "_dictation_" in row.id]  # a folder's rows without options are given the answers of all of them
     return found | {name: rows for sense in SENSES for name, rows in sense_rows(COMPANY, sense, "train").items()}
 
