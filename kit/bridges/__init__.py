@@ -5,6 +5,7 @@ from kit.bridges.connected import Connected, converter, perceiver
 from kit.bridges.data_driven import DataDriven, instructions
 from kit.bridges.integration import gap, modality_gap
 from kit.bridges.late_fusion import LateFusion
+from kit.bridges.routed import Routed, Specialist, kind_of
 from kit.bridges.table import Tried, bridge_table, recommended, try_bridges
 from kit.bridges.tool_learning import ToolLearning
 from kit.bridges.tools import Detector, Ocr, Speech, Tool, Whisper
@@ -17,6 +18,8 @@ __all__ = [
     "Facts",
     "LateFusion",
     "Ocr",
+    "Routed",
+    "Specialist",
     "Speech",
     "Tool",
     "ToolLearning",
@@ -26,6 +29,7 @@ __all__ = [
     "converter",
     "gap",
     "instructions",
+    "kind_of",
     "modality_gap",
     "perceiver",
     "recommended",

@@ -5,6 +5,7 @@
     recommended(tried, labels)
 """
 
+import math
 import statistics
 import time
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ def try_bridges(bridges: list[Bridge], train: list[Sample], validation: list[Sam
         try:
             bridge.fit(train, validation, work / bridge.name.replace(" ", "_"))
             frame = bridge.predict(test)
-            bridge.facts.latency = statistics.median(_seconds(bridge, sample) for sample in test[:_ALONE])
+            if math.isnan(bridge.facts.latency):
+                bridge.facts.latency = statistics.median(_seconds(bridge, sample) for sample in test[:_ALONE])
         except KitError as error:
             bridge.facts.failed.append(str(error))
             frame = None
