@@ -5,6 +5,7 @@ from kit.bridges.connected import Connected, converter, perceiver
 from kit.bridges.data_driven import DataDriven, instructions
 from kit.bridges.integration import gap, modality_gap
 from kit.bridges.late_fusion import LateFusion
+from kit.bridges.remote import UNANSWERED, Remote
 from kit.bridges.routed import Routed, Specialist, kind_of
 from kit.bridges.table import Tried, bridge_table, recommended, try_bridges
 from kit.bridges.tool_learning import ToolLearning
@@ -18,12 +19,14 @@ __all__ = [
     "Facts",
     "LateFusion",
     "Ocr",
+    "Remote",
     "Routed",
     "Specialist",
     "Speech",
     "Tool",
     "ToolLearning",
     "Tried",
+    "UNANSWERED",
     "Whisper",
     "bridge_table",
     "converter",
