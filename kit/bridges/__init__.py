@@ -3,6 +3,7 @@
 from kit.bridges.bridge import Bridge, Facts
 from kit.bridges.connected import Connected, converter, perceiver
 from kit.bridges.data_driven import DataDriven, instructions
+from kit.bridges.disagreement import believed, said_of
 from kit.bridges.integration import gap, modality_gap
 from kit.bridges.late_fusion import LateFusion
 from kit.bridges.remote import UNANSWERED, Remote
@@ -28,6 +29,7 @@ __all__ = [
     "Tried",
     "UNANSWERED",
     "Whisper",
+    "believed",
     "bridge_table",
     "converter",
     "gap",
@@ -36,5 +38,6 @@ __all__ = [
     "modality_gap",
     "perceiver",
     "recommended",
+    "said_of",
     "try_bridges",
 ]

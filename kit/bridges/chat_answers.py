@@ -50,13 +50,13 @@ def chosen(text: str, options: tuple[str, ...], letters: bool) -> str | None:
         return keys[whole]
     if letters and (lead := _LEAD.match(text)) and _plain(lead[1]) in keys:
         first, rest = keys[_plain(lead[1])], text[lead.end() :]
-        others = _named(rest, options) | {keys[_plain(letter)] for letter in _LETTER.findall(rest) if _plain(letter) in keys}
+        others = named(rest, options) | {keys[_plain(letter)] for letter in _LETTER.findall(rest) if _plain(letter) in keys}
         return first if others <= {first} else None  # "B: slag" where A is slag; "A) or B)"
     said = [keys.get(_plain(found.split()[0] if letters and found.split() else found)) or keys.get(_plain(found)) for found in _VERDICT.findall(text)]
     if len(verdicts := {option for option in said if option}) == 1 and not _NEGATION.search(_normal(text)):
         return verdicts.pop()
-    named = _named(text, options)
-    return named.pop() if len(named) == 1 and not _NEGATION.search(_without(text, named)) else None
+    stand = named(text, options)
+    return stand.pop() if len(stand) == 1 and not _NEGATION.search(_without(text, stand)) else None
 
 
 def told_apart(steps: list[dict], options: tuple[str, ...], letters: bool) -> Told | None:
@@ -102,8 +102,8 @@ def _fitting(begun: str, keys: dict[str, str]) -> set[str]:
     return {option for key, option in keys.items() if key.startswith(begun) or (begun.startswith(key) and not begun[len(key)].isalnum())}
 
 
-def _named(text: str, options: tuple[str, ...]) -> set[str]:
-    """Options whose words stand in the text; one that is part of a longer one there counts only on its own."""
+def named(text: str, options: tuple[str, ...]) -> set[str]:
+    """The options whose words stand in the text; one that is part of a longer one there counts only on its own."""
     rest, found = _normal(text), set()
     for option in sorted(options, key=len, reverse=True):
         words = re.escape(_normal(option).strip())

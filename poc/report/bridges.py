@@ -67,7 +67,7 @@ def _row(row: dict, kpi: str, currency: str, chosen: str | None) -> dict:
         "latency": _there(row.get("latency_ms")) and t(_wait(row["latency_ms"])), "tokens": _there(row.get("tokens")) and f"{row['tokens']:,.0f}",
     }  # fmt: skip
     return {
-        "name": name, "told": told, "does": does, "audit": audit, "weak": weak, "failed": row.get("failed") or "", "chosen": row["bridge"] == chosen, "paid": _paid(row),
+        "name": name, "told": told, "does": does and both(does["en"][0].upper() + does["en"][1:], does["ja"]), "audit": audit, "weak": weak, "failed": row.get("failed") or "", "chosen": row["bridge"] == chosen, "paid": _paid(row),
         "kpi": [percent(row[key]) for key in (kpi, "low", "high")] if seen else None, "cells": {key: value or "" for key, value in cells.items()},
     }  # fmt: skip
 
