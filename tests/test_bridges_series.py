@@ -126,11 +126,11 @@ def test_a_row_of_a_company_folder_names_its_series(tmp_path):
     """No column of the kit's own: it is kept in meta, and either bridge puts the series where the other evidence is."""
     root = tmp_path / "company"
     (root / "sensors").mkdir(parents=True)
-    for name, colour in (("a", "red"), ("b", "blue")):
+    for name, colour in (("a", "red"), ("b", "blue"), ("c", "white"), ("d", "black")):
         Image.new("RGB", (40, 40), colour).save(root / f"{name}.png")
     (root / "sensors" / "a.csv").write_text("time,value\n" + "".join(f"{n},{value}\n" for n, value in enumerate(STEP)), encoding="utf-8")
-    (root / "metadata.csv").write_text("id,image,series_file_name,text,answer\nA,a.png,sensors/a.csv,a note,leak\nB,b.png,,,ok\n", encoding="utf-8")
-    row, bare = read_folder(root).samples
+    (root / "metadata.csv").write_text("id,image,series_file_name,text,answer\nA,a.png,sensors/a.csv,a note,leak\nB,b.png,,,ok\nC,c.png,,,ok\nD,d.png,,,leak\n", encoding="utf-8")
+    row, bare, *_ = read_folder(root).samples
     words, shown = told_in_words(row, root), drawn(row, root, tmp_path / "work", size=112)
     assert words.text.startswith("a note\nSensor value: ") and "jump at 50 s from 10 to 20" in words.text and words.decided_by == ("image", "text") and words.meta["perturbation"] == "series as text"
     assert len(shown.image) == 2 and Image.open(shown.image[1]).size == (112, 112) and shown.meta["perturbation"] == "series as picture" and shown.text == "a note"
