@@ -77,7 +77,7 @@ def test_every_bridge_has_its_figures_and_the_recommended_one_stands_out(compare
     assert "behind the best by 3.1 points" in english and "rule: as good as the best" in english and "ask more held-out rows" in english and "One comparison on your rows" in english
     assert "no such distance predicts who answers better" in english and "5 ways at most" in english
     assert "A model elsewhere remote (large-2) – – – – – – –" in english and "Did not work here: no answer from &lt;https://x&gt; (HTTP 503)" in english, "what failed is a row, with its reason and no figure"
-    assert "paid per 1,000 answers: 2.1 (" in english and "price per answer not known" in english
+    assert "Paid per 1,000 answers: 2.1 (" in english and "Price per answer not known" in english
     assert "own idea 50.0%" in english and "own words of the bridge" in english and english.count("own words of the bridge") == 1, "a bridge that the report does not know speaks for itself"
     assert "12万円" in japanese and "道具が書き出す" in japanese and "最良との差は 3.1 ポイント" in japanese and "推奨" in japanese
 

@@ -86,5 +86,5 @@ def _paid(row: dict) -> Text | None:
     if price == 0:
         return None
     if not _there(price):
-        return both("price per answer not known", "1 件の料金は不明")
-    return both(f"paid per 1,000 answers: {1000 * price:,.4g} (in the currency of the prices given)", f"1,000 件の利用料：{1000 * price:,.4g}（指定した単価の通貨）")
+        return both("Price per answer not known", "1 件の料金は不明")
+    return both(f"Paid per 1,000 answers: {1000 * price:,.4g} (in the currency of the prices given)", f"1,000 件の利用料：{1000 * price:,.4g}（指定した単価の通貨）")
