@@ -17,6 +17,7 @@ from kit.language import LANGUAGES, say, speaking
 EXAMPLE = Path(__file__).parents[1] / "sample_data" / "example_run"
 COMPANY = EXAMPLE.parent / "company"
 AUDIT = "audit.json"  # what the audit of the rows found when the run was made
+BRIDGES = "bridges.json"  # what `poc bridges` compared
 DIAGNOSIS = "diagnosis.json"  # what `poc diagnose`, or a run with the gate "robust", found
 _NEEDED_MB = 500  # adapters, checkpoints with optimizer state, predictions and the report of a small run
 

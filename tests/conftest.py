@@ -62,6 +62,7 @@ CAPABILITIES = {
     "demo": (_module("gradio"), 'pip install "mllm-poc-kit[demo]"'),
     "notebooks": (_module("papermill"), 'pip install "mllm-poc-kit[notebooks]"'),
     "tesseract": (lambda: shutil.which("tesseract"), "apt-get install tesseract-ocr tesseract-ocr-jpn"),
+    "serve": (_module("openai"), 'pip install "transformers[serving]"'),
     "gpu": (_gpu, "run on a machine with a CUDA device"),
 }
 

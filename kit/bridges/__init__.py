@@ -3,8 +3,11 @@
 from kit.bridges.bridge import Bridge, Facts
 from kit.bridges.connected import Connected, converter, perceiver
 from kit.bridges.data_driven import DataDriven, instructions
+from kit.bridges.disagreement import believed, said_of
 from kit.bridges.integration import gap, modality_gap
 from kit.bridges.late_fusion import LateFusion
+from kit.bridges.remote import UNANSWERED, Remote
+from kit.bridges.routed import Routed, Specialist, kind_of
 from kit.bridges.table import Tried, bridge_table, recommended, try_bridges
 from kit.bridges.tool_learning import ToolLearning
 from kit.bridges.tools import Detector, Ocr, Speech, Tool, Whisper
@@ -17,17 +20,24 @@ __all__ = [
     "Facts",
     "LateFusion",
     "Ocr",
+    "Remote",
+    "Routed",
+    "Specialist",
     "Speech",
     "Tool",
     "ToolLearning",
     "Tried",
+    "UNANSWERED",
     "Whisper",
+    "believed",
     "bridge_table",
     "converter",
     "gap",
     "instructions",
+    "kind_of",
     "modality_gap",
     "perceiver",
     "recommended",
+    "said_of",
     "try_bridges",
 ]

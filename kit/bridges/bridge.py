@@ -26,8 +26,9 @@ class Facts:
         updates: optimizer updates of the language model or a connector; 0: none.
         rows: training rows that were used.
         seconds: of `fit`, wall clock, loading included.
-        latency: seconds until one answer, asked alone (median); NaN before it was measured.
+        latency: seconds until one answer (median); NaN before it was measured: `try_bridges` asks rows alone, unless the bridge has measured itself (a vendor is not paid twice for that).
         tokens: tokens that the language model reads for one medium, or for what tools wrote of it (mean).
+        cost_per_call: what somebody else asks for one answer, in the caller's currency (mean); 0: nobody is asked, and this machine is not counted; NaN: not known.
         audit: what a person can check afterwards, in one sentence.
         weak: how this kind of bridge fails, in one sentence.
         failed: what did not work here, e.g. a tool that is not installed.
@@ -39,6 +40,7 @@ class Facts:
     seconds: float = float("nan")
     latency: float = float("nan")
     tokens: float = float("nan")
+    cost_per_call: float = 0.0
     audit: str = ""
     weak: str = ""
     failed: list[str] = field(default_factory=list)

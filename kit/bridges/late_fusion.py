@@ -90,7 +90,7 @@ class LateFusion:
         if len(working) < 2:
             raise KitError(say(f"late fusion needs two bridges that work here: {' | '.join(self.facts.failed)}", f"後期融合には使えるブリッジが 2 つ必要です：{' | '.join(self.facts.failed)}"))
         self.bridges = working
-        for name in ("trained", "updates", "tokens"):
+        for name in ("trained", "updates", "tokens", "cost_per_call"):
             setattr(self.facts, name, sum(getattr(bridge.facts, name) for bridge in working))
         self.facts.rows, self.facts.seconds = max(bridge.facts.rows for bridge in working), time.perf_counter() - started
 

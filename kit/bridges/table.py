@@ -5,6 +5,7 @@
     recommended(tried, labels)
 """
 
+import math
 import statistics
 import time
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from kit.bridges.bridge import Bridge, Facts
+from kit.bridges.remote import UNANSWERED
 from kit.data import Sample
 from kit.errors import KitError
 from kit.evaluation import compare, evaluate
@@ -54,7 +56,8 @@ def try_bridges(bridges: list[Bridge], train: list[Sample], validation: list[Sam
         try:
             bridge.fit(train, validation, work / bridge.name.replace(" ", "_"))
             frame = bridge.predict(test)
-            bridge.facts.latency = statistics.median(_seconds(bridge, sample) for sample in test[:_ALONE])
+            if math.isnan(bridge.facts.latency):
+                bridge.facts.latency = statistics.median(_seconds(bridge, sample) for sample in test[:_ALONE])
         except KitError as error:
             bridge.facts.failed.append(str(error))
             frame = None
@@ -77,19 +80,24 @@ def bridge_table(tried: list[Tried], labels: list[str], kpi: str = "macro_recall
 
     Returns:
         bridge, n (held-out rows), the KPI by its name with low and high (95 %), cost_per_1000 (where costs are given), trained (parameters), updates, rows (of training), fit_seconds, latency_ms, tokens,
-        audit, weak, failed ("" where nothing did; NaN stands for what could not be measured then).
+        cost_per_call, audit, weak, failed ("" where nothing did; NaN stands for what could not be measured then).
     """
     rows = []
     for one in tried:
-        measured = evaluate(one.frame, labels, costs, prevalence) if one.frame is not None else {}
+        measured = evaluate(one.frame, _all(labels, [one]), costs, prevalence) if one.frame is not None else {}
         value = measured.get(kpi) or dict.fromkeys(("value", "low", "high"), float("nan"))
         row = {"bridge": one.name, "n": measured.get("n", 0), kpi: value["value"], "low": value["low"], "high": value["high"]}
         if costs:
             row["cost_per_1000"] = (measured.get("cost_per_1000") or {}).get("value", float("nan"))
         facts = one.facts
-        row |= {"trained": facts.trained, "updates": facts.updates, "rows": facts.rows, "fit_seconds": facts.seconds, "latency_ms": 1000 * facts.latency, "tokens": facts.tokens}
+        row |= {"trained": facts.trained, "updates": facts.updates, "rows": facts.rows, "fit_seconds": facts.seconds, "latency_ms": 1000 * facts.latency, "tokens": facts.tokens, "cost_per_call": facts.cost_per_call}
         rows.append(row | {"audit": facts.audit, "weak": facts.weak, "failed": " | ".join(facts.failed)})
     return pd.DataFrame(rows)
+
+
+def _all(labels: list[str], tried: list[Tried]) -> list[str]:
+    """The labels, and UNANSWERED where a bridge gave no option: a class that no row has in truth, so that it is wrong, leaves every mean alone, and costs what a part costs that a person looks at."""
+    return [*labels, UNANSWERED] if any((one.frame["predicted"] == UNANSWERED).any() for one in tried) else labels
 
 
 def recommended(tried: list[Tried], labels: list[str], kpi: str = "macro_recall", auditable: tuple[str, ...] = ()) -> Finding:
@@ -109,6 +117,7 @@ def recommended(tried: list[Tried], labels: list[str], kpi: str = "macro_recall"
     if not allowed:
         told = " | ".join(text for one in tried for text in one.facts.failed)
         return Finding("recommended bridge", None, verdict="bad", summary=say(f"no bridge that comes into question worked here: {told}", f"条件に合うブリッジは、どれも動きませんでした：{told}"), evidence={"rule": rule})
+    labels = _all(labels, working)
     measured = {one.name: evaluate(one.frame, labels)[kpi] for one in working}
     best = max(allowed, key=lambda one: measured[one.name]["value"])
     behind = {one.name: compare(best.frame, one.frame, labels, kpi) for one in working}

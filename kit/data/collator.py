@@ -138,14 +138,10 @@ class Collator:
             texts.append(_rendered(self.processor, prompt_messages(sample, self.examples), prompt=True))
             images.append([])
             for shown in (*self.examples, sample):
-                way = ORIENTATIONS[shown.meta.get("orientation", 0)]
-                mark = shown.meta.get("augmented")
-                instead = shown.meta.get("shown_as", {})
-                loaded = [changed_image(load_image(path), mark, number) for number, path in enumerate(shown.image)]
-                loaded = loaded if way is None else [image.transpose(way) for image in loaded]
-                images[-1] += [image_shown_as(image, instead.get("image")) for image in loaded]
-                clips += [(video_shown_as(changed_video(frames, mark, number), instead.get("video")), rate) for number, (frames, rate) in enumerate(map(load_video, shown.video))]
-                audio += [sound_played_as(changed_sound(load_audio(path), mark, number=number), instead.get("audio")) for number, path in enumerate(shown.audio)]
+                pictures, films, sounds = shown_media(shown)
+                images[-1] += pictures
+                clips += films
+                audio += sounds
         # one list of pictures per prompt: from a flat list, SmolVLM and Gemma 4 take all of them for the first prompt's
         given = {"images": images if any(images) else None, "videos": [frames for frames, _ in clips] or None, "audio": audio or None}
         given = {name: media for name, media in given.items() if media is not None}
@@ -212,6 +208,20 @@ class Collator:
         if "mm_token_type_ids" in batch:
             batch["mm_token_type_ids"] = torch.cat([batch["mm_token_type_ids"], torch.zeros_like(tail)], 1)
         return batch
+
+
+def shown_media(sample: Sample) -> tuple[list, list, list]:
+    """What a model is shown of a sample, augmented and perturbed as its `meta` says: (pictures, [(frames (T, H, W, 3), rate)], sounds (N,) at 16 kHz).
+
+    Raises:
+        MediaError: a file that cannot be read.
+    """
+    way, mark, instead = ORIENTATIONS[sample.meta.get("orientation", 0)], sample.meta.get("augmented"), sample.meta.get("shown_as", {})
+    images = [changed_image(load_image(path), mark, number) for number, path in enumerate(sample.image)]
+    images = images if way is None else [image.transpose(way) for image in images]
+    clips = [(video_shown_as(changed_video(frames, mark, number), instead.get("video")), rate) for number, (frames, rate) in enumerate(map(load_video, sample.video))]
+    sounds = [sound_played_as(changed_sound(load_audio(path), mark, number=number), instead.get("audio")) for number, path in enumerate(sample.audio)]
+    return [image_shown_as(image, instead.get("image")) for image in images], clips, sounds
 
 
 def media_taken(processor) -> list[str]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from poc import runs
 from poc.report import charts, money, pictures
 from poc.report.believes import believes
+from poc.report.bridges import bridges
 from poc.report.limits import limits
 from poc.report.wording import about, duration, percent, points, t, yen
 from poc.words import ARMS, CHECKS, CONDITIONS, KPI_MEANING, KPIS, VERDICTS, Text, both, name_of_finding
@@ -64,6 +65,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "money": money.yen_range(record, frame),
         "findings": _json(run / "findings.json"),
         "believes": believes(diagnosis),
+        "bridges": bridges(_json(run / runs.BRIDGES), record["currency"]),
         "mix": record["data"].get("mix"), "labels": record.get("labels"),  # older runs have none
         "audit": sorted(_json(run / runs.AUDIT), key=lambda finding: VERDICT_ORDER.index(finding["verdict"])),
         "name_of_finding": name_of_finding,

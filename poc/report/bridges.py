@@ -1,0 +1,90 @@
+"""The page "Which bridge": the ways of bringing photos, voices and films to a language model that were compared on this use case, what each costs and how it fails, and the one to take.
+
+Read from bridges.json, which `poc bridges RUN` writes; a value of null could not be measured. Sentences there may be a string (the language of whoever ran it) or {"en", "ja"}.
+"""
+
+import math
+
+from poc.report.wording import about, duration, percent, t
+from poc.words import KPIS, Text, both
+
+# beginning of a bridge's name -> (its name for people who build none, what it does, what a person can check afterwards, how it goes wrong); the longest beginning counts
+_KINDS: dict[str, tuple[Text, Text, Text, Text]] = {
+    "converter": (both("Converter", "変換（converter）"), both("translates the photo or voice into the model's own input", "写真や声を、モデルが読める形に直接置き換えます"),
+                  both("only the answer", "答えだけ"), both("with few labelled rows it learns which answer is common instead of looking", "ラベルが少ないと、内容を見ずに「多い答え」を覚えます")),
+    "perceiver": (both("Perceiver", "要約して渡す（perceiver）"), both("looks through a few learned questions, so the model reads less", "学習した少数の問いで要点だけを取り出し、モデルが読む量を減らします"),
+                  both("only the answer", "答えだけ"), both("loses small details that none of its questions asks for", "取り出す問いにない細部を失います")),
+    "tool learning": (both("Tools that write", "道具が書き出す（tool learning）"), both("a classifier, text or speech recognition writes down what it finds, the model reads that", "分類器・文字認識・音声認識が内容を文章にし、モデルはそれを読みます"),
+                      both("every line that a tool wrote", "道具が書いた文章のすべて"), both("what no tool writes down is lost, and a tool's error is believed", "道具が書かなかったことは失われ、道具の誤りはそのまま信じられます")),
+    "hybrid": (both("Tools and the original together", "道具の文章と元データの併用（hybrid）"), both("the model gets the photo or voice and what the tools wrote", "写真や声と、道具の書いた文章の両方をモデルに渡します"),
+               both("what the tools wrote, not which of the two it believed", "道具が書いた文章。どちらを信じたかはわかりません"), both("a wrong line of a tool misleads it beside a clear photo", "写真が鮮明でも、道具の誤った一行に引きずられます")),
+    "data-driven": (both("Teach the model itself", "モデル自身に教える（data-driven）"), both("the model learns the task from questions made of your records", "御社の記録から作った質問で、モデルに作業を教えます"),
+                    both("the rows it learned from", "学習に使った行"), both("needs the most labels, and may forget general ability", "最も多くのラベルが必要で、一般能力を失うことがあります")),
+    "late fusion": (both("Let several vote", "複数の答えを合わせる（late fusion）"), both("several ways answer alone; the surer one counts more", "複数の方法が別々に答え、確信の高い答えを重く見ます"),
+                    both("each one's answer and certainty", "それぞれの答えと確信度"), both("blind to what only both together tell", "合わせて初めてわかることは見えません")),
+    "specialist": (both("Specialist of one kind of evidence", "一つの情報だけの専用モデル（specialist）"), both("classical statistics on one kind of evidence, no language model answers", "一種類の情報だけを統計モデルで判定します（言語モデルは答えません）"),
+                   both("which evidence decided, and how sure it was", "判断に使った情報と確信度"), both("cannot notice that words and picture contradict each other", "言葉と写真の食い違いに気づけません")),
+    "routed": (both("Ask whoever is better", "得意な方に聞く（routed）"), both("each kind of question goes to the way that was surely better on earlier cases", "質問の種類ごとに、過去の事例で確かに優れていた方法が答えます"),
+               both("who answered, and why", "どの方法が、なぜ答えたか"), both("a new kind of question goes to the default, however bad it is there", "新しい種類の質問は、苦手でも標準の方法が答えます")),
+    "remote": (both("A model elsewhere", "外部のモデル（remote）"), both("your rows are sent to a server that answers", "データをサーバーに送り、答えを受け取ります"),
+               both("what was sent and what came back", "送った内容と返ってきた答え"), both("data leaves the machine, and the model may change without notice", "データが社外に出ます。モデルが予告なく変わることもあります")),
+}  # fmt: skip
+_COLUMNS: dict[str, Text] = {
+    "yen": both("errors cost per 1,000", "1,000件の誤りの費用"), "trained": both("numbers learned", "学習した数値の個数"), "enough": both("labels for 90% of its best", "最良の9割に必要なラベル数"),
+    "time": both("time to learn", "学習時間"), "latency": both("one answer", "1件の応答"), "tokens": both("tokens per medium", "1件のトークン数"),
+}  # fmt: skip
+
+
+def bridges(found: dict, currency: str) -> dict | None:
+    """What the template shows of bridges.json; None where the run has none. A column that no bridge has is left out."""
+    if not found:
+        return None
+    kpi, best = found.get("kpi") or next(name for name in KPIS if name in found["table"][0]), found["recommended"]
+    rows = [_row(row, kpi, currency, best["evidence"].get("chosen")) for row in found["table"]]
+    asked = max(row["n"] for row in found["table"])
+    correlation = found.get("correlation") or {}
+    counted = [one["n"] for one in correlation.get("table", []) if one.get("n")]
+    return {
+        "rows": rows, "kpi": KPIS[kpi], "verdict": best["verdict"], "summary": t(best["summary"]), "rule": t(best["evidence"].get("rule", "")), "advice": t(best.get("advice", "")),
+        "columns": [(key, name) for key, name in _COLUMNS.items() if any(row["cells"][key] for row in rows)],
+        "asked": both(f"{asked:,} held-out cases, the same for all. Checkpoint: {found.get('checkpoint', '–')}, {found.get('date', '–')}.", f"どの方法も同じ評価データ {asked:,} 件に回答。チェックポイント：{found.get('checkpoint', '–')}（{found.get('date', '–')}）。"),
+        "caveat": both("One comparison on your rows: with other rows, other seeds or more labels the order may change. Ways whose ranges overlap are not proven different.",
+                       "御社のデータでの 1 回の比較です。行・乱数・ラベル数が変われば順位も変わり得ます。区間が重なるものは、差があるとは言えません。"),
+        "gap": both("Beside this the distance between the model's inner pictures of photos (or voices) and of words was measured. "
+                    + (f"It was compared with the results of {max(counted)} ways at most: " if counted else "") + "no such distance predicts who answers better, so it decides nothing here (bridges.json).",
+                    "あわせて、モデル内部での写真（または声）と言葉の表現の隔たりも測りました。" + (f"成績と比べたのは最大 {max(counted)} 方式です。" if counted else "") + "この隔たりだけで成績は予測できないため、選定には使っていません（bridges.json）。") if found.get("gap") else None,
+    }  # fmt: skip
+
+
+def _row(row: dict, kpi: str, currency: str, chosen: str | None) -> dict:
+    kind = max((beginning for beginning in _KINDS if row["bridge"].startswith(beginning)), key=len, default=None)
+    name, does, audit, weak = _KINDS[kind] if kind else (both(row["bridge"], row["bridge"]), None, row["audit"], row["weak"])
+    told = row["bridge"] if kind and row["bridge"] != kind else ""
+    seen = _there(row.get(kpi))
+    cells = {
+        "yen": _there(row.get("cost_per_1000")) and t(about(row["cost_per_1000"], currency)), "trained": f"{row['trained']:,}" if seen else "",
+        "enough": _there(row.get("rows_to_90")) and f"{row['rows_to_90']:,.0f}", "time": _there(row.get("fit_seconds")) and t(duration(row["fit_seconds"])),
+        "latency": _there(row.get("latency_ms")) and t(_wait(row["latency_ms"])), "tokens": _there(row.get("tokens")) and f"{row['tokens']:,.0f}",
+    }  # fmt: skip
+    return {
+        "name": name, "told": told, "does": does and both(does["en"][0].upper() + does["en"][1:], does["ja"]), "audit": audit, "weak": weak, "failed": row.get("failed") or "", "chosen": row["bridge"] == chosen, "paid": _paid(row),
+        "kpi": [percent(row[key]) for key in (kpi, "low", "high")] if seen else None, "cells": {key: value or "" for key, value in cells.items()},
+    }  # fmt: skip
+
+
+def _there(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _wait(milliseconds: float) -> Text:
+    return both(f"{milliseconds:,.0f} ms", f"{milliseconds:,.0f} ミリ秒") if milliseconds < 1000 else both(f"{milliseconds / 1000:,.1f} s", f"{milliseconds / 1000:,.1f} 秒")
+
+
+def _paid(row: dict) -> Text | None:
+    """What whoever runs the server asks; nothing where nobody is asked."""
+    price = row.get("cost_per_call", 0)
+    if price == 0:
+        return None
+    if not _there(price):
+        return both("Price per answer not known", "1 件の料金は不明")
+    return both(f"Paid per 1,000 answers: {1000 * price:,.4g} (in the currency of the prices given)", f"1,000 件の利用料：{1000 * price:,.4g}（指定した単価の通貨）")
