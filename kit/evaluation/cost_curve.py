@@ -10,7 +10,7 @@ import pandas as pd
 
 from kit.errors import KitError
 from kit.evaluation.metrics import interval, resampled_by
-from kit.evaluation.review import Reviewer, labels_of, ok_of, route_costs, routes, truth_of
+from kit.evaluation.review import Reviewer, labels_of, ok_of, require_truths, route_costs, routes, truth_of
 from kit.language import say
 
 THRESHOLDS = np.round(np.arange(0, 1.02, 0.01), 2)  # 0 calls everything bad (or asks nobody); 1.01 calls nothing bad (or asks a person about everything)
@@ -37,7 +37,7 @@ def cost_curve(
         threshold, misses, false_alarms (expected, after the reviews; NaN for costs per confusion), reviews, yen, low, high; all but the first per 1,000 cases.
 
     Raises:
-        KitError: no rows, a review without a reviewer, or "none" and "alarms" with costs per confusion.
+        KitError: no rows, no row of an answer that production has, a review without a reviewer, or "none" and "alarms" with costs per confusion.
     """
     _require(frame, review, reviewer)
     labels = labels_of(frame)
@@ -168,6 +168,7 @@ def _weights(frame: pd.DataFrame, resamples: int, seed: int) -> np.ndarray:
 
 def _means(frame: pd.DataFrame, labels: list[str], values: np.ndarray, weights: np.ndarray, prevalence: dict[str, float] | None) -> np.ndarray:
     """Mean (R, S) of values (n, S) under weights (R, n): per truth, then over the truths by their shares; a truth that a resample lacks keeps the mean of all its cases."""
+    require_truths(frame, prevalence)
     truth, total = truth_of(frame, labels), np.zeros((len(weights), values.shape[1]))
     for place, label in enumerate(labels):
         of = truth == place

@@ -97,6 +97,16 @@ def route_costs(labels: list[str], costs: dict, reviewer: Reviewer | None) -> np
     return np.hstack([cost, looked[:, None]])
 
 
+def require_truths(frame: pd.DataFrame, prevalence: dict[str, float] | None) -> None:
+    """Raises KitError where production has an answer that no row has: its cost would be left out, which flatters."""
+    lacking = [label for label, share in (prevalence or {}).items() if share > 0 and not (frame["answer"] == label).any()]
+    if lacking:
+        raise KitError(
+            say(f"production has {', '.join(lacking)} (prevalence), and none of these {len(frame)} rows does, so that the cost of such cases is unknown: label some and run again",
+                f"本番には {'、'.join(lacking)} がありますが（prevalence）、この {len(frame)} 行にはなく、その費用が分かりません。ラベルを付けて再実行してください")
+        )  # fmt: skip
+
+
 def truth_of(frame: pd.DataFrame, labels: list[str]) -> np.ndarray:
     """Place (n,) of each true answer among the options."""
     return frame["answer"].map({label: i for i, label in enumerate(labels)}).to_numpy()
