@@ -239,6 +239,7 @@ def _business(t) -> str:
         value, low, high, why = known.default or ("...", "...", "...", None)
         ends = "" if low == high and why else f"low: {low}, high: {high}, "
         lines.append(f"#   {key}: {{value: {value}, {ends}source: {_yaml(t(**why)) if why else '...'}}}  # {said}")
+    lines.append(f"#   machines: [{{name: ..., place: server, memory_gb: ..., speed: ..., price: ..., monthly: ..., date: ..., source: ...}}]  # {t('place: edge, server or endpoint (per_1000 instead of price). speed: against the machine that measured (poc/sizing.py). Leave out what nobody knows', 'place: edge、server、endpoint（price の代わりに per_1000）。speed: 測定した端末に対する比（poc/sizing.py）。不明な項目は省略')}")
     return "\n".join(lines)
 
 

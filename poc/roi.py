@@ -93,6 +93,12 @@ def investment(drawn: Drawn, machine: Number) -> dict[str, Number]:
     return {"integration": drawn["integration"], "machine": machine, "labels": drawn["labels"] * drawn["seconds_per_label"] * drawn["wage_per_hour"] / 3600}
 
 
+def first_year(drawn: Drawn) -> Number:
+    """Yen that have to be paid in the first twelve months: the investment, and from `months_to_start` on machine, monitoring and retraining. What people's time and errors cost is not in it."""
+    running = drawn["machine_monthly"] + drawn["monitoring_per_month"] + drawn["retraining"] * drawn["retrainings_per_year"] / 12
+    return sum(investment(drawn, drawn["machine"]).values()) + running * np.clip(12 - drawn["months_to_start"], 0, None)
+
+
 def cash_flows(net: Number, start: Number, months: int) -> np.ndarray:
     """Net yen of each month (..., M): nothing before `start` (in months), a part of the month in which it begins, `net` afterwards."""
     active = np.clip(np.arange(1, months + 1) - np.asarray(start)[..., None], 0, 1)

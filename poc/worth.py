@@ -12,13 +12,13 @@ import pandas as pd
 
 from kit.errors import KitError
 from kit.evaluation.cost_curve import break_even_ratio, break_even_review_cost, cheapest, cost_curve
-from kit.evaluation.metrics import MIN_GROUPS, cost_matrix, resampled_by
+from kit.evaluation.metrics import cost_matrix, interval, resampled_by
 from kit.evaluation.review import Reviewer, labels_of, ok_of, require_truths, route_rates, routes
 from kit.labelling import entries_in, what_people_say
 from kit.language import say
 from poc import runs
 from poc.business import Figure, figures
-from poc.roi import Option, Rates, Simulated, simulate, today, tornado
+from poc.roi import Option, Rates, Simulated, draw, first_year, simulate, today, tornado
 from poc.roi import cost_of_deciding as cost_of
 from poc.usecase import LOGS, load_usecase, read_rows
 from poc.words import CHEAP
@@ -37,7 +37,7 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
 
     Returns:
         roi.json: {"schema", "use_case", "currency", "examples", "confidence", "draws", "seed", "review", "horizon_months", "assumptions", "measured", "today", "options", "tornado", "break_even",
-        "better_than_baseline", "notes", "said"}. An option has {"option", "month", "once", "npv", "payback", "paid_back", "positive", "distribution"}.
+        "better_than_baseline", "first_year" (yen to be paid, people's time and errors apart), "notes", "said"}. An option has {"option", "month", "once", "npv", "payback", "paid_back", "positive", "distribution"}.
 
     Raises:
         KitError: no finished run, no verdict, no costs, no folder, or assumptions that only the company knows and did not write.
@@ -60,6 +60,7 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
         "review": review, "horizon_months": int(assumed["horizon_months"].value), "assumptions": [one.as_dict(record["currency"]) for one in assumed.values()], "measured": measured,
         "today": _today(options["tuned"], assumed), "options": [_nothing(), *(_row(name, options[name], one, assumed, record["gates"]["confidence"]) for name, one in simulated.items())],
         "tornado": tornado(options["tuned"], assumed, record["gates"]["confidence"]), "better_than_baseline": _better(simulated, record),
+        "first_year": _first_year(assumed, draws, seed, record["gates"]["confidence"]),
     }  # fmt: skip
     found["break_even"] = _break_even(frame, record, costs, assumed, review, measured["tuned"]["thresholds"])
     from poc.worth_said import notes, said
@@ -175,6 +176,12 @@ def _today(option: Option, assumed: dict[str, Figure]) -> dict[str, float]:
     return {line: float(yen) for line, yen in cost_of(value, now, value["seconds_per_inspection"]).items()}
 
 
+def _first_year(assumed: dict[str, Figure], draws: int, seed: int, confidence: float) -> dict:
+    """What has to be paid in the first year, with its interval."""
+    value = float(first_year({key: one.value for key, one in assumed.items()}))
+    return interval(value, np.broadcast_to(first_year(draw(assumed, draws, seed)), draws), confidence)
+
+
 def _nothing() -> dict:
     """Doing nothing: everything stays as it is, which all other options are measured against."""
     return {"option": "nothing", "month": {}, "once": {}, "npv": {"value": 0.0, "low": 0.0, "high": 0.0}, "payback": None, "paid_back": None, "positive": None, "distribution": None}
@@ -211,4 +218,4 @@ def _break_even(frame: pd.DataFrame, record: dict, costs: dict, assumed: dict[st
     person = Reviewer(assumed["person_sensitivity"].value, assumed["person_specificity"].value)
     look = None if review == "none" else break_even_review_cost(test, costs, float(np.mean(thresholds)), person, prevalence, review, confidence)
     finite = ratio and {key: None if isinstance(value, float) and np.isinf(value) else value for key, value in ratio.items()}
-    return {"miss_to_false_alarm": finite, "look": look, "few_groups": test["group"].nunique() < MIN_GROUPS}
+    return {"miss_to_false_alarm": finite, "look": look}

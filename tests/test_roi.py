@@ -24,6 +24,7 @@ from poc.roi import (
     Rates,
     cash_flows,
     draw,
+    first_year,
     investment,
     monthly,
     npv,
@@ -111,6 +112,11 @@ def test_npv_and_payback_of_the_plant_and_nothing_drawn_where_all_is_certain():
     assert found.npv_drawn == pytest.approx(np.full(10_000, found.npv)) and found.months_drawn == pytest.approx(np.full(10_000, found.months))
     alternative = simulate(option(mllm=False), certain())
     assert alternative.npv == pytest.approx(found.npv + 500_000 + 12 * 10_000, **EXACT), "no MLLM, no machine for it"
+
+
+def test_what_has_to_be_paid_in_the_first_year():
+    """1,530,000 once and 40,000 in each of nine months."""
+    assert first_year(PLANT | {"months_to_start": 3}) == pytest.approx(1_530_000 + 9 * 40_000, **EXACT)
 
 
 def test_a_tornado_by_hand():
@@ -233,8 +239,7 @@ def test_poc_init_writes_the_section_as_a_comment_that_only_wants_figures(tmp_pa
     text = write_usecase(tmp_path, language=language).read_text(encoding="utf-8")
     assert load_usecase(tmp_path).business is None and ("自社の率" in text) == (language == "ja")
     section = text[text.index("# business:") :].split("\n\n")[0]
-    filled = yaml.safe_load("\n".join(line.removeprefix("# ") for line in section.splitlines()).replace("...", "1"))["business"]
-    filled = {key: one | {"source": str(one["source"])} if isinstance(one, dict) else one for key, one in filled.items()}
+    filled = yaml.safe_load("\n".join(line.removeprefix("# ") for line in section.splitlines()).replace("source: ...", "source: HR").replace("name: ...", "name: PC").replace("date: ...", "date: today").replace("...", "1"))["business"]
     assert set(figures(Business.model_validate(filled), RECORD)) == set(ROI)
     with pytest.raises(ValueError, match="valid number"):
         Business.model_validate(yaml.safe_load("\n".join(line.removeprefix("# ") for line in section.splitlines()))["business"])
@@ -269,6 +274,8 @@ def test_the_roi_of_the_example_run(run):
         assert row["npv"]["low"] <= row["npv"]["value"] <= row["npv"]["high"] and sum(row["distribution"]["counts"]) == 10_000
         assert row["positive"] <= row["paid_back"] + 1e-9, "what has a positive NPV at a positive rate is paid back"
     assert sorted((row["swing"] for row in found["tornado"]), reverse=True) == [row["swing"] for row in found["tornado"]]
+    paid = found["first_year"]
+    assert paid["low"] < paid["value"] < paid["high"] and paid["value"] == pytest.approx(7_500_000 + 1787 * 10 / 3600 * 2_800 + 9 * (30_000 + 80_000 + 200_000 * 2 / 12), **EXACT)
     assert found["measured"]["tuned"]["chosen_on"] == "halves" and len(found["measured"]["tuned"]["thresholds"]) == 2 and found["measured"]["tuned"]["never_missed"] == {"crack": 77}
     assert {one["kind"] for one in found["assumptions"]} == {"company", "poc.yaml", "measured", "default"} - {"poc.yaml"}
 
