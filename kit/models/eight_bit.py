@@ -1,5 +1,6 @@
 """A loaded model's language model in 8-bit (LLM.int8, Dettmers and others, arXiv 2208.07339, section 3): for measuring what it saves, not for training."""
 
+import logging
 from dataclasses import replace
 
 from torch import nn
@@ -19,6 +20,7 @@ def in_eight_bit(loaded: Loaded) -> Loaded:
     """
     import bitsandbytes
 
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # it logs the cast of its inputs to float16 once per layer and call
     device = loaded.device
     layers = [(name, module) for name, module in loaded.model.named_modules() if type(module) is nn.Linear and component_of(name) == "llm"]
     for name, layer in layers:
