@@ -176,6 +176,20 @@ def diagnose(
         typer.echo(line)
 
 
+@app.command(help=say("What RUN's model is worth: payback, NPV with its interval, what moves it, against doing nothing and a method without an MLLM. Writes roi.json.",
+                      "RUN のモデルの価値：回収期間、区間つきの NPV、結果を左右するもの。何もしない場合や MLLM なしの方法と比べます（roi.json を書きます）。"))
+def roi(
+    run_folder: RunFolder,
+    folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help=say("of the 10,000 draws", "1 万回の計算のシード"))] = 0,
+) -> None:
+    from poc.worth import worth
+    from poc.worth_said import worth_lines
+
+    for line in worth_lines(worth(run_folder, folder, seed), run_folder):
+        typer.echo(line)
+
+
 @app.command(help=say("Write RUN's model for serving: merged weights, adapter, commands, and the KPI measured again.",
                       "RUN のモデルを運用向けに書き出します：統合した重み、アダプター、コマンド、KPI の再測定。"))
 def export(

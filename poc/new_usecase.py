@@ -10,6 +10,7 @@ from kit.data.files import own
 from kit.data.tables import normal
 from kit.errors import KitError
 from kit.language import current, say
+from poc.business import KNOWN, ROI
 from poc.practice import ANY, PRACTICE, Practice
 
 
@@ -103,6 +104,8 @@ costs_are_examples: false  # {t("true marks every yen figure as an example", "tr
 # {t(*practice.prevalence)}
 {_prevalence(folder, t)}
 # volume_per_month: 10000  # {t("how many of them in a month", "月あたりの件数")}
+
+{_business(t)}
 
 # {t("What misleads at your place and should not decide: words ({wrong} becomes an option that is not the answer), or a file of this folder and the answer that it names.", "現場で誤解を招く、判断に使うべきでない情報: 文（{wrong} は正解でない選択肢に置き換わります）、またはこのフォルダーのファイルとそれが示す答え。")}
 # {t('scenarios: [{name: old stamp, text: "last shift: {wrong}"}, {name: hall noise, audio: hall.wav, says: OK}]', 'scenarios: [{name: 前直のスタンプ, text: "前直：{wrong}"}, {name: 構内放送, audio: hall.wav, says: OK}]')}
@@ -223,6 +226,21 @@ def _costs(costs: dict | None, practice: Practice, t) -> str:
     if costs is None:
         return f"# costs: {practice.example_costs}  # {t('example figures', '金額は例')}"
     return f"costs: {_yaml(costs)}"
+
+
+def _business(t) -> str:
+    """The section of `poc roi` as a comment: what the company must say, and what the kit assumes where it does not."""
+    head = t("What an ROI assumes (poc roi): each figure with the ends between which it may lie, and who says so. Take the # away and fill in; the kit invents none of the first ones.",
+             "ROI の仮定（poc roi）。各数字に、あり得る下限・上限と根拠を書きます。行頭の # を外して記入してください。先頭の項目に既定値はありません。")  # fmt: skip
+    lines = [f"# {head}", "# business:", f"#   review: unsure  # {t('unsure: a person answers where the model is unsure. alarms: a person checks everything it calls bad. none', 'unsure: 確信のない分は人が回答。alarms: 不良とした分をすべて人が確認。none: 人は見ない')}"]
+    for key in sorted(set(ROI) - {"volume_per_month", "labels"}, key=lambda key: (KNOWN[key].default is not None, ROI.index(key))):
+        known = KNOWN[key]
+        said = f"{t(**known.name)} ({t(**known.unit)})"
+        value, low, high, why = known.default or ("...", "...", "...", None)
+        ends = "" if low == high and why else f"low: {low}, high: {high}, "
+        lines.append(f"#   {key}: {{value: {value}, {ends}source: {_yaml(t(**why)) if why else '...'}}}  # {said}")
+    lines.append(f"#   machines: [{{name: ..., place: server, memory_gb: ..., speed: ..., price: ..., monthly: ..., date: ..., source: ...}}]  # {t('place: edge, server or endpoint (per_1000 instead of price). speed: against the machine that measured (poc/sizing.py). Leave out what nobody knows', 'place: edge、server、endpoint（price の代わりに per_1000）。speed: 測定した端末に対する比（poc/sizing.py）。不明な項目は省略')}")
+    return "\n".join(lines)
 
 
 def _prevalence(folder: Folder, t) -> str:

@@ -9,6 +9,7 @@ from kit.data import FRACTIONS
 from kit.data.tables import normal
 from kit.data.trainable import TRAINABLE
 from kit.language import current, say
+from poc.business import Business, business_misfits
 from poc.scenarios import scenario_misfits
 
 Modality = Literal["text", "image", "video", "audio"]
@@ -152,6 +153,7 @@ class UseCase(_Part):
     costs_are_examples: bool = False
     prevalence: dict[Word, Share] = {}
     volume_per_month: Annotated[int, Field(ge=0)] | None = None
+    business: Business | None = None  # what an ROI assumes (`poc roi`); not covered by the signature
     scenarios: tuple[Scenario, ...] = ()
     gates: Gates = Gates()
     model: Model = Model()
@@ -233,6 +235,7 @@ def _misfits(use: UseCase):
                     say("use one of the options", "選択肢のどれかにしてください"),
                 )
     yield from scenario_misfits(use)
+    yield from business_misfits(use)
     if use.prevalence and abs(sum(use.prevalence.values()) - 1) > 0.01:
         yield (
             ("prevalence",),

@@ -22,10 +22,11 @@ from kit.show.figures import (
     yen_over_thresholds,
 )
 from kit.show.labelling import label_bench
+from kit.show.money import cost_over_thresholds, npv_distribution, tornado
 from kit.show.stages import rows_needed, stages_by_kind
 from kit.show.thresholds import at_threshold, cheapest, cost_curve
 from kit.show.widgets import browse_samples, sample_card, threshold_and_yen, yen_card
 
 __all__ = ["arms_with_intervals", "at_threshold", "attended_frames", "attended_picture", "attended_sound", "attention_before_and_after", "attention_by_layer", "attention_over_layers",
-           "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "cost_curve", "in_notebook", "label_bench",
-           "learning_curve", "png", "progress", "rows_needed", "sample_card", "sample_grid", "stages_by_kind", "threshold_and_yen", "yen_card", "yen_over_thresholds"]
+           "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "cost_curve", "cost_over_thresholds", "in_notebook", "label_bench",
+           "learning_curve", "npv_distribution", "png", "progress", "rows_needed", "sample_card", "sample_grid", "stages_by_kind", "threshold_and_yen", "tornado", "yen_card", "yen_over_thresholds"]
