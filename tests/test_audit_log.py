@@ -359,6 +359,16 @@ def test_a_summary_that_the_kit_did_not_write_is_found_even_without_the_key(tmp_
         cut_before(log, datetime(2027, 1, 1, tzinfo=UTC), "x", KEY)
 
 
+def test_nobody_can_pretend_that_records_were_cut_off(tmp_path):
+    stands = {"stands_for": {"records": 9, "from": "", "to": "", "hash": "0" * 64}}
+    log = filled(tmp_path, 2)
+    for one in (AuditLog(tmp_path / "b" / FILE), log):
+        with pytest.raises(KitError, match="records are cut off with `poc audit cut` only"):
+            one.append(Record("retention", "x", note=stands))
+    log.path.write_bytes(lines(log)[0] + forged(Record("retention", "x", note=stands, n=2)) + forged(ANSWER, n=3, previous="0" * 64))
+    assert verify(log.path).line == 2 and "does not follow the record before it" in verify(log.path).problem
+
+
 def test_the_table_opens_in_excel_and_calculates_nothing(tmp_path, monkeypatch):
     log = filled(tmp_path, 1)
     log.append(Record("review", "鈴木", "=HYPERLINK(1)", answer="@SUM\n+1", decision="　＝1+1", note={"a": 1}))

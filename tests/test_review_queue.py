@@ -1,7 +1,8 @@
 """The review queue: who gets what, when an item is closed, what people's decisions say about the model, and what is learned from them."""
 
-import os
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -14,6 +15,7 @@ from scipy.stats import binomtest
 
 from kit.data import Sample
 from kit.errors import KitError
+from kit.evaluation import metrics
 from kit.operations.audit_log import FILE as LOG
 from kit.operations.audit_log import AuditLog, records_in
 from kit.operations.audit_record import Record, pseudonym
@@ -22,7 +24,7 @@ from kit.operations.corrections import corrections, write_corrections
 from kit.operations.playbook import PLAYS, likely_kind, play
 from kit.operations.review_queue import FILE, REASONS, ReviewQueue
 from kit.operations.review_rows import checked, open_disagreements, rates, settled
-from kit.operations.shares import lower_bound, upper_bound, wilson
+from kit.operations.shares import MIN_GROUPS, lower_bound, upper_bound, wilson
 
 OPTIONS = ("OK", "scratch", "crack")
 
@@ -253,13 +255,18 @@ def test_rates_of_agreement_and_override_by_hand(queue):
         ("OK", ("random",), "OK"), ("OK", ("random",), "OK"), ("OK", ("random", "click"), "scratch"), ("scratch", ("click",), "OK"), ("scratch", ("click",), ""), ("", ("abstained",), "OK"),
     ]):  # fmt: skip
         put(queue, number, answer, reasons)
-        say_of(queue, "Sato", said)
-    table = rates(queue.items()).set_index("reason")
+        say_of(queue, "Sato", said, saw=number != 1)
+    table = rates(queue.items(), queue.decisions()).set_index("reason")
     counts = {name: tuple(int(value) for value in row) for name, row in zip(table.index, table[["checked", "agreed", "overridden", "untold"]].to_numpy(), strict=True)}
-    assert counts == {"": (5, 2, 2, 1), "unbiased": (3, 2, 1, 0), "click": (3, 0, 2, 1), "random": (3, 2, 1, 0)}, "an abstention is nothing to agree with"
+    assert counts == {"": (5, 2, 2, 1), "unbiased": (3, 2, 1, 0), "saw": (2, 1, 1, 0), "blind": (1, 1, 0, 0), "click": (3, 0, 2, 1), "random": (3, 2, 1, 0)}, "an abstention is nothing to agree with"
     assert table.loc["random", "agreement"] == pytest.approx(2 / 3) and table.loc["random", ["agreement_low", "agreement_high"]].tolist() == pytest.approx([0.2077, 0.9385], abs=1e-4)
     assert table.loc["click", ["override_low", "override_high"]].tolist() == pytest.approx([0.2077, 0.9385], abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(0, 0) == (0.0, 1.0) and rates([], {}).empty
+
+
+def test_a_clerks_page_needs_no_torch():
+    code = "import sys, kit.operations.review_queue, kit.operations.autonomy, kit.operations.corrections, kit.operations.audit_export; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1]).returncode == 0
 
 
 def test_bounds_are_exact_and_groups_that_err_together_widen_them():
@@ -271,6 +278,7 @@ def test_bounds_are_exact_and_groups_that_err_together_widen_them():
     assert (lower_bound(np.zeros(5), alone[:5], 0.05), upper_bound(np.ones(5), alone[:5], 0.05), lower_bound(np.array([]), alone[:0], 0.05), upper_bound(np.array([]), alone[:0], 0.05)) == (0, 1, 0, 1)
     lots = np.repeat([f"lot{i}" for i in range(20)], 3)
     assert lower_bound(right, lots, 0.05) < lower_bound(right, alone, 0.05), "three wrong ones in one lot are one event"
+    assert MIN_GROUPS == metrics.MIN_GROUPS
     assert lower_bound(right, np.arange(60).astype(str), 0.05) == pytest.approx(lower_bound(right, alone, 0.05), abs=0.003), "a group of one each is no group"
 
 
@@ -322,4 +330,4 @@ def test_every_kind_of_wrong_answer_has_a_play_in_both_languages(monkeypatch):
 
 def test_the_file_is_what_sqlite_calls_durable(queue):
     with sqlite3.connect(queue.path) as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",) and os.path.exists(queue.path)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -65,6 +65,8 @@ class AuditLog:
         records = list(records)
         for record in records:  # before anything is touched
             line_of(record)
+            if is_summary(record):
+                raise KitError(say("records are cut off with `poc audit cut` only, which writes the summary itself", "記録の削除は `poc audit cut` だけで行えます（要約はそこで書かれます）"))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.locked():
@@ -164,9 +166,9 @@ def chain_end(record: Record) -> Head:
 
 
 def is_summary(record: Record) -> bool:
-    """Whether the record stands at the beginning of a log for records that were cut off (`audit_retention`)."""
+    """Whether the record stands at the beginning of a log for records that were cut off (`audit_retention`); it follows nothing, and no writer but that one may say so."""
     stands = record.note.get("stands_for")
-    return record.kind == "retention" and isinstance(stands, dict) and isinstance(stands.get("hash"), str)
+    return record.kind == "retention" and not record.previous and isinstance(stands, dict) and isinstance(stands.get("hash"), str)
 
 
 def head_of(path: Path) -> Path:

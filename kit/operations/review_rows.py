@@ -125,16 +125,24 @@ def open_disagreements(items: Iterable[Item], decisions: Mapping[int, tuple[Deci
     return [item for item in items if item.final is None and len({one.answer for one in decisions.get(item.id, ())}) > 1]
 
 
-def rates(items: Iterable[Item], confidence: float = 0.95) -> pd.DataFrame:
-    """Per reason, and over all ("") and over the items that were looked at whatever the answer was ("unbiased"): how often people agreed with the model and overrode it.
+def rates(items: Iterable[Item], decisions: Mapping[int, tuple[Decision, ...]], confidence: float = 0.95) -> pd.DataFrame:
+    """How often people agreed with the model and overrode it, on the closed items on which it had answered.
 
-    Only closed items on which the model had answered. An item with two reasons counts for both. "Cannot be told" is neither agreement nor override. Columns reason, checked, agreed, overridden,
-    untold, agreement, agreement_low, agreement_high, override, override_low, override_high (Wilson). The rate over all is no accuracy: hard items are over-represented.
+    One row each for all of them (""), for those that were looked at whatever the answer was ("unbiased"), of these for those where the first person had seen the model's answer before and those
+    where not ("saw", "blind": who sees it agrees more often, so that the difference is what agreement says too much), and for each reason. An item with two reasons counts for both. "Cannot be
+    told" is neither agreement nor override. The rate over all is no accuracy: hard items are over-represented.
+
+    Columns reason, checked, agreed, overridden, untold, agreement, agreement_low, agreement_high, override, override_low, override_high (Wilson).
     """
-    rows, closed = [], [item for item in items if item.final is not None and item.answer]
-    names = sorted({reason for item in closed for reason in item.reasons})
-    for name in ("", "unbiased", *names):
-        mine = [item for item in closed if not name or name in item.reasons or (name == "unbiased" and {*UNBIASED} & {*item.reasons})]
+    closed = [item for item in items if item.final is not None and item.answer]
+    unbiased = [item for item in closed if {*UNBIASED} & {*item.reasons}]
+    kinds = {"": closed, "unbiased": unbiased}
+    for name, saw in (("saw", True), ("blind", False)):
+        kinds[name] = [item for item in unbiased if item.id in decisions and decisions[item.id][0].saw is saw]
+    for name in sorted({reason for item in closed for reason in item.reasons}):
+        kinds[name] = [item for item in closed if name in item.reasons]
+    rows = []
+    for name, mine in kinds.items():
         agreed, untold = sum(item.final == item.answer for item in mine), sum(not item.final for item in mine)
         over = len(mine) - agreed - untold
         if mine:
