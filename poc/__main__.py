@@ -1,4 +1,4 @@
-"""The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 2 something to mend, 130 interrupted."""
+"""The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 1 an audit log that was changed, 2 something to mend, 130 interrupted."""
 
 import logging
 import os
@@ -14,6 +14,7 @@ from kit import processes
 from kit.errors import KitError
 from kit.language import say
 from poc.arguments import Directory, RunFolder, stay_offline
+from poc.audit_commands import audit
 from poc.data_commands import COMMANDS
 
 app = typer.Typer(
@@ -215,6 +216,9 @@ def demo(run_folder: RunFolder) -> None:
     from poc.demo import launch
 
     launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
+
+
+app.add_typer(audit, name="audit")
 
 
 def _names_a_hub(directory: Path, preset: str | None, model: str | None) -> bool:
