@@ -85,7 +85,7 @@ def rows_of(stream: str, names: tuple[str, ...], changes: list[tuple[str, float,
         told = detection(table)
         found.append({
             "date": date.today().isoformat(), "stream": stream, "change": change, "strength": strength, "rows": len(rows["month"]), "reference_rows": len(watching[0].reference), "reference_groups": len(set(watching[0].reference.group)),
-            "references": REFERENCES, "policy": json.dumps(asdict(POLICY)), "replays": told["replays"], "false_alarms": shares(told["false_alarms"]), "found": shares(told["found"]), "delay": json.dumps(told["delay"]),
+            "references": REFERENCES, "policy": json.dumps(asdict(POLICY)), "replays": told["replays"], "false_alarms": shares(told["false_alarms"]), "found": shares(told["found"]), "delay": json.dumps(told["delay"] and {share: None if np.isnan(delay) else delay for share, delay in told["delay"].items()}),
             "first_chart": counted(table["chart"]), "charts": counted([chart for charts in table["charts"] for chart in charts]),
             "accuracy": round(float(np.concatenate([right[name] for name in after or ["month"]]).mean()), 3), "accuracy_ordinary": round(float(right["month"].mean()), 3),
             "processor_seconds": round(time.process_time() - began, 1), "edition": EDITION

@@ -94,7 +94,7 @@ def test_crowned_replaced_and_rolled_back_twice(folder):
     with pytest.raises(KitError, match="there is no champion before a"):
         rollback(folder, "Ito", "again", told.append)
     assert [(entry["number"], entry["what"], entry["run"], entry["before"]) for entry in told] == [(1, "crown", "a", None), (2, "crown", "b", "a"), (3, "crown", "c", "b"), (4, "rollback", "b", "c"), (5, "rollback", "a", "b")]
-    assert champion(folder)["history"] == told and told[1]["verdict"]["gain"]["low"] == 0.05 and told[3]["reason"] == "more overrides"
+    assert champion(folder)["history"] == json.loads(json.dumps(told)) and told[1]["verdict"]["gain"]["low"] == 0.05 and told[3]["reason"] == "more overrides"
     crown(folder, "c", YES, "Ito", told.append)
     assert champion(folder)["previous"] == ["a"], "what was rolled back is not on the way back"
 

@@ -227,3 +227,17 @@ def test_risk_alarms_when_labels_show_harm_and_not_before():
     assert again.add(answers(0.6, 50, 3)) == [] and RiskMonitor.restored(again.state()).add(answers(0.6, 20, 4)) == [], "once"
     with pytest.raises(KitError, match=r"the reference has \d+ labelled rows of crack; a threshold needs 50"):
         RiskMonitor(reference.head(60), among=("crack",))
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_charts_are_drawn_with_their_limits_and_the_planted_change(monitor, language):
+    from kit.show import control_charts, png
+
+    watching = monitor.restarted()
+    watching.add(together([stream(7, 8, start=100), stream(8, 8, start=200, brighter=20)]))
+    with speaking(language):
+        figure = control_charts(watching.history, planted=80, names={chart: name_of_chart(chart) for chart in monitor.charts.names})
+        assert png(figure)[:4] == b"\x89PNG"
+    first = next(ax for ax in figure.axes if ax.get_visible())
+    assert ("brightness" if language == "en" else "明るさ") in first.get_title(loc="left"), "what alarmed stands first"
+    assert len([ax for ax in figure.axes if ax.get_visible()]) == 8 and len(first.collections[0].get_offsets()) == watching.history.query("chart == 'KS of brightness'")["over"].sum()
