@@ -104,6 +104,11 @@ FINDINGS: dict[str, str] = {  # the names that findings have in code and in file
     "explanation by video": "説明（動画）",
     "explanation by audio": "説明（音声）",
     "explanation by text": "説明（文章）",
+    "drift of scores": "変化の検知（モデルの出力）",
+    "drift of quality": "変化の検知（画像・音声の質）",
+    "drift of embeddings": "変化の検知（特徴）",
+    "drift of rates": "変化の検知（保留・訂正の割合）",
+    "drift of risk": "変化の検知（誤り率）",
 }
 
 PERTURBATIONS: dict[str, str] = {  # evidence that is put beside the deciding one (kit.data.perturbations) -> in Japanese, without the language in brackets

@@ -15,7 +15,7 @@ KIT = [path for path in SOURCES if path.is_relative_to(ROOT / "kit")]
 LEVEL = {
     "language": 0, "errors": 0, "processes": 1, "finding": 1, "show": 2,
     "data": 3, "models": 4, "attention": 5, "evaluation": 6, "diagnosis": 7, "training": 8,
-    "speech": 9, "bridges": 9, "operations": 9, "curation": 9, "interchange": 9, "labelling": 10,
+    "speech": 9, "bridges": 9, "curation": 9, "interchange": 9, "labelling": 10, "operations": 10,
 }  # fmt: skip
 SHOWN = {"matplotlib", "matplotlib_fontja", "ipywidgets", "tqdm", "IPython"}
 CACHE_WORDS = {"DynamicCache", "EncoderDecoderCache", "StaticCache", "get_rope_index", "cache_position", "past_key_values"}

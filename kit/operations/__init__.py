@@ -1,1 +1,1 @@
-"""Life after the decision: who said what (audit log), what people must look at (review queue), and how much the model may do alone (autonomy)."""
+"""Life after the decision: who said what (audit log), what people must look at (review queue), how much the model may do alone (autonomy), drift, and who replaces the champion."""

@@ -13,6 +13,7 @@ from kit.show.attention import (
 )
 from kit.show.bars import in_notebook, progress
 from kit.show.canvas import png
+from kit.show.drift import control_charts
 from kit.show.figures import (
     arms_with_intervals,
     before_and_after,
@@ -28,5 +29,5 @@ from kit.show.thresholds import at_threshold, cheapest, cost_curve
 from kit.show.widgets import browse_samples, sample_card, threshold_and_yen, yen_card
 
 __all__ = ["arms_with_intervals", "at_threshold", "attended_frames", "attended_picture", "attended_sound", "attention_before_and_after", "attention_by_layer", "attention_over_layers",
-           "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "cost_curve", "cost_over_thresholds", "in_notebook", "label_bench",
+           "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "control_charts", "cost_curve", "cost_over_thresholds", "in_notebook", "label_bench",
            "learning_curve", "npv_distribution", "png", "progress", "rows_needed", "sample_card", "sample_grid", "stages_by_kind", "threshold_and_yen", "tornado", "yen_card", "yen_over_thresholds"]
