@@ -2,12 +2,15 @@
 
 from kit.bridges.bridge import Bridge, Facts
 from kit.bridges.connected import Connected, converter, perceiver
+from kit.bridges.correlation import gap_and_kpi
 from kit.bridges.data_driven import DataDriven, instructions
+from kit.bridges.detector import Detector
 from kit.bridges.integration import gap, modality_gap
+from kit.bridges.kept import Kept
 from kit.bridges.late_fusion import LateFusion
-from kit.bridges.table import Tried, bridge_table, recommended, try_bridges
+from kit.bridges.table import Tried, bridge_table, recommended, try_bridge, try_bridges
 from kit.bridges.tool_learning import ToolLearning
-from kit.bridges.tools import Detector, Ocr, Speech, Tool, Whisper
+from kit.bridges.tools import Ocr, Speech, Tool, Whisper
 
 __all__ = [
     "Bridge",
@@ -15,6 +18,7 @@ __all__ = [
     "DataDriven",
     "Detector",
     "Facts",
+    "Kept",
     "LateFusion",
     "Ocr",
     "Speech",
@@ -25,9 +29,11 @@ __all__ = [
     "bridge_table",
     "converter",
     "gap",
+    "gap_and_kpi",
     "instructions",
     "modality_gap",
     "perceiver",
     "recommended",
+    "try_bridge",
     "try_bridges",
 ]

@@ -13,6 +13,7 @@ import torch
 
 from kit.data import Sample
 from kit.data.collator import Collator
+from kit.language import say
 from kit.models import Loaded
 from kit.models.media_tokens import media_token_ids
 
@@ -28,6 +29,7 @@ class Facts:
         seconds: of `fit`, wall clock, loading included.
         latency: seconds until one answer, asked alone (median); NaN before it was measured.
         tokens: tokens that the language model reads for one medium, or for what tools wrote of it (mean).
+        start: what it begins with: a connector with fresh weights, or a checkpoint that somebody aligned before, which its label budget does not show.
         audit: what a person can check afterwards, in one sentence.
         weak: how this kind of bridge fails, in one sentence.
         failed: what did not work here, e.g. a tool that is not installed.
@@ -39,9 +41,15 @@ class Facts:
     seconds: float = float("nan")
     latency: float = float("nan")
     tokens: float = float("nan")
+    start: str = ""
     audit: str = ""
     weak: str = ""
     failed: list[str] = field(default_factory=list)
+
+
+def aligned() -> str:
+    """What a bridge begins with that takes a checkpoint as it is."""
+    return say("an aligned checkpoint", "整合済みのチェックポイント")
 
 
 class Bridge(Protocol):
