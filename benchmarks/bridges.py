@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "bridges"
 WORK = ROOT / "build" / "benchmarks" / "bridges"
 CASES = ("inspection", "callcentre", "documents")
-SIZES = Sizes()
+SIZES = Sizes(asked=150, updates=60, validation=40)
 BUDGETS = (30, 60, 120)
 LEARNERS = ("converter (linear)", "converter (mlp)", "perceiver", "tool learning", "data-driven")  # what is trained again with fewer rows
 COLUMNS = (

@@ -116,7 +116,10 @@ def compare_bridges(bridges: list[Bridge], rows: Rows, use: UseCase, out: Path, 
         if isinstance(bridge, Kept):
             modality = gap_modality(bridge, rows.modalities)
             if sizes.blocks is not None and tried[-1].frame is not None and modality == rows.modalities[0]:
-                gaps += gaps_of(bridge, rows.paired, modality, sizes.blocks)
+                try:
+                    gaps += gaps_of(bridge, rows.paired, modality, sizes.blocks)
+                except (KitError, RuntimeError, ValueError) as error:  # its answers stand without it
+                    bridge.facts.failed.append(say(f"gap not measured: {error}", f"隔たりを測れませんでした：{error}"))
             bridge.release()
     frame = next((one.frame for one in tried if one.frame is not None), None)
     labels = labels_of(frame, use) if frame is not None else list(use.options)

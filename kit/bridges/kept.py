@@ -68,10 +68,12 @@ class Kept:
         self.mark = mark
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
-        """The frame of `kit.evaluation.predict`; rows that were asked before come from the file."""
+        """The frame of `kit.evaluation.predict`; rows that were asked before come from the file. Where the model has to be asked anyway, the labelled validation rows are asked along, because who combines bridges needs them."""
         asked = {sample.id: digest_of("", [sample]) for sample in samples}
-        new = [sample for sample in samples if self.rows.get(sample.id, {}).get("asked") != asked[sample.id]]
-        if new:
+        if any(self.rows.get(name, {}).get("asked") != mark for name, mark in asked.items()):
+            along = [sample for sample in self.given[1] if sample.answer and sample.id not in asked]
+            asked |= {sample.id: digest_of("", [sample]) for sample in along}
+            new = [sample for sample in [*samples, *along] if self.rows.get(sample.id, {}).get("asked") != asked[sample.id]]
             bridge = self.fitted()
             for row in bridge.predict(new).to_dict("records"):
                 self.rows[row["id"]] = row | {"asked": asked[row["id"]]}
