@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.bridges import frame_of
 from kit.bridges import Facts, Tried
+from kit.bridges.correlation import within_cases
 from kit.data import Sample
 from kit.errors import KitError
 from poc import runs
@@ -68,6 +70,22 @@ def test_who_is_right_where_the_evidence_contradicts_itself():
     assert told["n"] == {"yes": 4, "no": 6} and row["bridge"] == "one" and row["yes"] == 0.75 and row["no"] == pytest.approx(5 / 6)
     assert 0 <= row["yes_low"] < 0.75 < row["yes_high"] <= 1
     assert noticed([], [row.replace(meta={}) for row in asked]) is None
+
+
+def test_three_seeds_of_a_row_are_one_row_and_not_three():
+    """Of few lots a row's answers of all seeds are drawn together; of many lots the lot is."""
+    cells = [{"bridges": {"one": {"predicted": [0] * 12}}}, {"bridges": {"one": {"predicted": [1] * 12}}}, {"bridges": {"one": {"predicted": None}}}]
+    for lots in (3, 12):
+        rows = [Sample(str(number), "?", ("a", "b"), "a", text="-", group=f"lot {number % lots}") for number in range(12)]
+        frame = frame_of(rows, cells, "one")
+        assert len(frame) == 24 and frame["group"].nunique() == 12 and frame["predicted"].tolist() == ["a"] * 12 + ["b"] * 12 and frame["id"].is_unique
+    assert frame_of(rows, cells, "another") is None
+
+
+def test_ranks_within_a_use_case_forget_its_difficulty():
+    frame = pd.DataFrame({"case": ["easy"] * 3 + ["hard"] * 3, "kpi": [0.9, 0.8, 0.7, 0.3, 0.2, 0.1], "gap": [1.0, 2.0, 3.0, 100.0, 200.0, 300.0]})
+    ranked = within_cases(frame, "case", ("kpi", "gap"))
+    assert ranked["kpi"].tolist() == [1.0, 0.5, 0.0] * 2 and ranked["gap"].tolist() == [0.0, 0.5, 1.0] * 2
 
 
 def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):

@@ -95,6 +95,8 @@ class Connected:
         else:
             _, staged = train_in_place(self.loaded, stage, rows_of(stage, [], {"rows": rows}), work / "checkpoints", mark, keep_every=max(1, self.steps // self.looks), validation=known)
             updates, seconds, self.check, self.history = staged.updates, time.perf_counter() - started, staged.check, staged.history
+            if self.check.status == "red":
+                self.facts.failed.append(self.check.detail)
             save_file({path: weights[path].detach().contiguous() for path in paths}, file)
             told.write_text(json.dumps({"mark": mark, "updates": updates, "seconds": seconds, "history": self.history}), encoding="utf-8")
         self.loaded.model.eval().requires_grad_(False)
