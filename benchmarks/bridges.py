@@ -220,7 +220,7 @@ def write_tables() -> None:
     if gaps.empty:
         return
     kpis = {(row["use case"], row["bridge"]): row["macro_recall"] for row in table if row.get("macro_recall", "") != ""}
-    told = [{key: (f"{value:.4g}" if isinstance(value, float) else value) for key, value in row.items()} for row in gaps.to_dict("records")]
+    told = [{key: ("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else value) for key, value in row.items()} for row in gaps.to_dict("records")]
     names = ("date", "use case", "bridge", "when", "measure", "seeds", "value", "low", "high", "n", "macro_recall")
     write_table(ROOT / "benchmarks" / "bridges_gap.csv", names, [{"date": date.today().isoformat()} | row | {"macro_recall": kpis.get((row["use case"], row["bridge"]), "") if row["when"] == "after" else ""} for row in told])
     after = gaps[gaps["when"] == "after"].dropna(subset=["value"])

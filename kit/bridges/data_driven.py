@@ -97,6 +97,9 @@ class DataDriven:
 
     def __post_init__(self):
         self.name = self.name or ("data-driven" if self.settings else "as it is")
+        if self.settings is None:
+            self.facts.audit = say("nothing between the medium and the answer can be read", "情報と答えの間に、人が読めるものはありません")
+            self.facts.weak = say("knows nothing of the company's own labels", "自社のラベルを何も知りません")
 
     def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
         """Tunes an adapter on the instructions, and keeps the one that was best on `validation`, below `work`."""

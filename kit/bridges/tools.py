@@ -70,7 +70,7 @@ class Ocr:
                     f"OCR には Tesseract が必要ですが、入っていません：apt-get install {packages}（Debian・Ubuntu）、brew install tesseract tesseract-lang（macOS）",
                 )
             )
-        known = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True).stdout.split()
+        known = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True).stdout.splitlines()[1:]  # the first line is a heading
         if lacking := [language for language in self.languages if language not in known]:
             raise KitError(
                 say(
