@@ -191,6 +191,26 @@ def roi(
         typer.echo(line)
 
 
+@app.command(help=say("Which way should photos, voices or films reach the language model? Every bridge on RUN's rows: KPI, yen, parameters, latency, and a recommendation.",
+                      "画像・音声・動画を言語モデルにつなぐ方法を、RUN の行で比べます：KPI、円、パラメーター数、応答時間、推奨。"))
+def bridges(
+    run_folder: RunFolder,
+    folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
+    rows: Annotated[int, typer.Option(min=1, help=say("held-out rows to ask about", "調べる評価行の数"))] = 160,
+    train: Annotated[int, typer.Option(min=1, help=say("labelled rows that each bridge learns from", "各ブリッジの学習行の数"))] = 240,
+    updates: Annotated[int, typer.Option(min=1, help=say("updates of each training", "各学習の更新回数"))] = 80,
+    vlm: Annotated[str, typer.Option(help=say("a Qwen2.5-VL for fresh connectors; default: the run's checkpoint", "新しいコネクターを付ける Qwen2.5-VL。省略時は RUN のチェックポイント"))] = "",
+    ears: Annotated[str, typer.Option(help=say("a Whisper for sound, e.g. openai/whisper-small", "音声用の Whisper（例：openai/whisper-small）"))] = "",
+    only: Annotated[list[str] | None, typer.Option(help=say("a bridge by its name, once for each; default: all", "比べるブリッジの名前（複数回指定可）。省略時はすべて"))] = None,
+) -> None:
+    stay_offline()
+    from poc.bridges import bridge_lines, try_all
+    from poc.lineup import Sizes
+
+    for line in bridge_lines(try_all(run_folder, folder, vlm, ears, Sizes(train=train, asked=rows, updates=updates), only=tuple(only or ()))):
+        typer.echo(line)
+
+
 @app.command(help=say("Write RUN's model for serving: merged weights, adapter, commands, and the KPI measured again.",
                       "RUN のモデルを運用向けに書き出します：統合した重み、アダプター、コマンド、KPI の再測定。"))
 def export(

@@ -2,15 +2,18 @@
 
 from kit.bridges.bridge import Bridge, Facts
 from kit.bridges.connected import Connected, converter, perceiver
+from kit.bridges.correlation import gap_and_kpi
 from kit.bridges.data_driven import DataDriven, instructions
+from kit.bridges.detector import Detector
 from kit.bridges.disagreement import believed, said_of
 from kit.bridges.integration import gap, modality_gap
+from kit.bridges.kept import Kept
 from kit.bridges.late_fusion import LateFusion
 from kit.bridges.remote import UNANSWERED, Remote
 from kit.bridges.routed import Routed, Specialist, kind_of
-from kit.bridges.table import Tried, bridge_table, recommended, try_bridges
+from kit.bridges.table import Tried, bridge_table, recommended, try_bridge, try_bridges
 from kit.bridges.tool_learning import ToolLearning
-from kit.bridges.tools import Detector, Ocr, Speech, Tool, Whisper
+from kit.bridges.tools import Ocr, Speech, Tool, Whisper
 
 __all__ = [
     "Bridge",
@@ -18,6 +21,7 @@ __all__ = [
     "DataDriven",
     "Detector",
     "Facts",
+    "Kept",
     "LateFusion",
     "Ocr",
     "Remote",
@@ -33,11 +37,13 @@ __all__ = [
     "bridge_table",
     "converter",
     "gap",
+    "gap_and_kpi",
     "instructions",
     "kind_of",
     "modality_gap",
     "perceiver",
     "recommended",
     "said_of",
+    "try_bridge",
     "try_bridges",
 ]

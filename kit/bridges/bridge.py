@@ -13,6 +13,7 @@ import torch
 
 from kit.data import Sample
 from kit.data.collator import Collator
+from kit.language import say
 from kit.models import Loaded
 from kit.models.media_tokens import media_token_ids
 
@@ -29,6 +30,7 @@ class Facts:
         latency: seconds until one answer (median); NaN before it was measured: `try_bridges` asks rows alone, unless the bridge has measured itself (a vendor is not paid twice for that).
         tokens: tokens that the language model reads for one medium, or for what tools wrote of it (mean).
         cost_per_call: what somebody else asks for one answer, in the caller's currency (mean); 0: nobody is asked, and this machine is not counted; NaN: not known.
+        start: what it begins with: a connector with fresh weights, or a checkpoint that somebody aligned before, which its label budget does not show.
         audit: what a person can check afterwards, in one sentence.
         weak: how this kind of bridge fails, in one sentence.
         failed: what did not work here, e.g. a tool that is not installed.
@@ -41,9 +43,15 @@ class Facts:
     latency: float = float("nan")
     tokens: float = float("nan")
     cost_per_call: float = 0.0
+    start: str = ""
     audit: str = ""
     weak: str = ""
     failed: list[str] = field(default_factory=list)
+
+
+def aligned() -> str:
+    """What a bridge begins with that takes a checkpoint as it is."""
+    return say("an aligned checkpoint", "整合済みのチェックポイント")
 
 
 class Bridge(Protocol):

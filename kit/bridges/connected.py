@@ -37,9 +37,10 @@ class Connected:
 
     Attributes:
         name, vlm, ears, connector, side, silence, steps, batch, learning_rate, seed, device: as there.
+        looks: how often the KPI on validation rows is looked at.
         loaded: the model, after `fit`.
         check: that the connector moved and nothing else (as run check 6); None where the weights were there already.
-        history: [{"step", "loss"}].
+        history: [{"step", "loss"}] and [{"step", "kpi"}].
     """
 
     name: str
@@ -53,23 +54,25 @@ class Connected:
     learning_rate: float
     seed: int
     device: str | None
-    loaded: Loaded | None = None
-    check: Check | None = None
-    history: list[dict] = field(default_factory=list)
-    facts: Facts = field(default_factory=lambda: Facts(
+    looks: int = 4
+    loaded: Loaded | None = field(default=None, init=False)
+    check: Check | None = field(default=None, init=False)
+    history: list[dict] = field(init=False, default_factory=list)
+    facts: Facts = field(init=False, default_factory=lambda: Facts(
+        start=say("a connector with fresh weights", "初期状態のコネクター"),
         audit=say("nothing between the medium and the answer can be read", "情報と答えの間に、人が読めるものはありません"),
         weak=say("sees only what its encoder keeps; with few rows it learns the labels' shares, not the medium", "エンコーダーが残した情報しか見えません。行が少ないと、内容ではなくラベルの偏りを覚えます"),
     ))  # fmt: skip
 
     def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
-        """Trains the connector on `train`; `validation` is not looked at (a fixed number of updates). Weights: work/connector.safetensors.
+        """Trains the connector on `train` and keeps the weights that were best on the labelled `validation` rows, as fine-tuning does; without any, the last ones. Weights: work/connector.safetensors.
 
         Raises:
             KitError: parts that cannot be loaded, or rows without the medium that the connector is for.
         """
         started = time.perf_counter()
-        modality = "audio" if self.ears else "image"
-        rows = [sample for sample in train if sample.answer and getattr(sample, modality)]
+        modality = "audio" if self.ears else "image or video"
+        rows = [sample for sample in train if sample.answer and (sample.audio if self.ears else sample.image or sample.video)]
         if not rows:
             raise KitError(
                 say(
@@ -77,11 +80,12 @@ class Connected:
                     f"ブリッジ「{self.name}」：{modality} のあるラベル付き学習行がありません。該当する行を用意するか、画像なら ears=None、音声なら Whisper のチェックポイントを指定してください",
                 )
             )
-        self.loaded = self._fresh()
+        self.loaded, self.facts.failed, known = self.fresh(), self._unread(train), [row for row in self._readable(validation) if row.answer and row.options]
+        rows = self._readable(rows)
         stage = Stage("connector", {"rows": 1.0}, dict.fromkeys(self._learns(), self.learning_rate), self.steps, self.batch, seed=self.seed)
         paths = trained_parts(self.loaded.model, stage.trains)
         weights = dict(self.loaded.model.named_parameters())
-        file, mark = work / "connector.safetensors", digest_of([asdict(stage), origin(self.vlm), self.ears and origin(self.ears), self.connector, self.side, self.silence], rows)
+        file, mark = work / "connector.safetensors", digest_of([asdict(stage), origin(self.vlm), self.ears and origin(self.ears), self.connector, self.side, self.silence, self.looks], [*rows, *known])
         told = work / "connector.json"
         if file.is_file() and told.is_file() and json.loads(told.read_text(encoding="utf-8"))["mark"] == mark:
             for path, saved in load_file(file).items():
@@ -89,8 +93,10 @@ class Connected:
             kept = json.loads(told.read_text(encoding="utf-8"))
             updates, seconds, self.history = kept["updates"], kept["seconds"], kept["history"]
         else:
-            _, staged = train_in_place(self.loaded, stage, rows_of(stage, [], {"rows": rows}), work / "checkpoints", mark)
+            _, staged = train_in_place(self.loaded, stage, rows_of(stage, [], {"rows": rows}), work / "checkpoints", mark, keep_every=max(1, self.steps // self.looks), validation=known)
             updates, seconds, self.check, self.history = staged.updates, time.perf_counter() - started, staged.check, staged.history
+            if self.check.status == "red":
+                self.facts.failed.append(self.check.detail)
             save_file({path: weights[path].detach().contiguous() for path in paths}, file)
             told.write_text(json.dumps({"mark": mark, "updates": updates, "seconds": seconds, "history": self.history}), encoding="utf-8")
         self.loaded.model.eval().requires_grad_(False)
@@ -99,9 +105,18 @@ class Connected:
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
         """The frame of `kit.evaluation.predict`."""
-        return predict(self.loaded, samples, desc=self.name)
+        return predict(self.loaded, self._readable(samples), desc=self.name)
 
-    def _fresh(self) -> Loaded:
+    def _readable(self, samples: list[Sample]) -> list[Sample]:
+        """Without what this model cannot take in: sounds, where it has no ears."""
+        return samples if self.ears else [sample.replace(audio=()) for sample in samples]
+
+    def _unread(self, samples: list[Sample]) -> list[str]:
+        lost = 0 if self.ears else sum(bool(sample.audio) for sample in samples)
+        return [say(f"does not hear the sound that {lost} of {len(samples)} rows have", f"{len(samples)} 行中 {lost} 行にある音声は聞いていません")] if lost else []
+
+    def fresh(self) -> Loaded:
+        """The model before its connector was trained."""
         if self.ears:
             return compose(self.vlm, self.ears, self.connector, silence=self.silence, seed=self.seed, device=self.device)
         loaded = load(self.vlm, device=self.device)
@@ -120,8 +135,8 @@ def converter(
     """A multimodal converter: a linear map, an MLP or Ola's pooling (arXiv 2502.04328) puts what the encoder made into the language model's input.
 
     Args:
-        vlm: a vision-language checkpoint: catalogue name, hub id or directory; a Qwen2.5-VL for pictures.
-        ears: a Whisper checkpoint: the bridge is for sound. None: for pictures.
+        vlm: a vision-language checkpoint: catalogue name, hub id or directory; a Qwen2.5-VL for pictures and films.
+        ears: a Whisper checkpoint: the bridge is for sound. None: for pictures and films.
         connector: a name of `kit.models.connectors.CONNECTORS`, or settings with "kind".
         side: patches on a side of the square that becomes one token (pictures).
         silence: see `kit.models.compose.compose` (sound).

@@ -11,7 +11,7 @@ from string import Formatter
 import numpy as np
 import pandas as pd
 
-from kit.bridges.bridge import Facts, tokens_per_medium
+from kit.bridges.bridge import Facts, aligned, tokens_per_medium
 from kit.data import Sample
 from kit.errors import KitError
 from kit.evaluation import predict
@@ -72,7 +72,7 @@ class DataDriven:
 
     Attributes:
         checkpoint: catalogue name, hub id or directory.
-        settings: of the adapter's training; its steps count updates, however many rows the templates make.
+        settings: of the adapter's training; its steps count updates, however many rows the templates make. None: the checkpoint answers as it is, what all others are to be compared with.
         templates, verify: see `instructions`.
         four_bit: see `kit.models.load`.
         device: default: CUDA where there is one.
@@ -81,28 +81,39 @@ class DataDriven:
     """
 
     checkpoint: str
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings | None = field(default_factory=Settings)
     templates: tuple[str, ...] = TEMPLATES
     verify: str = "{question} Is it: {option}?"
     four_bit: bool = False
-    name: str = "data-driven"
+    name: str = ""
     device: str | None = None
-    loaded: Loaded | None = None
-    tuned: Tuned | None = None
-    facts: Facts = field(default_factory=lambda: Facts(
+    loaded: Loaded | None = field(default=None, init=False)
+    tuned: Tuned | None = field(default=None, init=False)
+    facts: Facts = field(init=False, default_factory=lambda: Facts(
+        start=aligned(),
         audit=say("the rows that it learned from, not how an answer came about", "学習に使った行は残りますが、答えの根拠は読めません"),
         weak=say("needs a connector that is aligned already and the most labels; may lose general ability, so watch the guard set", "整合済みのコネクターと最も多いラベルが必要です。一般能力を失うことがあるので、見張りの行で確認してください"),
     ))  # fmt: skip
 
+    def __post_init__(self):
+        self.name = self.name or ("data-driven" if self.settings else "as it is")
+        if self.settings is None:
+            self.facts.audit = say("nothing between the medium and the answer can be read", "情報と答えの間に、人が読めるものはありません")
+            self.facts.weak = say("knows nothing of the company's own labels", "自社のラベルを何も知りません")
+
     def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
         """Tunes an adapter on the instructions, and keeps the one that was best on `validation`, below `work`."""
-        started = time.perf_counter()
-        loaded, rows = load(self.checkpoint, four_bit=self.four_bit, device=self.device), instructions(train, self.templates, self.verify, self.settings.seed)
+        started, loaded = time.perf_counter(), load(self.checkpoint, four_bit=self.four_bit, device=self.device)
+        self.facts.tokens = tokens_per_medium(loaded, train[:_SHOWN])
+        if self.settings is None:
+            self.loaded, self.facts.seconds = loaded, time.perf_counter() - started
+            return
+        rows = instructions(train, self.templates, self.verify, self.settings.seed)
         self.tuned = finetune(loaded, rows, validation, self.settings, work / digest_of([asdict(self.settings), origin(self.checkpoint)], rows), resume=True)
         self.loaded = self.tuned.loaded
         self.facts.trained = sum(weight.numel() for path, weight in self.loaded.model.named_parameters() if "lora_" in path)
         self.facts.updates, self.facts.rows = self.tuned.applied_updates, sum(bool(sample.answer) for sample in train)
-        self.facts.tokens, self.facts.seconds = tokens_per_medium(self.loaded, train[:_SHOWN]), time.perf_counter() - started
+        self.facts.seconds = time.perf_counter() - started
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
         """The frame of `kit.evaluation.predict`."""

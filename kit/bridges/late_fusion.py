@@ -3,7 +3,6 @@
 Temperature scaling: Guo et al., "On Calibration of Modern Neural Networks" (arXiv 1706.04599). Shapes: N rows, K options of a row.
 """
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,8 +65,8 @@ class LateFusion:
 
     bridges: list[Bridge]
     name: str = "late fusion"
-    temperatures: list[float] = field(default_factory=list)
-    facts: Facts = field(default_factory=lambda: Facts(
+    temperatures: list[float] = field(init=False, default_factory=list)
+    facts: Facts = field(init=False, default_factory=lambda: Facts(
         audit=say("each bridge's own answer and certainty, side by side", "各ブリッジの答えと確信度を並べて確認できます"),
         weak=say("no bridge sees what only both together tell (the voice contradicts the words)", "両方を合わせて初めてわかること（声と言葉の食い違いなど）は、どのブリッジにも見えません"),
     ))  # fmt: skip
@@ -78,7 +77,7 @@ class LateFusion:
         Raises:
             KitError: fewer than two of them work here.
         """
-        started, working, self.facts.failed, self.temperatures = time.perf_counter(), [], [], []
+        working, self.facts.failed, self.temperatures = [], [], []
         known = [sample for sample in validation if sample.answer]
         for number, bridge in enumerate(self.bridges):
             try:
@@ -90,9 +89,9 @@ class LateFusion:
         if len(working) < 2:
             raise KitError(say(f"late fusion needs two bridges that work here: {' | '.join(self.facts.failed)}", f"後期融合には使えるブリッジが 2 つ必要です：{' | '.join(self.facts.failed)}"))
         self.bridges = working
-        for name in ("trained", "updates", "tokens", "cost_per_call"):
+        for name in ("trained", "updates", "tokens", "cost_per_call", "seconds", "latency"):  # one after the other; a latency that is not measured yet (NaN) stays so
             setattr(self.facts, name, sum(getattr(bridge.facts, name) for bridge in working))
-        self.facts.rows, self.facts.seconds = max(bridge.facts.rows for bridge in working), time.perf_counter() - started
+        self.facts.rows, self.facts.start = max(bridge.facts.rows for bridge in working), " + ".join(dict.fromkeys(bridge.facts.start for bridge in working))
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
         """The frame of `kit.evaluation.predict`."""

@@ -44,10 +44,10 @@ class Specialist:
     name: str = ""
     batch_size: int = 16
     device: str | None = None
-    loaded: Loaded | None = None
-    reader: Reader | None = None
-    usual: dict[str, dict[str, float]] = field(default_factory=dict)
-    facts: Facts = field(default_factory=lambda: Facts(
+    loaded: Loaded | None = field(default=None, init=False)
+    reader: Reader | None = field(default=None, init=False)
+    usual: dict[str, dict[str, float]] = field(default_factory=dict, init=False)
+    facts: Facts = field(init=False, default_factory=lambda: Facts(
         audit=say("which modality decided, and its certainty; not why", "どの情報で判断したかと確信度。理由は読めません"),
         weak=say("blind to everything else: it cannot notice that the words contradict the picture", "ほかの情報は見えません。言葉と写真の食い違いに気づけません"),
     ))  # fmt: skip
@@ -129,9 +129,9 @@ class Routed:
     kpi: str = "accuracy"
     fewest: int = 20
     name: str = "routed"
-    routes: dict[str, dict] = field(default_factory=dict)
-    work: Path | None = None
-    facts: Facts = field(default_factory=lambda: Facts(
+    routes: dict[str, dict] = field(default_factory=dict, init=False)
+    work: Path | None = field(default=None, init=False)
+    facts: Facts = field(init=False, default_factory=lambda: Facts(
         audit=say("which bridge answered each row and why it was chosen (validation figures), and what that bridge keeps", "各行にどのブリッジが答えたか、選ばれた根拠（検証の数値）、そのブリッジ自身の記録"),
         weak=say("needs validation rows of every kind; a kind it has not seen goes to the first bridge, however bad that is there", "種類ごとに検証行が必要です。未知の種類は、苦手でも最初のブリッジが答えます"),
     ))  # fmt: skip
@@ -144,7 +144,7 @@ class Routed:
         """
         if self.kpi not in METRICS:
             raise KitError(say(f"routed: kpi is {self.kpi!r}; allowed: {', '.join(METRICS)}", f"routed：kpi は {self.kpi!r} です。使えるのは {'、'.join(METRICS)} です"))
-        started, known, working, self.facts.failed = time.perf_counter(), [sample for sample in validation if sample.answer], [], []
+        known, working, self.facts.failed = [sample for sample in validation if sample.answer], [], []
         for number, bridge in enumerate(self.bridges):
             try:
                 bridge.fit(train, validation, work / f"{number}")
@@ -160,16 +160,19 @@ class Routed:
         asked = [self._asked(sample) for sample in known]
         used = {bridge: asked.count(bridge.name) / len(asked) for bridge in self.bridges if bridge.name in asked}
         self.facts.trained, self.facts.updates = sum(bridge.facts.trained for bridge in used), sum(bridge.facts.updates for bridge in used)
-        self.facts.tokens, self.facts.cost_per_call = (sum(share * getattr(bridge.facts, name) for bridge, share in used.items()) for name in ("tokens", "cost_per_call"))
-        self.facts.rows, self.facts.seconds = max(bridge.facts.rows for bridge in used), time.perf_counter() - started
+        for name in ("tokens", "cost_per_call", "latency"):  # as often as each is asked; a latency that is not measured yet (NaN) stays so
+            setattr(self.facts, name, sum(share * getattr(bridge.facts, name) for bridge, share in used.items()))
+        self.facts.rows, self.facts.start = max(bridge.facts.rows for bridge in used), " + ".join(dict.fromkeys(bridge.facts.start for bridge in used if bridge.facts.start))
+        self.facts.seconds = sum(bridge.facts.seconds for bridge, _ in working)  # all had to be there before one could be preferred
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
-        """The frame of `kit.evaluation.predict`, with a column `asked` (the bridge that answered); id, kind and bridge of each row are appended to work/routed.jsonl."""
+        """The frame of `kit.evaluation.predict`, with a column `asked` (the bridge that answered); id, kind and bridge of each row are in work/routed.jsonl."""
         asked = [self._asked(sample) for sample in samples]
         frames = [bridge.predict(rows).assign(asked=bridge.name) for bridge in self.bridges if (rows := [sample for sample, name in zip(samples, asked, strict=True) if name == bridge.name])]
-        with (self.work / "routed.jsonl").open("a", encoding="utf-8") as file:
-            for sample, name in zip(samples, asked, strict=True):
-                file.write(json.dumps({"id": sample.id, "kind": self.by(sample), "asked": name}, ensure_ascii=False) + "\n")
+        file = self.work / "routed.jsonl"
+        told = {json.loads(line)["id"]: line for line in (file.read_text(encoding="utf-8").splitlines() if file.is_file() else ())}
+        told |= {sample.id: json.dumps({"id": sample.id, "kind": self.by(sample), "asked": name}, ensure_ascii=False) for sample, name in zip(samples, asked, strict=True)}
+        file.write_text("".join(f"{line}\n" for line in told.values()), encoding="utf-8")
         return pd.concat(frames).set_index("id").loc[[sample.id for sample in samples]].reset_index()
 
     def _asked(self, sample: Sample) -> str:

@@ -5,27 +5,22 @@ has nothing to say), `unseen(train)` (what it would write of its training rows h
 """
 
 import io
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Protocol
-
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from kit.data import Sample, load_audio, load_image
 from kit.errors import KitError
 from kit.evaluation import transcribe
 from kit.language import say
 from kit.models import Loaded
-from kit.models.features import frozen_features
-from kit.processes import one_thread
 from kit.show import progress
+from kit.training.marks import content
 
-_FOLDS = 5
 _SECONDS = 60  # that Tesseract may take for one picture
 _RATE = 16_000  # Hz, what Whisper hears
 
@@ -44,80 +39,6 @@ class Tool(Protocol):
 
 
 @dataclass
-class Detector:
-    """A classifier (logistic regression) on what the frozen encoders make of the media: it writes the label that it sees.
-
-    Attributes:
-        form: of what it writes; {label} and {share}, the label's probability.
-        batch_size: prompts read at once.
-    """
-
-    form: str = "classifier: {label} ({share:.0%})"
-    batch_size: int = 16
-    name: str = "detector"
-    trained: int = 0
-    loaded: Loaded | None = None
-    models: dict = field(default_factory=dict)
-
-    @one_thread
-    def fit(self, train: list[Sample], loaded: Loaded) -> None:
-        """One classifier per question.
-
-        Raises:
-            KitError: a question whose training rows have one answer only.
-        """
-        self.loaded, self.trained, self.models = loaded, 0, {}
-        features = self._features(train)
-        for question, rows in self._questions(train):
-            truth = [train[row].answer for row in rows]
-            if len(set(truth)) < 2:
-                raise KitError(
-                    say(
-                        f"detector: {question!r} has training rows of {sorted(set(truth))} only; a classifier needs two different answers at least: label more rows",
-                        f"分類器：「{question}」の学習行の答えは {sorted(set(truth))} だけです。2 種類以上の答えが必要です。ラベルを増やしてください",
-                    )
-                )
-            model = self.models[question] = _classifier().fit(features[rows], truth)
-            self.trained += model[-1].coef_.size + model[-1].intercept_.size
-
-    @one_thread
-    def unseen(self, train: list[Sample]) -> list[str]:
-        """By classifiers of the folds that did not hold a row's group."""
-        features, said = self._features(train), [""] * len(train)
-        for _, rows in self._questions(train):
-            truth, groups = [train[row].answer for row in rows], [train[row].group or train[row].id for row in rows]
-            groups = groups if len(set(groups)) > 1 else rows
-            folds = GroupKFold(min(_FOLDS, len(set(groups))))
-            for row, shares in zip(rows, cross_val_predict(_classifier(), features[rows], truth, groups=groups, cv=folds, method="predict_proba"), strict=True):
-                said[row] = self._told(sorted(set(truth)), shares)
-        return said
-
-    @staticmethod
-    def _questions(train: list[Sample]) -> list[tuple[str, list[int]]]:
-        """(question, places of its labelled rows)."""
-        return [(question, [row for row, sample in enumerate(train) if sample.question == question and sample.answer]) for question in dict.fromkeys(sample.question for sample in train if sample.answer)]
-
-    def write(self, samples: list[Sample]) -> list[str]:
-        known = [row for row, sample in enumerate(samples) if sample.question in self.models]
-        said = [""] * len(samples)
-        for row, features in zip(known, self._features([samples[row] for row in known]), strict=True):
-            model = self.models[samples[row].question]
-            said[row] = self._told(model.classes_, model.predict_proba(features[None])[0])
-        return said
-
-    def _features(self, samples: list[Sample]) -> np.ndarray:
-        """Without the notes: a detector looks and listens."""
-        return frozen_features(self.loaded, [sample.replace(text="") for sample in samples], self.batch_size, self.name, keep_empty=True) if samples else np.zeros((0, 0))
-
-    def _told(self, labels, shares: np.ndarray) -> str:
-        return self.form.format(label=labels[int(shares.argmax())], share=float(shares.max()))
-
-
-def _classifier():
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.05, class_weight="balanced", max_iter=2000))
-
-
-@dataclass
 class Ocr:
     """Tesseract, through its command line: the words in a row's pictures.
 
@@ -125,13 +46,15 @@ class Ocr:
         languages: of its models, the likelier first.
         layout: its page segmentation mode: 6 is one block of text, 11 words anywhere.
         enlarged: how many times a picture is enlarged before; letters of 20 to 30 pixels are read best.
+        pages: places of a row's pictures that are read (the sheet beside the photo); None: all.
     """
 
     languages: tuple[str, ...] = ("jpn", "eng")
     layout: int = 6
     enlarged: int = 2
+    pages: tuple[int, ...] | None = None
     name: str = "OCR"
-    trained: int = 0
+    trained: int = field(default=0, init=False)
 
     def fit(self, train: list[Sample], loaded: Loaded) -> None:
         """Learns nothing.
@@ -147,7 +70,7 @@ class Ocr:
                     f"OCR には Tesseract が必要ですが、入っていません：apt-get install {packages}（Debian・Ubuntu）、brew install tesseract tesseract-lang（macOS）",
                 )
             )
-        known = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True).stdout.split()
+        known = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True).stdout.splitlines()[1:]  # the first line is a heading
         if lacking := [language for language in self.languages if language not in known]:
             raise KitError(
                 say(
@@ -160,20 +83,26 @@ class Ocr:
         return self.write(train)
 
     def write(self, samples: list[Sample]) -> list[str]:
-        return [" ".join(text for path in sample.image if (text := self._read(path))) for sample in progress(samples, desc=self.name)]
+        """A picture that was read before is not read again."""
+        return [" ".join(text for path in self._pages(sample) if (text := _read(path, content(path), self._command("stdin", "stdout"), self.enlarged))) for sample in progress(samples, desc=self.name)]
 
-    def _read(self, path) -> str:
-        picture, held = load_image(path), io.BytesIO()
-        picture.resize((picture.width * self.enlarged, picture.height * self.enlarged)).save(held, "PNG")
-        try:
-            made = subprocess.run(self._command("stdin", "stdout"), input=held.getvalue(), capture_output=True, timeout=_SECONDS, check=True)
-        except (subprocess.SubprocessError, OSError) as error:
-            reason = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip().splitlines()[-1:]
-            raise KitError(say(f"Tesseract could not read {path.name}: {' '.join(reason)}", f"Tesseract が {path.name} を読めませんでした：{' '.join(reason)}")) from error
-        return " ".join(made.stdout.decode().split())
+    def _pages(self, sample: Sample) -> list[Path]:
+        return [path for place, path in enumerate(sample.image) if self.pages is None or place in self.pages]
 
-    def _command(self, *places: str) -> list[str]:
-        return ["tesseract", *places, "-l", "+".join(self.languages), "--psm", str(self.layout)]
+    def _command(self, *places: str) -> tuple[str, ...]:
+        return ("tesseract", *places, "-l", "+".join(self.languages), "--psm", str(self.layout))
+
+
+@cache  # bridges that share a sheet read it once; `held` is its content
+def _read(path: Path, held: str, command: tuple[str, ...], enlarged: int) -> str:
+    picture, png = load_image(path), io.BytesIO()
+    picture.resize((picture.width * enlarged, picture.height * enlarged)).save(png, "PNG")
+    try:
+        made = subprocess.run(command, input=png.getvalue(), capture_output=True, timeout=_SECONDS, check=True, env=os.environ | {"OMP_THREAD_LIMIT": "1"})  # several threads make it slower on small pictures
+    except (subprocess.SubprocessError, OSError) as error:
+        reason = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip().splitlines()[-1:]
+        raise KitError(say(f"Tesseract could not read {path.name}: {' '.join(reason)}", f"Tesseract が {path.name} を読めませんでした：{' '.join(reason)}")) from error
+    return " ".join(made.stdout.decode().split())
 
 
 @dataclass
@@ -188,8 +117,8 @@ class Speech:
     question: str = "What is said?"
     most: int = 32
     name: str = "speech recognition"
-    trained: int = 0
-    loaded: Loaded | None = None
+    trained: int = field(default=0, init=False)
+    loaded: Loaded | None = field(default=None, init=False)
 
     def fit(self, train: list[Sample], loaded: Loaded) -> None:
         self.loaded = loaded
@@ -220,8 +149,8 @@ class Whisper:
     checkpoint: str = "openai/whisper-small"
     language: str | None = None
     name: str = "Whisper"
-    trained: int = 0
-    listener: object = None
+    trained: int = field(default=0, init=False)
+    listener: object = field(default=None, init=False)
 
     def fit(self, train: list[Sample], loaded: Loaded) -> None:
         """Raises KitError where the checkpoint cannot be reached."""

@@ -29,7 +29,7 @@ TEMPERATURE = 0.07  # of the alignment loss, as in CLIP (Radford et al., arXiv 2
 
 
 class StageTrainer(AnswerTrainer):
-    """Trains the weights in `parts`, each at its part's rate; no KPI is looked at, because a stage has a fixed length.
+    """Trains the weights in `parts`, each at its part's rate; without validation rows no KPI is looked at, because a stage has a fixed length.
 
     Args:
         loaded: the model, with exactly the weights of `parts` open.
@@ -40,16 +40,16 @@ class StageTrainer(AnswerTrainer):
         keep_every: updates between two of them.
         micro_batch, max_tokens: rows per forward, and tokens of a row, at most.
         teacher: the model before the stage, for `stage.retain`.
+        validation: rows whose KPI is looked at every `keep_every` updates: the best weights are kept, and it stops after three looks without a better one.
     """
 
-    watched = False
-
-    def __init__(self, loaded: Loaded, rows: list[Sample], stage: Stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, max_tokens: int | None, teacher: Loaded | None):
+    def __init__(self, loaded: Loaded, rows: list[Sample], stage: Stage, parts: dict[str, str], out: Path, keep_every: int, micro_batch: int | None, max_tokens: int | None, teacher: Loaded | None, validation: list[Sample] = ()):
         check_cut(stage, micro_batch)
-        self.stage, self.trained, self.teacher = stage, parts, teacher
+        self.stage, self.trained, self.teacher, self.watched = stage, parts, teacher, bool(validation)
         settings = Settings(lora=(), steps=stage.steps, batch=stage.batch, seed=stage.seed, evaluate_every=min(keep_every, stage.steps), micro_batch=micro_batch, max_tokens=max_tokens)
-        super().__init__(loaded, rows, [], settings, out)
-        self.remove_callback(EarlyStoppingCallback)
+        super().__init__(loaded, rows, list(validation), settings, out)
+        if not self.watched:
+            self.remove_callback(EarlyStoppingCallback)
         self.watch.name = stage.name
         self.parts = self.data_collator = StageParts(self.parts.collator, self.parts.most, shares=False)
 
@@ -72,6 +72,9 @@ class StageTrainer(AnswerTrainer):
         with torch.no_grad():
             for path, saved in load_file(Path(resume_from_checkpoint) / STAGE_WEIGHTS).items():
                 weights[path].copy_(saved)
+
+    def _load_best_model(self) -> None:
+        self._load_from_checkpoint(self.state.best_model_checkpoint)
 
     def _losses(self, model, part: dict, tokens):
         part = dict(part)
@@ -99,8 +102,9 @@ class StageTrainer(AnswerTrainer):
         super()._halve(error)
 
     def losses(self) -> list[dict]:
-        """[{"step", "loss"}] since the stage's first update, interrupted or not."""
-        return [{"step": entry["step"], "loss": entry["loss"]} for entry in self.state.log_history if "loss" in entry]
+        """[{"step", "loss"}], and [{"step", "kpi"}] where it is looked at, since the stage's first update, interrupted or not."""
+        told = {"loss": "loss", "eval_kpi": "kpi"}
+        return [{"step": entry["step"], told[key]: entry[key]} for entry in self.state.log_history for key in told if key in entry]
 
 
 class StageParts(Parts):

@@ -128,12 +128,13 @@ def _run(stages: list[Stage], start: str | Path, rows: list[Sample], folder: Pat
     return staged
 
 
-def train_in_place(loaded: Loaded, stage: Stage, rows: list[Sample], kept: Path, mark: str, keep_every: int = 100, micro_batch: int | None = None, max_tokens: int | None = None) -> tuple[object, Staged]:
+def train_in_place(loaded: Loaded, stage: Stage, rows: list[Sample], kept: Path, mark: str, keep_every: int = 100, micro_batch: int | None = None, max_tokens: int | None = None, validation: list[Sample] = ()) -> tuple[object, Staged]:
     """Trains one stage of a model in memory, for models that no directory holds yet; goes on from what is in `kept`, if that carries `mark`.
 
     Args:
         rows: of all updates, steps x batch of them (`schedule.rows_of`).
         kept: for checkpoints of what is trained.
+        validation: see `StageTrainer`.
 
     Returns:
         (PEFT's tuner where the stage has adapters, else None; what happened, whose checkpoint is `kept`).
@@ -147,7 +148,7 @@ def train_in_place(loaded: Loaded, stage: Stage, rows: list[Sample], kept: Path,
     if processes.first():
         _claim(kept, mark)
     checkpoint = processes.told(newest_checkpoint(kept))
-    trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, max_tokens, teacher)
+    trainer = StageTrainer(loaded, rows, stage, parts, kept, keep_every, micro_batch, max_tokens, teacher, validation)
     with remembered(loaded.model):
         trainer.train(resume_from_checkpoint=checkpoint)
     loaded.model.eval()
