@@ -33,10 +33,10 @@ def test_light_and_noise_of_photos(tmp_path):
 
 
 def test_level_and_hiss_of_sounds(tmp_path):
-    found = quality_of([sound(tmp_path / "plain.wav"), sound(tmp_path / "soft.wav", 0.15), sound(tmp_path / "hissing.wav", 0.3, 0.03), sound(tmp_path / "clipped.wav", 3.0)])
+    found = quality_of([sound(tmp_path / "plain.wav"), sound(tmp_path / "soft.wav", 0.15), sound(tmp_path / "hissing.wav", 0.3, 0.1), sound(tmp_path / "clipped.wav", 3.0)])
     plain, soft, hissing, clipped = range(4)
     assert found["loudness"][soft] - found["loudness"][plain] == pytest.approx(-6, abs=0.3)
-    assert found["noise floor"][plain] == pytest.approx(-60, abs=2) and found["noise floor"][hissing] == pytest.approx(20 * np.log10(0.03), abs=2)
+    assert found["noise floor"][plain] == pytest.approx(-60, abs=2) and found["noise floor"][hissing] == pytest.approx(20 * np.log10(0.1), abs=2)
     assert found["band"][hissing] > found["band"][plain] == pytest.approx(300, abs=5)
     assert found["clipped"][clipped] > 0.3 > found["clipped"][plain] == 0
 
