@@ -54,7 +54,7 @@ def test_the_modalities_call_for_their_bridges(tmp_path):
         return [bridge.name for bridge in lineup(rows.modalities, "tiny_omni", tmp_path, vlm, ears, tools_for(rows), smaller="half")]
 
     photos = names("inspection")
-    assert photos[:4] == ["as it is", "converter (linear)", "converter (mlp)", "perceiver"] and photos[-1] == "late fusion"
+    assert photos[:4] == ["as it is", "converter (linear)", "converter (mlp)", "perceiver"] and photos[-3:] == ["specialist (image)", "late fusion", "routed"]
     assert {"tool learning", "tool learning, reader tuned", "data-driven", "hybrid", "data-driven, smaller checkpoint"} < set(photos) and not [name for name in photos if "alone" in name]
     assert "speech recognition alone, reader tuned" in names("callcentre") and "perceiver" in names("callcentre")
     sheets = names("documents")
