@@ -227,18 +227,18 @@ def long_run(seed: int = 0) -> dict:
         done = run_stages(str(base(seed)), FLOORS, rows, WORK / f"floors-{seed}", "cpu")
         places = {"before": base(seed)} | {staged.stage.name: staged.checkpoint for staged in done}
         told = {"checks": [staged.check.as_dict() for staged in done]}
-        return told | {"stages": {name: hits_of(place, tests) for name, place in places.items()}, "errors": {name: errors_of(place) for name, place in places.items()}, "once": hits_of(done[-1].checkpoint, asked_once())}
+        return told | {"stages": {name: hits_of(place, tests) for name, place in places.items()}, "errors": {name: errors_of(place) for name, place in places.items()}, "once": {"the end, other rows": hits_of(done[-1].checkpoint, asked_once()), "tiny_omni, other rows": hits_of("tiny_omni", asked_once())}}
 
     return kept(f"floors-{seed}", make)
 
 
 def write_floors() -> None:
-    """benchmarks/alignment_floors.csv (the matrix; "the end, other rows": held-out rows that nobody had looked at when the schedule was made) and alignment_speech.csv (error rates after each stage)."""
+    """benchmarks/alignment_floors.csv (the matrix; "other rows": held-out ones that nobody had looked at when the schedule was made, asked of its end and of tiny_omni) and alignment_speech.csv (error rates after each stage)."""
     told = long_run()
     once = []
-    for kind, hits in told["once"].items():
+    for who, (kind, hits) in ((who, one) for who, kinds in told["once"].items() for one in kinds.items()):
         value, low, high = mean_interval(np.asarray(hits, float), [str(row) for row in range(len(hits))], bounds=(0.0, 1.0))
-        once.append({"date": date.today().isoformat(), "seeds": 1, "stage": "the end, other rows", "kind": kind} | {name: round(100 * number, 1) for name, number in (("value", value), ("low", low), ("high", high))} | {"n": len(hits)})
+        once.append({"date": date.today().isoformat(), "seeds": 1, "stage": who, "kind": kind} | {name: round(100 * number, 1) for name, number in (("value", value), ("low", low), ("high", high))} | {"n": len(hits)})
     write_matrix("alignment_floors", [*matrix_rows([told]), *once])
     rows = [
         {"date": date.today().isoformat(), "stage": stage, "recordings": how, "measure": measure} | {key: (value if key in ("n", "length") else round(100 * value, 1)) for key, value in found.items()}

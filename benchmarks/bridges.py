@@ -45,7 +45,7 @@ KEPT = ROOT / "benchmarks" / "bridges"
 WORK = ROOT / "build" / "benchmarks" / "bridges"
 CASES = ("inspection", "callcentre", "documents")
 SIZES = Sizes(asked=150, updates=60, validation=40)
-BUDGETS = (30, 60, 120)
+BUDGETS = (40, 120)
 LEARNERS = ("converter (linear)", "converter (mlp)", "perceiver", "tool learning", "data-driven")  # what is trained again with fewer rows
 COLUMNS = (
     *("date", "use case", "bridge", "seeds", "n", "macro_recall", "low", "high", "by seed", "behind the best", "behind low", "behind high", "recommended", "cost_per_1000", "trained", "updates", "rows"),
@@ -97,12 +97,12 @@ def measure(case: str, seed: int, sizes: Sizes = SIZES, only: tuple[str, ...] = 
     bridges = lineup(rows.modalities, "tiny_omni", work / "bridges", vlm, ears, tools_for(rows), "" if only else smaller(work / "smaller"), sizes, seed, "cpu")
     bridges = [bridge for bridge in bridges if not only or bridge.name in only]
     told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if set(told.get("bridges", ())) >= {bridge.name for bridge in bridges}:
+    if set(told.get("bridges", ())) >= {bridge.name for bridge in bridges} and "believed" in told:
         return told
     began = time.process_time()
     found = compare_bridges(bridges, rows, load_usecase(COMPANY / case), work, "tiny_omni", sizes)
     answers = {one.name: {"facts": asdict(one.facts), "predicted": None if one.frame is None else [row.options.index(said) for row, said in zip(rows.asked, one.frame["predicted"], strict=True)]} for one in found.tried}
-    told = {"seconds": round(told.get("seconds", 0) + time.process_time() - began), "train": len(rows.train), "ids": [row.id for row in rows.asked], "bridges": answers, "gap": found.told["gap"]["table"]}
+    told = {"seconds": round(told.get("seconds", 0) + time.process_time() - began), "train": len(rows.train), "ids": [row.id for row in rows.asked], "bridges": answers, "gap": found.told["gap"]["table"], "believed": found.told["believed"]}
     write(file, told)
     return told
 
@@ -188,7 +188,7 @@ def tidy(value: float) -> float | str:
 
 
 def with_fewer_rows(case: str, bridge: str, low: float, labels: list[str]) -> dict:
-    """{"with 30 rows": ..., "rows to 90 %"} of seed 0, where it was measured."""
+    """{"with 40 rows": ..., "rows to 90 %"} of seed 0, where it was measured."""
     whole, file = kept_in(case, 0), {budget: kept_in(case, 0, str(budget)) for budget in BUDGETS}
     cells = {budget: json.loads(one.read_text(encoding="utf-8")) for budget, one in file.items() if one.is_file()}
     if bridge not in LEARNERS or not cells:
@@ -216,6 +216,7 @@ def write_tables() -> None:
     """bridges.csv, bridges_gap.csv and bridges_correlation.csv, of all that is kept."""
     table = [row for case in CASES for row in table_of(case)]
     write_table(ROOT / "benchmarks" / "bridges.csv", COLUMNS, table)
+    write_conflict()
     gaps = pd.concat([gap_of(case) for case in CASES])
     if gaps.empty:
         return
@@ -230,6 +231,18 @@ def write_tables() -> None:
     rows += [{"use case": "all, ranks within each"} | row for row in correlations(together.assign(bridge=together["use case"] + "/" + together["bridge"]))]
     names = ("date", "use case", "measure", "spearman", "low", "high", "n", "note")
     write_table(ROOT / "benchmarks" / "bridges_correlation.csv", names, [{"date": date.today().isoformat()} | {key: (tidy2(value) if isinstance(value, float) else value) for key, value in row.items()} for row in rows])
+
+
+def write_conflict() -> None:
+    """bridges_conflict.csv: of rows in which two media contradict each other, whom each bridge believes and whether it notices; values and bounds are means over the seeds, in per cent."""
+    found = pd.DataFrame([{"use case": case, "seeds": seed} | row for case in CASES for seed, cell in enumerate(cells_of(case)) for row in cell.get("believed") or ()])
+    if found.empty:
+        return
+    numbers = [name for name in found.columns if name not in ("use case", "bridge", "against", "seeds", "n", "n_agree")]
+    found[numbers] = 100 * found[numbers].astype(float)
+    means = found.groupby(["use case", "bridge", "against"], sort=False).agg({"seeds": "nunique", "n": "first", "n_agree": "first"} | dict.fromkeys(numbers, "mean")).reset_index()
+    rows = [{"date": date.today().isoformat()} | {key: (tidy(value) if isinstance(value, float) else value) for key, value in row.items()} for row in means.to_dict("records")]
+    write_table(ROOT / "benchmarks" / "bridges_conflict.csv", tuple(rows[0]), rows)
 
 
 def tidy2(value: float) -> float | str:

@@ -7,6 +7,7 @@ bridges.json in a run's folder (one object, written in one move; NaN is null):
      "gap": {"modality", "rows", "table": [{"bridge", "when": "before" | "after", "measure", "layer", "value", "low", "high", "n", "none"}]},
      "correlation": {"kpi", "table": [{"measure", "spearman", "low", "high", "n", "note"}], "warning": {"en", "ja"}},
      "conflict": {"n": {"yes", "no"}, "bridges": [{"bridge", "yes", "yes_low", "yes_high", "no", "no_low", "no_high"}]} or null (accuracy where the evidence contradicts itself, and elsewhere),
+     "believed": [records of `kit.bridges.believed`] or null (whom each bridge believes there, and whether it notices),
      "checkpoint": name, "rows": {"train", "validation", "asked"}, "kpi": name, "date": ISO day}
 
 Beside it bridges/NAME/ holds each bridge's answers and weights, from which an interrupted comparison goes on.
@@ -25,10 +26,12 @@ from kit.bridges import (
     DataDriven,
     Kept,
     Tried,
+    believed,
     bridge_table,
     gap,
     gap_and_kpi,
     recommended,
+    said_of,
     try_bridge,
 )
 from kit.bridges.bridge import Bridge
@@ -100,6 +103,18 @@ def noticed(tried: list[Tried], asked: list[Sample]) -> dict | None:
     return {"n": {kind: sum(value == kind for value in clash.values()) for kind in ("yes", "no")}, "bridges": rows}
 
 
+def believed_by(tried: list[Tried], bridges: list[Bridge], asked: list[Sample]) -> list[dict] | None:
+    """`kit.bridges.believed` where the rows tell of two media or more what each says (columns NAME_says), against the first of them; None elsewhere, and where nothing contradicts."""
+    said = {sample.id: said_of(sample) for sample in asked if sum(name.endswith("_says") for name in sample.meta) > 1}
+    first = next((next(iter(told)) for told in said.values() if len(told) > 1), None)
+    if first is None:
+        return None
+    files = {bridge.name: bridge.work / "written.jsonl" for bridge in bridges if isinstance(bridge, Kept)}
+    lines = {name: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] for name, file in files.items() if file.is_file()}
+    written = {name: {row.pop("id"): row for row in rows} for name, rows in lines.items()}
+    return _plain(believed({one.name: one.frame for one in tried if one.frame is not None}, said, first, written)) or None
+
+
 def _plain(table: pd.DataFrame) -> list[dict]:
     """Records that JSON can hold: what is not finite is null."""
     return [{key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()} for row in table.to_dict("records")]
@@ -132,7 +147,7 @@ def compare_bridges(bridges: list[Bridge], rows: Rows, use: UseCase, out: Path, 
         "recommended": runs.in_both_languages(lambda: [recommended(tried, labels, kpi)])[0],
         "gap": {"modality": rows.modalities[0], "rows": len(rows.paired), "table": gaps},
         "correlation": {"kpi": kpi, "table": _plain(gap_and_kpi(after, measured)), "warning": dict(zip(LANGUAGES, WARNING, strict=True))},
-        "conflict": noticed(tried, rows.asked),
+        "conflict": noticed(tried, rows.asked), "believed": believed_by(tried, bridges, rows.asked),
         "checkpoint": checkpoint, "rows": {"train": len(rows.train), "validation": len(rows.validation), "asked": len(rows.asked)}, "kpi": kpi, "date": date.today().isoformat(),
     }  # fmt: skip
     runs.write_json(out / FILE, told)

@@ -13,7 +13,7 @@ from kit.bridges.correlation import within_cases
 from kit.data import Sample
 from kit.errors import KitError
 from poc import runs
-from poc.bridges import FILE, bridge_lines, noticed, try_all
+from poc.bridges import FILE, believed_by, bridge_lines, noticed, try_all
 from poc.lineup import Sizes, lineup, rows_for, tools_for
 from poc.pipeline import COMPANY
 from poc.usecase import load_samples, load_usecase
@@ -62,6 +62,18 @@ def test_the_modalities_call_for_their_bridges(tmp_path):
     assert names("inspection", vlm="")[:2] == ["as it is", "tool learning"] and "late fusion" not in names("callcentre", ears="")
 
 
+def test_whom_a_bridge_believes_is_asked_where_two_media_speak():
+    def row(number: int, sheet: str) -> Sample:
+        return Sample(str(number), "?", ("stop", "go"), "stop", text="-", group=str(number), meta={"gauge_says": "stop", "sheet_says": sheet})
+
+    asked = [row(number, "go" if number < 6 else "stop") for number in range(12)]
+    said = [{"id": one.id, "answer": "stop", "predicted": one.meta["sheet_says"], "probabilities": {"stop": 0.4, "go": 0.6}, "group": one.group} for one in asked]
+    (told,) = believed_by([Tried("reads the sheet", Facts(), pd.DataFrame(said)), Tried("absent", Facts(), None)], [], asked)
+    assert (told["bridge"], told["against"], told["n"], told["n_agree"], told["follows_other"], told["follows_first"]) == ("reads the sheet", "sheet", 6, 6, 1.0, 0.0)
+    assert told["auc"] is None, "nothing noticed, nothing to rank"
+    assert believed_by([], [], [one.replace(meta={"note_says": "go"}) for one in asked]) is None, "words that no bridge was shown"
+
+
 def test_who_is_right_where_the_evidence_contradicts_itself():
     asked = [Sample(str(number), "?", ("a", "b"), "a", text="-", meta={"conflict": "yes" if number < 4 else "no"}) for number in range(10)]
     frame = pd.DataFrame({"id": [row.id for row in asked], "answer": "a", "predicted": ["a"] * 3 + ["b"] + ["a"] * 5 + ["b"], "group": [row.id for row in asked]})
@@ -94,7 +106,7 @@ def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):
     sizes, only = Sizes(train=48, asked=24, updates=2, validation=12, blocks=0), ("as it is", "tool learning")
     found = try_all(run, COMPANY / "inspection", sizes=sizes, only=only)
     told = json.loads((run / FILE).read_text(encoding="utf-8"))
-    assert set(told) == {"table", "recommended", "gap", "correlation", "conflict", "checkpoint", "rows", "kpi", "date"}
+    assert set(told) == {"table", "recommended", "gap", "correlation", "conflict", "believed", "checkpoint", "rows", "kpi", "date"}
     assert [row["bridge"] for row in told["table"]] == list(only) and told["rows"] == {"train": 48, "validation": 12, "asked": 24} and told["checkpoint"] == "tiny_omni"
     assert {"macro_recall", "low", "high", "cost_per_1000", "trained", "latency_ms", "start", "audit", "weak", "failed"} <= set(told["table"][0])
     assert set(told["recommended"]["summary"]) == {"en", "ja"} and told["recommended"]["evidence"]["chosen"] in only and told["conflict"] is None

@@ -63,5 +63,5 @@ def _frame(column: int, row: int):
 
 
 def _named(stage: str) -> str:
-    known = {"before": say("before", "開始前"), "image": say("image", "画像"), "audio": say("audio", "音声"), "video": say("video", "動画"), "all": say("all at once", "一括")}
+    known = {"before": say("before", "開始前"), "image": say("image", "画像"), "audio": say("audio", "音声"), "video": say("video", "動画"), "all": say("all at once", "一括"), "together": say("together", "総合")}
     return known.get(stage, stage)

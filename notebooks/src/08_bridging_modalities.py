@@ -149,14 +149,19 @@ wide.reindex(recorded["bridge"].unique()).reset_index() if len(recorded) else pr
 # %% [markdown] lang="en"
 # ## Where words and picture disagree
 #
-# Sheets and memos of the documents contradict the gauge in some rows, words and voice of some calls contradict each other. Which bridge is still right there?
+# Sheets and memos of the documents contradict the gauge in some rows, words and voice of some calls contradict each other. Which bridge is still right there? Below it: in the documents' rows whose sheet or memo contradicts the gauge, how often (in %) each bridge says what the gauge says, what the other says, or neither; and `auc`, how well its falling certainty tells these rows from those that agree (50: it does not notice).
 # %% [markdown] lang="ja"
 # ## 言葉と写真が食い違うとき
 #
-# documents では点検表やメモが計器と食い違う行があり、callcentre では言葉と声が食い違う電話があります。それでも正しいのはどのブリッジでしょうか。
+# documents では点検表やメモが計器と食い違う行があり、callcentre では言葉と声が食い違う電話があります。それでも正しいのはどのブリッジでしょうか。その下の表は、点検表やメモが計器と食い違う documents の行で、各ブリッジが計器・相手・どちらでもないものを答えた割合（%）と、確信度の低下でその行を見分けられるか（`auc`、50 なら気づいていない）です。
 # %%
 clash = recorded.dropna(subset=["right in conflict"]) if "right in conflict" in recorded else recorded.iloc[:0]
 clash.set_index(["use case", "bridge"])[["right in conflict", "right elsewhere"]] if len(clash) else print(say("no rows with contradictions are recorded", "食い違いのある行の記録はありません"))
+
+# %%
+file = ROOT / "benchmarks" / "bridges_conflict.csv"
+believed = pd.read_csv(file).set_index(["use case", "against", "bridge"]) if file.is_file() else pd.DataFrame()
+believed[["n", "follows_first", "follows_other", "neither", "auc", "auc_low", "auc_high"]] if len(believed) else print("benchmarks/bridges_conflict.csv is not here")
 
 # %% [markdown] lang="en"
 # ## Does a smaller gap mean better answers?

@@ -32,6 +32,7 @@ _KINDS: dict[str, tuple[Text, Text, Text, Text]] = {
 _COLUMNS: dict[str, Text] = {
     "yen": both("errors cost per 1,000", "1,000件の誤りの費用"), "trained": both("numbers learned", "学習した数値の個数"), "enough": both("labels for 90% of its best", "最良の9割に必要なラベル数"),
     "time": both("time to learn", "学習時間"), "latency": both("one answer", "1件の応答"), "tokens": both("tokens per medium", "1件のトークン数"),
+    "clash": both("right where the evidence contradicts itself / elsewhere", "証拠が食い違う行の正解率 / それ以外"),
 }  # fmt: skip
 
 
@@ -40,7 +41,8 @@ def bridges(found: dict, currency: str) -> dict | None:
     if not found:
         return None
     kpi, best = found.get("kpi") or next(name for name in KPIS if name in found["table"][0]), found["recommended"]
-    rows = [_row(row, kpi, currency, best["evidence"].get("chosen")) for row in found["table"]]
+    clash = {row["bridge"]: row for row in (found.get("conflict") or {}).get("bridges", [])}
+    rows = [_row(row, kpi, currency, best["evidence"].get("chosen"), clash.get(row["bridge"])) for row in found["table"]]
     asked = max(row["n"] for row in found["table"])
     correlation = found.get("correlation") or {}
     counted = [one["n"] for one in correlation.get("table", []) if one.get("n")]
@@ -56,7 +58,7 @@ def bridges(found: dict, currency: str) -> dict | None:
     }  # fmt: skip
 
 
-def _row(row: dict, kpi: str, currency: str, chosen: str | None) -> dict:
+def _row(row: dict, kpi: str, currency: str, chosen: str | None, clash: dict | None) -> dict:
     kind = max((beginning for beginning in _KINDS if row["bridge"].startswith(beginning)), key=len, default=None)
     name, does, audit, weak = _KINDS[kind] if kind else (both(row["bridge"], row["bridge"]), None, row["audit"], row["weak"])
     told = row["bridge"] if kind and row["bridge"] != kind else ""
@@ -65,6 +67,7 @@ def _row(row: dict, kpi: str, currency: str, chosen: str | None) -> dict:
         "yen": _there(row.get("cost_per_1000")) and t(about(row["cost_per_1000"], currency)), "trained": f"{row['trained']:,}" if seen else "",
         "enough": _there(row.get("rows_to_90")) and f"{row['rows_to_90']:,.0f}", "time": _there(row.get("fit_seconds")) and t(duration(row["fit_seconds"])),
         "latency": _there(row.get("latency_ms")) and t(_wait(row["latency_ms"])), "tokens": _there(row.get("tokens")) and f"{row['tokens']:,.0f}",
+        "clash": clash and _there(clash["yes"]) and _there(clash["no"]) and f"{percent(clash['yes'])} / {percent(clash['no'])}",
     }  # fmt: skip
     return {
         "name": name, "told": told, "does": does and both(does["en"][0].upper() + does["en"][1:], does["ja"]), "audit": audit, "weak": weak, "failed": row.get("failed") or "", "chosen": row["bridge"] == chosen, "paid": _paid(row),
