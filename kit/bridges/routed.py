@@ -158,11 +158,11 @@ class Routed:
         work.mkdir(parents=True, exist_ok=True)
         (work / "routes.json").write_text(json.dumps(self.routes, ensure_ascii=False, indent=1), encoding="utf-8")
         asked = [self._asked(sample) for sample in known]
-        used = {bridge: asked.count(bridge.name) / len(asked) for bridge in self.bridges if bridge.name in asked}
-        self.facts.trained, self.facts.updates = sum(bridge.facts.trained for bridge in used), sum(bridge.facts.updates for bridge in used)
+        used = [(bridge.facts, asked.count(bridge.name) / len(asked)) for bridge in self.bridges if bridge.name in asked]
+        self.facts.trained, self.facts.updates = sum(facts.trained for facts, _ in used), sum(facts.updates for facts, _ in used)
         for name in ("tokens", "cost_per_call", "latency"):  # as often as each is asked; a latency that is not measured yet (NaN) stays so
-            setattr(self.facts, name, sum(share * getattr(bridge.facts, name) for bridge, share in used.items()))
-        self.facts.rows, self.facts.start = max(bridge.facts.rows for bridge in used), " + ".join(dict.fromkeys(bridge.facts.start for bridge in used if bridge.facts.start))
+            setattr(self.facts, name, sum(share * getattr(facts, name) for facts, share in used))
+        self.facts.rows, self.facts.start = max(facts.rows for facts, _ in used), " + ".join(dict.fromkeys(facts.start for facts, _ in used if facts.start))
         self.facts.seconds = sum(bridge.facts.seconds for bridge, _ in working)  # all had to be there before one could be preferred
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
