@@ -410,10 +410,16 @@ def test_a_connector_keeps_what_was_best_on_validation_rows(parts, rows, tmp_pat
 
 
 def test_rank_correlation_of_a_gap_and_the_kpi():
-    """Worked by hand: four bridges, the two best exchanged: 1 - 6 * 2 / (4 * 15) = 0.8, as a distance -0.8; five in perfect order have an interval, three have nothing."""
+    """Worked by hand: four bridges, the two best exchanged: 1 - 6 * 2 / (4 * 15) = 0.8, as a distance -0.8; six have an interval, four and a perfect order none, three nothing."""
     gaps = pd.DataFrame([{"bridge": name, "measure": "distance", "value": value} for name, value in zip("abcd", (4.0, 3.0, 1.0, 2.0), strict=True)])
     (row,) = gap_and_kpi(gaps, {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.4}).to_dict("records")
-    assert row["spearman"] == pytest.approx(-0.8) and row["n"] == 4 and row["note"] == "few" and row["low"] < -0.9 and row["high"] > 0.5
+    assert row["spearman"] == pytest.approx(-0.8) and row["n"] == 4 and row["note"] == "few" and np.isnan(row["low"]) and np.isnan(row["high"])
+    six = pd.DataFrame([{"bridge": name, "measure": "distance", "value": value} for name, value in zip("abcdef", (6.0, 5.0, 4.0, 3.0, 1.0, 2.0), strict=True)])
+    ranked = dict(zip("abcdef", range(6), strict=True))
+    (row,) = gap_and_kpi(six, ranked).to_dict("records")
+    assert row["spearman"] == pytest.approx(-1 + 6 * 2 / (6 * 35)) and -1 < row["low"] < row["spearman"] < row["high"] < 1
+    (row,) = gap_and_kpi(six.assign(value=[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]), ranked).to_dict("records")
+    assert row["spearman"] == pytest.approx(-1) and np.isnan(row["low"]), "a perfect order of a handful is no certainty"
     assert np.isnan(gap_and_kpi(gaps, {"a": 0.1, "b": 0.2, "c": 0.3})["spearman"][0]) and np.isnan(gap_and_kpi(gaps, dict.fromkeys("abcd", 0.5))["spearman"][0])
 
 

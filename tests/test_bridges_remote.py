@@ -20,7 +20,7 @@ from PIL import Image
 
 from kit.bridges import Remote, bridge_table, try_bridges
 from kit.bridges.chat_answers import chosen, told_apart
-from kit.bridges.endpoint import Endpoint
+from kit.bridges.endpoint import Endpoint, Unanswered
 from kit.data import Sample
 from kit.errors import KitError
 from kit.language import speaking
@@ -45,6 +45,46 @@ KEY = "sk-very-secret-0123456789"
 )  # fmt: skip
 def test_an_answer_names_one_option_or_none(text, option):
     assert chosen(text, OPTIONS, letters=True) == option
+
+
+@pytest.mark.parametrize("text", ["The answer is a scratch.", "Answer: a scratch", "It is a scratch"])
+def test_an_article_is_no_letter(text):
+    assert chosen(text, ("dent", "scratch"), letters=True) == "scratch"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Answer: A or B", "Answer: A, B", "Answer: A and B", "答え：A と B", "The answer is A or maybe B", "Option A is wrong. Option B", "A scratch", "I doubt it is a dent", "a dent is unlikely", "Is it a dent?", "perhaps a dent"],
+)
+def test_what_names_two_doubts_or_asks_names_none(text):
+    assert chosen(text, ("dent", "scratch"), letters=True) in (None, "scratch" if text == "A scratch" else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "option"),
+    [
+        ("不良品です。", ("良品", "不良"), None), ("不良です", ("良", "欠陥"), None), ("不良品と判定", ("良品", "欠陥品"), None), ("不良品です", ("良品", "不良品"), "不良品"), ("良品です", ("良品", "不良品"), "良品"),
+        ("異常なし", ("異常", "正常"), None), ("異常が見当たらず", ("異常", "正常"), None), ("傷は見られず、良好", ("傷", "汚れ"), None), ("異常なし", ("異常なし", "異常あり"), "異常なし"),
+        ("non-conforming", ("conforming", "scrap"), None), ("conforming", ("conforming", "scrap"), "conforming"), ("キズまたは汚れ", ("キズ", "割れ"), None), ("表面のキズです", ("キズ", "割れ"), "キズ"),
+    ],
+)  # fmt: skip
+def test_a_part_of_another_word_is_no_option(text, options, option):
+    assert chosen(text, options, letters=False) == option and chosen(text, options, letters=True) == option
+
+
+@pytest.mark.parametrize("key", ["sk-very secret", "sk-very\nsecret", "ｓｋ－ｓｅｃｒｅｔ"])
+def test_a_key_that_cannot_be_sent_is_refused_unrepeated(monkeypatch, key):
+    monkeypatch.setenv("SOME_KEY", key)
+    with pytest.raises(KitError, match="the key in SOME_KEY cannot be sent") as refused:
+        Endpoint("http://127.0.0.1:9/v1", "SOME_KEY")
+    assert "secret" not in str(refused.value) and "ｓｅｃｒｅｔ" not in str(refused.value)
+
+
+def test_a_line_end_behind_the_key_is_not_part_of_it(monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "sk-fine\r\n")
+    with Endpoint("http://127.0.0.1:9/v1", "SOME_KEY", retries=0).client() as client, pytest.raises(Unanswered) as silent:
+        Endpoint("http://127.0.0.1:9/v1", "SOME_KEY", retries=0).ask(client, {})
+    assert "sk-fine" not in str(silent.value) and "Connect" in str(silent.value)
 
 
 def test_words_are_read_as_words():

@@ -15,7 +15,10 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WRAPPING = " \t\n\r\"'`*_#<>[](){}「」『』【】（）-・:："
 _LEAD = re.compile(r"[\s*_(\[「]*([A-Za-zＡ-Ｚ])\s*[)\].:：）」]")  # "B) red iron"
 _LETTER = re.compile(r"(?<![A-Za-z])([A-ZＡ-Ｚ])(?![A-Za-z])(?!\s+[a-z])")  # a letter of its own, which is no article
-_NEGATION = re.compile(r"\b(?:not|no|neither|nor|without|cannot|isn|doesn|none)\b|n't\b|ではな|じゃな|でな|ません|ない|以外")
+_NEGATION = re.compile(
+    r"\b(?:not|no|non|neither|nor|or|either|maybe|perhaps|possibly|unlikely|doubt\w*|wrong|incorrect|without|cannot|isn|doesn|none)\b|n't\b|[?？]|"
+    r"ではな|じゃな|でな|ません|ない|なく|なし|無し|無い|無く|以外|られず|見当たら|出来ず|できず|せず|または|もしくは|あるいは|かもしれ"
+)  # denies, or leaves open
 _VERDICT = re.compile(r"(?:answer|choice|option|答え|回答|解答|選択肢)(?:\s*(?:is|are|は|:|=))*\s*[\"'`*「『(\[]*([^\n]*)", re.IGNORECASE)
 
 
@@ -52,11 +55,25 @@ def chosen(text: str, options: tuple[str, ...], letters: bool) -> str | None:
         first, rest = keys[_plain(lead[1])], text[lead.end() :]
         others = named(rest, options) | {keys[_plain(letter)] for letter in _LETTER.findall(rest) if _plain(letter) in keys}
         return first if others <= {first} else None  # "B: slag" where A is slag; "A) or B)"
-    said = [keys.get(_plain(found.split()[0] if letters and found.split() else found)) or keys.get(_plain(found)) for found in _VERDICT.findall(text)]
-    if len(verdicts := {option for option in said if option}) == 1 and not _NEGATION.search(_normal(text)):
+    verdicts = {option for found in _VERDICT.findall(text) if (option := _verdict(found, options, keys, letters))}
+    if len(verdicts) == 1 and not _NEGATION.search(_normal(text)):
         return verdicts.pop()
+    if letters and {keys[_plain(letter)] for letter in _LETTER.findall(text) if _plain(letter) in keys} - verdicts:
+        return None  # letters that the verdicts do not explain: "A, B"
     stand = named(text, options)
     return stand.pop() if len(stand) == 1 and not _NEGATION.search(_without(text, stand)) else None
+
+
+def _verdict(found: str, options: tuple[str, ...], keys: dict[str, str], letters: bool) -> str | None:
+    """The option that stands behind "the answer is", where nothing behind it speaks for another one; "a" before a word is an article."""
+    if (whole := _plain(found)) in keys:
+        return keys[whole]
+    first = re.match(r"([A-ZＡ-Ｚ])(?![A-Za-z])", found) if letters else None
+    if not first or _plain(first[1]) not in keys:
+        return None
+    option, rest = keys[_plain(first[1])], found[first.end() :]
+    others = named(rest, options) | {keys[_plain(letter)] for letter in _LETTER.findall(rest) if _plain(letter) in keys}
+    return option if others <= {option} else None
 
 
 def told_apart(steps: list[dict], options: tuple[str, ...], letters: bool) -> Told | None:
@@ -103,14 +120,20 @@ def _fitting(begun: str, keys: dict[str, str]) -> set[str]:
 
 
 def named(text: str, options: tuple[str, ...]) -> set[str]:
-    """The options whose words stand in the text; one that is part of a longer one there counts only on its own."""
+    """The options whose words stand in the text; one that is part of a longer one, or of another word (不良 in 不良品, non-conforming), does not count."""
     rest, found = _normal(text), set()
     for option in sorted(options, key=len, reverse=True):
         words = re.escape(_normal(option).strip())
-        edge = r"(?<![a-z0-9]){}(?![a-z0-9])" if option.isascii() else "{}"
-        rest, times = re.subn(edge.format(words), " ", rest)
+        before, after = (_edge(letter) for letter in (_normal(option).strip()[:1], _normal(option).strip()[-1:]))
+        rest, times = re.subn(f"(?<!{before}){words}(?!{after})", " ", rest)
         found |= {option} if times else set()
     return found
+
+
+def _edge(letter: str) -> str:
+    """Letters that would make a word go on beside this one."""
+    kinds = (r"[a-z0-9-]", r"[ァ-ヶー]", r"[一-鿿々]")
+    return next((kind for kind in kinds if re.match(kind, letter)), r"[^\s\S]")
 
 
 def _without(text: str, options: set[str]) -> str:

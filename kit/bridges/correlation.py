@@ -18,7 +18,7 @@ def gap_and_kpi(gaps: pd.DataFrame, kpis: dict[str, float], confidence: float = 
         kpis: bridge -> KPI on held-out rows; bridges without one are left out.
 
     Returns:
-        One row per measure: measure, spearman, low, high, n, note. NaN where fewer than four bridges have the measure, or all the same value; no interval for n = 4, whose bounds are -1 and 1.
+        One row per measure: measure, spearman, low, high, n, note. NaN where fewer than four bridges have the measure, or all the same value; no interval for n = 4, and none for a perfect order, whose z is infinite: of four bridges one order in twelve is perfect by chance.
     """
     rows = []
     for measure, part in gaps[gaps["bridge"].isin(kpis) & gaps["value"].map(np.isfinite)].groupby("measure", sort=False):
@@ -26,9 +26,10 @@ def gap_and_kpi(gaps: pd.DataFrame, kpis: dict[str, float], confidence: float = 
         found = dict.fromkeys(("spearman", "low", "high"), float("nan"))
         if n > 3 and len(set(values)) > 1 and len(set(quality)) > 1:
             r = float(spearmanr(values, quality).statistic)
-            half = norm.ppf((1 + confidence) / 2) * np.sqrt((1 + r**2 / 2) / (n - 3))
-            z = np.arctanh(np.clip(r, -1 + 1e-9, 1 - 1e-9))
-            found = {"spearman": r, "low": float(np.tanh(z - half)), "high": float(np.tanh(z + half))}
+            found["spearman"] = r
+            if n > 4 and abs(r) < 1 - 1e-9:
+                half = norm.ppf((1 + confidence) / 2) * np.sqrt((1 + r**2 / 2) / (n - 3))
+                found |= {"low": float(np.tanh(np.arctanh(r) - half)), "high": float(np.tanh(np.arctanh(r) + half))}
         rows.append({"measure": measure} | found | {"n": n, "note": "few" if n < FEW else ""})
     return pd.DataFrame(rows, columns=["measure", "spearman", "low", "high", "n", "note"])
 

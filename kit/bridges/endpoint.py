@@ -73,6 +73,18 @@ class Endpoint:
                 )
             )
 
+        if not _sendable(self._key()):
+            raise KitError(
+                say(
+                    f"the key in {self.key_from} cannot be sent: it has blanks, line ends or letters beyond ASCII inside (copied with a line break, or typed in full width?). Set the variable again; its value is not repeated here",
+                    f"{self.key_from} のキーは送信できません。途中に空白・改行・ASCII 以外の文字（全角など）が含まれています。変数を設定し直してください（値はここに表示しません）",
+                )
+            )
+
+    def _key(self) -> str:
+        """The key, without the line end that a file leaves behind it."""
+        return os.environ.get(self.key_from, "").strip() if self.key_from else ""
+
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname
@@ -95,7 +107,7 @@ class Endpoint:
         Raises:
             Unanswered: none came.
         """
-        key = os.environ.get(self.key_from, "") if self.key_from else ""
+        key = self._key()
         headers, pause = {"Authorization": f"Bearer {key}"} if key else {}, self.wait
         for attempt in range(self.retries + 1):
             longer, status, reason = 0.0, 0, ""
@@ -106,7 +118,7 @@ class Endpoint:
                 if status == 200 and (told := _message(reason)):
                     return told
             except httpx2.TransportError as error:
-                reason = f"{type(error).__name__} {error}".strip()
+                reason = f"{type(error).__name__} {str(error).replace(key, '***') if key else error}".strip()
             reason = reason.strip()[:_SHOWN]
             if status == 200:
                 reason = f"no chat answer, but {reason!r}"
@@ -117,6 +129,11 @@ class Endpoint:
             time.sleep(min(max(pause, longer), 60.0))
             pause *= 2
         raise Unanswered(status, reason)
+
+
+def _sendable(key: str) -> bool:
+    """A header holds printable ASCII; anything else would come back in a library's error, key and all."""
+    return key.isascii() and not any(letter.isspace() or not letter.isprintable() for letter in key)
 
 
 def _message(text: str) -> dict | None:

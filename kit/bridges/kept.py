@@ -96,6 +96,8 @@ class Kept:
         self.working = None
 
     def _keep(self) -> None:
+        if self.facts.failed:
+            return  # a tool that is missing today may be installed tomorrow, as its message advises
         half = self.work / "answers.part"
         half.write_text(json.dumps({"mark": self.mark, "facts": asdict(self.facts), "rows": self.rows}, ensure_ascii=False), encoding="utf-8")
         os.replace(half, self.work / "answers.json")

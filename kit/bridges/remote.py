@@ -226,7 +226,8 @@ class Remote:
             return prediction(sample, even) | {"predicted": UNANSWERED, "scored": "refused", "open": float("nan")}
         named, steps = chosen(record["answer"], sample.options, self.letters), record["logprobs"] or []
         told = told_apart(steps, sample.options, self.letters)
-        if told and (named is not None or record["ended"] == "length"):
+        likeliest = max(told.shares, key=told.shares.get) if told else None
+        if told and (named == likeliest or named is None and record["ended"] == "length"):  # words and probabilities that contradict each other: the words count
             return prediction(sample, told.shares) | {"scored": "logprobs", "open": told.open}
         if named is None:
             return prediction(sample, even) | {"predicted": UNANSWERED, "scored": "unreadable", "open": float("nan")}

@@ -153,6 +153,8 @@ class Routed:
                 self.facts.failed.append(str(error))
         if len(working) < 2:
             raise KitError(say(f"routed needs two bridges that work here: {' | '.join(self.facts.failed)}", f"routed には使えるブリッジが 2 つ必要です：{' | '.join(self.facts.failed)}"))
+        if not known:
+            raise KitError(say("routed needs labelled validation rows to choose by: give some, or leave it out", "routed には、選ぶためのラベル付き検証行が必要です。用意するか、外してください"))
         self.bridges, self.work = [bridge for bridge, _ in working], work
         self.routes = found_routes({bridge.name: frame for bridge, frame in working}, [self.by(sample) for sample in known], self.kpi, self.fewest)
         work.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,8 @@ def bridge_table(tried: list[Tried], labels: list[str], kpi: str = "macro_recall
         value = measured.get(kpi) or dict.fromkeys(("value", "low", "high"), float("nan"))
         row = {"bridge": one.name, "n": measured.get("n", 0), kpi: value["value"], "low": value["low"], "high": value["high"]}
         if costs:
-            row["cost_per_1000"] = (measured.get("cost_per_1000") or {}).get("value", float("nan"))
+            unpriced = costs.get("matrix") and UNANSWERED in _all(labels, [one])  # nobody said what an answer that names no option costs
+            row["cost_per_1000"] = float("nan") if unpriced else (measured.get("cost_per_1000") or {}).get("value", float("nan"))
         facts = one.facts
         row |= {"trained": facts.trained, "updates": facts.updates, "rows": facts.rows, "fit_seconds": facts.seconds, "latency_ms": 1000 * facts.latency, "tokens": facts.tokens, "cost_per_call": facts.cost_per_call}
         rows.append(row | {"start": facts.start, "audit": facts.audit, "weak": facts.weak, "failed": " | ".join(facts.failed)})
@@ -110,7 +111,7 @@ def bridge_table(tried: list[Tried], labels: list[str], kpi: str = "macro_recall
 
 def _all(labels: list[str], tried: list[Tried]) -> list[str]:
     """The labels, and UNANSWERED where a bridge gave no option: a class that no row has in truth, so that it is wrong, leaves every mean alone, and costs what a part costs that a person looks at."""
-    return [*labels, UNANSWERED] if any((one.frame["predicted"] == UNANSWERED).any() for one in tried) else labels
+    return [*labels, UNANSWERED] if any(one.frame is not None and (one.frame["predicted"] == UNANSWERED).any() for one in tried) else labels
 
 
 def recommended(tried: list[Tried], labels: list[str], kpi: str = "macro_recall", auditable: tuple[str, ...] = (), margin: float = MARGIN) -> Finding:
@@ -131,8 +132,8 @@ def recommended(tried: list[Tried], labels: list[str], kpi: str = "macro_recall"
     """
     working = [one for one in tried if one.frame is not None]
     rule = say(
-        f"rule: shown to be at most {100 * margin:g} points worse than the best (paired 95 % interval), then fewest trained parameters, then latency",
-        f"規則：最良より悪くても {100 * margin:g} ポイント以内と示されたもの（対応差の 95 % 区間）のうち、学習パラメーターが最少、次に応答が速いもの",
+        f"rule: shown to be at most {100 * margin:g} points worse than the best (paired 95 % interval), then what a call costs elsewhere (an unknown price counts as the highest), fewest trained parameters, latency; the best and the chosen one are picked on the rows that their figures are of",
+        f"規則：最良より悪くても {100 * margin:g} ポイント以内と示されたもの（対応差の 95 % 区間）のうち、外部に払う 1 件の料金が最少（不明な料金は最大とみなす）、次に学習パラメーターが最少、応答が速いもの。最良と推奨は、数値を出したのと同じ行で選んでいます",
     )
     allowed = [one for one in working if not auditable or one.name in auditable]
     if not allowed:
@@ -142,7 +143,7 @@ def recommended(tried: list[Tried], labels: list[str], kpi: str = "macro_recall"
     measured = {one.name: evaluate(one.frame, labels)[kpi] for one in working}
     best = max(allowed, key=lambda one: measured[one.name]["value"])
     behind = {one.name: compare(best.frame, one.frame, labels, kpi) for one in working}
-    cheap = {one.name: (one.facts.trained, one.facts.latency) for one in working}
+    cheap = {one.name: (math.inf if math.isnan(one.facts.cost_per_call) else one.facts.cost_per_call, one.facts.trained, one.facts.latency) for one in working}
     chosen = min((one for one in allowed if one is best or behind[one.name]["high"] <= margin), key=lambda one: cheap[one.name])
     open_ = [one.name for one in allowed if cheap[one.name] < cheap[chosen.name] and behind[one.name]["low"] <= margin < behind[one.name]["high"]]
     top = max(working, key=lambda one: measured[one.name]["value"])
