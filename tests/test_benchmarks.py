@@ -178,6 +178,7 @@ def test_a_long_progressive_run_ends_within_three_points_of_the_tiny_models_floo
     assert [check["status"] for check in told["checks"]] == ["green"] * len(alignment.FLOORS)
 
 
+@pytest.mark.slow
 def test_every_cell_of_the_bridges_table_is_counted_from_the_kept_answers():
     rows = {(row["use case"], row["bridge"]): row for row in table("bridges")}
     for case in bridges.CASES:
