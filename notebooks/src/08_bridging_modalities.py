@@ -131,7 +131,7 @@ file = ROOT / "benchmarks" / "bridges.csv"
 recorded = pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=["use case", "bridge"])
 here = recorded[recorded["use case"] == (lesson.use.name if lesson.use.name in set(recorded["use case"]) else "inspection")].set_index("bridge")
 columns = ["seeds", "n", "macro_recall", "low", "high", "by seed", "behind the best", "behind low", "behind high", "recommended", "cost_per_1000", "trained", "rows to 90 %", "fit_seconds", "latency_ms", "tokens"]
-here[columns].dropna(axis=1, how="all").fillna("") if len(here) else print("benchmarks/bridges.csv is not here")
+here[columns].dropna(axis=1, how="all").astype(object).fillna("") if len(here) else print("benchmarks/bridges.csv is not here")
 
 # %%
 measured = here.dropna(subset=["macro_recall"]).sort_values("macro_recall", ascending=False) if len(here) else here
