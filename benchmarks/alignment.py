@@ -1,9 +1,9 @@
 """One sense at a time, or all at once? Progressive alignment against direct mixing and balanced sampling at equal updates and rows; orders, terms, connectors, and the data bill.
 
-    python -m benchmarks.alignment --floors                    # about 25 minutes on one core: benchmarks/alignment_floors.csv, the matrix of a long run from unaligned parts
+    python -m benchmarks.alignment --floors                    # about 45 minutes on one core: benchmarks/alignment_floors.csv, the matrix of a long run from unaligned parts
     python -m benchmarks.alignment --seeds 0 1 2 [--arms ...]  # about five minutes per arm and seed on one core: benchmarks/alignment.csv and alignment_matrix.csv
     python -m benchmarks.alignment --connectors --seeds 0 1 2  # about two minutes each: benchmarks/alignment_connectors.csv
-    python -m benchmarks.alignment --bill --seeds 0 1 2        # about two minutes each: benchmarks/alignment_bill.csv
+    python -m benchmarks.alignment --bill --seeds 0 1 2        # about three minutes each: benchmarks/alignment_bill.csv
 
 What was measured is kept in benchmarks/alignment/, so that an interrupted run goes on, and several processes may share the seeds.
 

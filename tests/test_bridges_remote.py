@@ -47,17 +47,17 @@ def test_an_answer_names_one_option_or_none(text, option):
     assert chosen(text, OPTIONS, letters=True) == option
 
 
-@pytest.mark.parametrize("text", ["The answer is a scratch.", "Answer: a scratch", "It is a scratch"])
+@pytest.mark.parametrize("text", ["The answer is a scratch.", "Answer: a scratch", "It is a scratch", "A scratch"])
 def test_an_article_is_no_letter(text):
     assert chosen(text, ("dent", "scratch"), letters=True) == "scratch"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["Answer: A or B", "Answer: A, B", "Answer: A and B", "答え：A と B", "The answer is A or maybe B", "Option A is wrong. Option B", "A scratch", "I doubt it is a dent", "a dent is unlikely", "Is it a dent?", "perhaps a dent"],
+    ["Answer: A or B", "Answer: A, B", "Answer: A and B", "答え：A と B", "The answer is A or maybe B", "Option A is wrong. Option B", "I doubt it is a dent", "a dent is unlikely", "Is it a dent?", "perhaps a dent"],
 )
-def test_what_names_two_doubts_or_asks_names_none(text):
-    assert chosen(text, ("dent", "scratch"), letters=True) in (None, "scratch" if text == "A scratch" else None)
+def test_what_names_two_or_doubts_or_asks_names_none(text):
+    assert chosen(text, ("dent", "scratch"), letters=True) is None
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,9 @@ def test_rows_are_scored_by_the_probabilities_that_a_server_lists(serve, tmp_pat
     bridge = Remote(server.url, "m", prices=(2.0, 10.0))
     (tried,) = try_bridges([bridge], [], [], rows(4), tmp_path)
     assert tried.frame["probabilities"][0] == pytest.approx({"slag": 0.3, "iron": 0.7}) and set(tried.frame["scored"]) == {"logprobs"} and tried.frame["open"].max() < 1e-9
-    assert words(server.asked[1]) == "Note: a note\nWhich is number 0?\nA: slag\nB: iron\nAnswer with the letter only."
-    assert server.asked[1]["top_logprobs"] == 20 and server.asked[1]["temperature"] == 0 and "note" not in words(server.asked[0]), "the first question holds nothing of the company's"
+    first = min(server.asked[1:], key=words)  # four are on their way at once, in any order
+    assert words(first) == "Note: a note\nWhich is number 0?\nA: slag\nB: iron\nAnswer with the letter only."
+    assert first["top_logprobs"] == 20 and first["temperature"] == 0 and "note" not in words(server.asked[0]), "the first question holds nothing of the company's"
     assert len(server.asked) == 5, "nobody is paid for measuring the latency: it is that of the answers"
     assert bridge.facts.cost_per_call == pytest.approx((100 * 2 + 2 * 10) / 1e6) and 0 < bridge.facts.latency < 5 and bridge.facts.trained == 0
     assert bridge_table([tried], ["slag", "iron"], "accuracy")["accuracy"][0] == 0.5

@@ -13,6 +13,7 @@ import torch
 
 from kit.data import Sample
 from kit.data.collator import Collator
+from kit.errors import KitError
 from kit.language import say
 from kit.models import Loaded
 from kit.models.media_tokens import media_token_ids
@@ -82,3 +83,24 @@ def tokens_per_medium(loaded: Loaded, samples: list[Sample]) -> float:
     media = sum(len(sample.image) + len(sample.video) + len(sample.audio) for sample in samples)
     collator = Collator(loaded.processor, answers=False)
     return sum(int(torch.isin(collator([sample])["input_ids"], marks).sum()) for sample in samples) / media if media else float("nan")
+
+
+def each_alone(name: tuple[str, str], bridges: list[Bridge], train: list[Sample], validation: list[Sample], work: Path) -> tuple[list[tuple[Bridge, pd.DataFrame]], list[str]]:
+    """For bridges that combine others: (each that works here, fitted in a folder of its own, with its answers to the labelled validation rows; why the others do not work).
+
+    Args:
+        name: of the bridge that combines, in English and Japanese.
+
+    Raises:
+        KitError: fewer than two of them work here.
+    """
+    known, working, failed = [sample for sample in validation if sample.answer], [], []
+    for number, bridge in enumerate(bridges):
+        try:
+            bridge.fit(train, validation, work / f"{number}")
+            working.append((bridge, bridge.predict(known)))
+        except KitError as error:
+            failed.append(str(error))
+    if len(working) < 2:
+        raise KitError(say(f"{name[0]} needs two bridges that work here: {' | '.join(failed)}", f"{name[1]}には使えるブリッジが 2 つ必要です：{' | '.join(failed)}"))
+    return working, failed

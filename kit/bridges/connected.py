@@ -1,7 +1,7 @@
 """Converter and perceiver: a connector between a frozen encoder and a frozen language model is all that learns.
 
-    converter("qwen2.5-vl-3b", "openai/whisper-small", {"kind": "mlp", "stack": 10})     # sound
-    perceiver("qwen2.5-vl-3b", side=4)                                                   # pictures: a learned query per 4 x 4 patches, in place of the merger
+    converter("qwen3-vl-4b", "openai/whisper-small", {"kind": "mlp", "stack": 10})     # sound, of any family
+    perceiver("Qwen/Qwen2.5-VL-3B-Instruct", side=4)                                   # pictures, of Qwen2.5-VL only: a learned query per 4 x 4 patches, in place of the merger
 
 Both begin with fresh weights. Who has a checkpoint that is aligned already compares it, too: it is the data-driven bridge without its adapter.
 """

@@ -1,6 +1,6 @@
 """The data-driven bridge: a checkpoint whose connectors are aligned learns the task itself, by an adapter, on instruction data made of the company's records.
 
-    DataDriven("qwen2.5-vl-3b", Settings(steps=300), templates=("{question}", "Look closely. {question}"))
+    DataDriven("qwen3.5-4b", Settings(steps=300), templates=("{question}", "Look closely. {question}"))
 """
 
 import time
@@ -109,7 +109,7 @@ class DataDriven:
             self.loaded, self.facts.seconds = loaded, time.perf_counter() - started
             return
         rows = instructions(train, self.templates, self.verify, self.settings.seed)
-        self.tuned = finetune(loaded, rows, validation, self.settings, work / digest_of([asdict(self.settings), origin(self.checkpoint)], rows), resume=True)
+        self.tuned = finetune(loaded, rows, validation, self.settings, work / digest_of([asdict(self.settings), origin(self.checkpoint), self.four_bit], [*rows, *validation]), resume=True)
         self.loaded = self.tuned.loaded
         self.facts.trained = sum(weight.numel() for path, weight in self.loaded.model.named_parameters() if "lora_" in path)
         self.facts.updates, self.facts.rows = self.tuned.applied_updates, sum(bool(sample.answer) for sample in train)

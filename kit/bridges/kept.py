@@ -29,7 +29,7 @@ class Kept:
     """A bridge and its answers, in folder/NAME/answers.json.
 
     Attributes:
-        bridge: as it was made; a copy of it is fitted, and only when something is asked that is not kept.
+        bridge: as it was made; a copy of it is fitted, and only when something is asked that is not kept. What could not do its whole work (`facts.failed`) is not kept.
         folder: of all bridges of one comparison; what the bridge itself writes goes there, too, whatever `work` is given.
         working: the copy with its model, between `fit` and `release`; None where everything was kept.
     """

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 
-from kit.bridges.bridge import Bridge, Facts
+from kit.bridges.bridge import Bridge, Facts, each_alone
 from kit.data import Sample
-from kit.errors import KitError
 from kit.language import say
 
 _HOTTEST = 20.0
@@ -77,21 +76,11 @@ class LateFusion:
         Raises:
             KitError: fewer than two of them work here.
         """
-        working, self.facts.failed, self.temperatures = [], [], []
-        known = [sample for sample in validation if sample.answer]
-        for number, bridge in enumerate(self.bridges):
-            try:
-                bridge.fit(train, validation, work / f"{number}")
-                self.temperatures.append(temperature(bridge.predict(known)))
-                working.append(bridge)
-            except KitError as error:
-                self.facts.failed.append(str(error))
-        if len(working) < 2:
-            raise KitError(say(f"late fusion needs two bridges that work here: {' | '.join(self.facts.failed)}", f"後期融合には使えるブリッジが 2 つ必要です：{' | '.join(self.facts.failed)}"))
-        self.bridges = working
+        working, self.facts.failed = each_alone(("late fusion", "後期融合"), self.bridges, train, validation, work)
+        self.bridges, self.temperatures = [bridge for bridge, _ in working], [temperature(frame) for _, frame in working]
         for name in ("trained", "updates", "tokens", "cost_per_call", "seconds", "latency"):  # one after the other; a latency that is not measured yet (NaN) stays so
-            setattr(self.facts, name, sum(getattr(bridge.facts, name) for bridge in working))
-        self.facts.rows, self.facts.start = max(bridge.facts.rows for bridge in working), " + ".join(dict.fromkeys(bridge.facts.start for bridge in working))
+            setattr(self.facts, name, sum(getattr(bridge.facts, name) for bridge in self.bridges))
+        self.facts.rows, self.facts.start = max(bridge.facts.rows for bridge in self.bridges), " + ".join(dict.fromkeys(bridge.facts.start for bridge in self.bridges))
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
         """The frame of `kit.evaluation.predict`."""

@@ -51,7 +51,7 @@ class Remote:
     Attributes:
         url, key_from, retries, timeout, wait: see `kit.bridges.endpoint.Endpoint`.
         model: its name there.
-        consent: the host that the company agreed to send its rows to, typed out; loopback needs none, since nothing leaves the machine.
+        consent: the host that the company agreed to send its rows to, typed out; loopback needs none, since nothing leaves the machine by itself (a gateway there that forwards to a vendor is not seen: name it yourself).
         prices: (of a million tokens read, of a million written), in whatever currency; None: unknown, and so is the cost.
         letters: options are asked as A, B, ... (as the literature does, and for probabilities of one token); False: as their own words, in the kit's own prompt.
         instruction: last line of the prompt; None: the form's own, in English whatever the reader's language, so that answers do not depend on it.

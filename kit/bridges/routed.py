@@ -1,6 +1,6 @@
 """A specialist of one modality, and a router that asks it where it was surely better.
 
-    Routed([DataDriven("qwen2.5-vl-3b"), Specialist("image", "qwen2.5-vl-3b"), Specialist("text", "qwen2.5-vl-3b")])
+    Routed([DataDriven("qwen3.5-4b"), Specialist("image", "qwen3.5-4b"), Specialist("text", "qwen3.5-4b")])
 
 "Bigger is not always better": a logistic regression on frozen features may beat a tuned model on one kind of question and lose every other one. Shapes: N rows, D features, K labels.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kit.bridges.bridge import Bridge, Facts
+from kit.bridges.bridge import Bridge, Facts, each_alone
 from kit.data import MODALITIES, Sample
 from kit.errors import KitError
 from kit.evaluation import METRICS, compare
@@ -144,15 +144,8 @@ class Routed:
         """
         if self.kpi not in METRICS:
             raise KitError(say(f"routed: kpi is {self.kpi!r}; allowed: {', '.join(METRICS)}", f"routed：kpi は {self.kpi!r} です。使えるのは {'、'.join(METRICS)} です"))
-        known, working, self.facts.failed = [sample for sample in validation if sample.answer], [], []
-        for number, bridge in enumerate(self.bridges):
-            try:
-                bridge.fit(train, validation, work / f"{number}")
-                working.append((bridge, bridge.predict(known)))
-            except KitError as error:
-                self.facts.failed.append(str(error))
-        if len(working) < 2:
-            raise KitError(say(f"routed needs two bridges that work here: {' | '.join(self.facts.failed)}", f"routed には使えるブリッジが 2 つ必要です：{' | '.join(self.facts.failed)}"))
+        known = [sample for sample in validation if sample.answer]
+        working, self.facts.failed = each_alone(("routed", "routed "), self.bridges, train, validation, work)
         if not known:
             raise KitError(say("routed needs labelled validation rows to choose by: give some, or leave it out", "routed には、選ぶためのラベル付き検証行が必要です。用意するか、外してください"))
         self.bridges, self.work = [bridge for bridge, _ in working], work

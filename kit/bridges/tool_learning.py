@@ -1,6 +1,6 @@
 """Tool learning: tools turn media into text, the language model reads, and what was written is kept for whoever checks an answer.
 
-    bridge = ToolLearning("qwen2.5-vl-3b", [Detector(), Ocr()])
+    bridge = ToolLearning("qwen3.5-4b", [Detector(), Ocr()])
     bridge.fit(train, validation, work)
     bridge.predict(test)
     bridge.written          # {sample id: {tool: its text}}, and work/written.jsonl
@@ -87,7 +87,8 @@ class ToolLearning:
         if self.reader:
             unseen = zip(*(tool.unseen(train) for tool in working), strict=True)
             taught = [self._told(sample, said) for sample, said in zip(train, unseen, strict=True)]
-            tuned = finetune(self.loaded, taught, self._read(validation)[0], self.reader, work / digest_of([asdict(self.reader), origin(self.checkpoint)], taught), resume=True)
+            known = self._read(validation)[0]  # they choose the adapter: others would choose another
+            tuned = finetune(self.loaded, taught, known, self.reader, work / digest_of([asdict(self.reader), origin(self.checkpoint)], [*taught, *known]), resume=True)
             self.loaded, self.facts.updates = tuned.loaded, tuned.applied_updates
             self.facts.trained += sum(weight.numel() for path, weight in tuned.loaded.model.named_parameters() if "lora_" in path)
         self.facts.seconds = time.perf_counter() - started

@@ -27,7 +27,7 @@ _KINDS: dict[str, tuple[Text, Text, Text, Text]] = {
     "routed": (both("Ask whoever is better", "得意な方に聞く（routed）"), both("each kind of question goes to the way that was surely better on earlier cases", "質問の種類ごとに、過去の事例で確かに優れていた方法が答えます"),
                both("who answered, and why", "どの方法が、なぜ答えたか"), both("a new kind of question goes to the default, however bad it is there", "新しい種類の質問は、苦手でも標準の方法が答えます")),
     "remote": (both("A model elsewhere", "外部のモデル（remote）"), both("your rows are sent to a server that answers", "データをサーバーに送り、答えを受け取ります"),
-               both("what was sent and what came back", "送った内容と返ってきた答え"), both("data leaves the machine, and the model may change without notice", "データが社外に出ます。モデルが予告なく変わることもあります")),
+               both("what came back, and a digest of what was sent", "返ってきた答えと、送った内容の照合用の値"), both("data leaves the machine, and the model may change without notice", "データが社外に出ます。モデルが予告なく変わることもあります")),
 }  # fmt: skip
 _COLUMNS: dict[str, Text] = {
     "yen": both("errors cost per 1,000", "1,000件の誤りの費用"), "trained": both("numbers learned", "学習した数値の個数"), "enough": both("labels for 90% of its best", "最良の9割に必要なラベル数"),
