@@ -75,7 +75,7 @@ def test_every_bridge_has_its_figures_and_the_recommended_one_stands_out(compare
     assert re.search(r"Converter converter \(linear\) 67\.6% 59\.1 – 75\.4 ¥120,000 98,624 120 1 min 23 s 42 ms 36", english)
     assert part.count("recommended</span>") == 1 and '<tr class="tuned"><td><span class="en" lang="en">Tools that write' in part
     assert "behind the best by 3.1 points" in english and "rule: as good as the best" in english and "ask more held-out rows" in english and "One comparison on your rows" in english
-    assert "no such distance predicts who answers better" in english and "5 ways at most" in english
+    assert "No such distance predicts who answers better" in english and "5 ways at most" in english
     assert "A model elsewhere remote (large-2) – – – – – – –" in english and "Did not work here: no answer from &lt;https://x&gt; (HTTP 503)" in english, "what failed is a row, with its reason and no figure"
     assert "Paid per 1,000 answers: 2.1 (" in english and "Price per answer not known" in english
     assert "own idea 50.0%" in english and "own words of the bridge" in english and english.count("own words of the bridge") == 1, "a bridge that the report does not know speaks for itself"
@@ -99,7 +99,7 @@ def test_a_column_that_nobody_has_is_not_there(compared, company):
             row["cost_per_1000"] = row["rows_to_90"] = None
 
     english, *_ = compared(company, change)
-    assert "errors cost per 1,000" not in english and "labels for 90%" not in english and "no such distance" not in english and "one answer" in english
+    assert "errors cost per 1,000" not in english and "labels for 90%" not in english and "No such distance" not in english and "one answer" in english
 
 
 @pytest.mark.browser

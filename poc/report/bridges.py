@@ -10,6 +10,8 @@ from poc.words import KPIS, Text, both
 
 # beginning of a bridge's name -> (its name for people who build none, what it does, what a person can check afterwards, how it goes wrong); the longest beginning counts
 _KINDS: dict[str, tuple[Text, Text, Text, Text]] = {
+    "as it is": (both("The model as it is", "そのままのモデル（as it is）"), both("nothing was taught; what all others are compared with", "何も教えていません。ほかの方法の比較の基準です"),
+                 both("only the answer", "答えだけ"), both("knows nothing of your own labels", "御社のラベルを何も知りません")),
     "converter": (both("Converter", "変換（converter）"), both("translates the photo or voice into the model's own input", "写真や声を、モデルが読める形に直接置き換えます"),
                   both("only the answer", "答えだけ"), both("with few labelled rows it learns which answer is common instead of looking", "ラベルが少ないと、内容を見ずに「多い答え」を覚えます")),
     "perceiver": (both("Perceiver", "要約して渡す（perceiver）"), both("looks through a few learned questions, so the model reads less", "学習した少数の問いで要点だけを取り出し、モデルが読む量を減らします"),
@@ -53,7 +55,7 @@ def bridges(found: dict, currency: str) -> dict | None:
         "caveat": both("One comparison on your rows: with other rows, other seeds or more labels the order may change. Ways whose ranges overlap are not proven different.",
                        "御社のデータでの 1 回の比較です。行・乱数・ラベル数が変われば順位も変わり得ます。区間が重なるものは、差があるとは言えません。"),
         "gap": both("Beside this the distance between the model's inner pictures of photos (or voices) and of words was measured. "
-                    + (f"It was compared with the results of {max(counted)} ways at most: " if counted else "") + "no such distance predicts who answers better, so it decides nothing here (bridges.json).",
+                    + (f"It was compared with the results of {max(counted)} ways at most. " if counted else "") + "No such distance predicts who answers better, so it decides nothing here (bridges.json).",
                     "あわせて、モデル内部での写真（または声）と言葉の表現の隔たりも測りました。" + (f"成績と比べたのは最大 {max(counted)} 方式です。" if counted else "") + "この隔たりだけで成績は予測できないため、選定には使っていません（bridges.json）。") if found.get("gap") else None,
     }  # fmt: skip
 
