@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kit.data import Sample, only_deciding
-from kit.diagnosis.interference import mean_interval
+from kit.evaluation.intervals import mean_interval
 from kit.evaluation.shared_prefix import shared_scores
 from kit.finding import Finding
 from kit.language import say
