@@ -24,9 +24,10 @@ from kit.training.robust import Robust, shares_beginnings
 from poc import arms, runs
 from poc.audit import audit_rows
 from poc.diagnose import probe, questions_for
-from poc.gates import decide, signature
+from poc.gates import decide
 from poc.record import describe, mix_of, weights_hash
 from poc.runs import COMPANY, quiet
+from poc.signature import signature
 from poc.usecase import UseCase, data_hash, gates_hash, load_samples, load_usecase
 
 GUARD = Path(__file__).parents[1] / "sample_data" / "general"

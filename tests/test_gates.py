@@ -5,7 +5,8 @@ import json
 import pytest
 
 from kit.errors import KitError
-from poc.gates import FILE, decide, rows_to_decide, sign, signature
+from poc.gates import decide, rows_to_decide
+from poc.signature import FILE, sign, signature
 from poc.usecase import UseCase, load_usecase
 
 POC_YAML = """schema: 1

@@ -8,10 +8,10 @@ import pytest
 from made_run import make_folder, make_run
 
 from poc import runs
-from poc.gates import sign
 from poc.report import write
 from poc.report.money import saving_per_1000, yen_range
 from poc.report.wording import about, percent, points, t, yen
+from poc.signature import sign
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ Flips alone hide shifts in probability (reviewers of the paper), so both are rep
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from kit.data import Perturbation, Sample, only_deciding

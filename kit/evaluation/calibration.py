@@ -24,7 +24,7 @@ _LEAST = 1e-6  # of a probability: an answer that was sure and wrong has a finit
 
 def temperature(frame: pd.DataFrame) -> float:
     """The temperature, 1/20 to 20, under which the true answers of a predictions frame are likeliest; above 1: it was too sure of itself. 1 where no row has its answer among its options."""
-    rows = [(logs_of(row.probabilities), list(row.probabilities).index(row.answer)) for row in frame.itertuples() if row.answer in row.probabilities]
+    rows = [(logs_of(shares), list(shares).index(answer)) for shares, answer in zip(frame["probabilities"], frame["answer"], strict=True) if answer in shares]
     if not rows:
         return 1.0
     widest = max(len(logs) for logs, _ in rows)
@@ -55,7 +55,7 @@ def normal_logs(logs: np.ndarray) -> np.ndarray:
 
 def sureness(frame: pd.DataFrame) -> np.ndarray:
     """The confidence (N,): each row's probability of the answer that was given."""
-    return np.array([row.probabilities[row.predicted] for row in frame.itertuples()], float)
+    return np.array([shares[said] for shares, said in zip(frame["probabilities"], frame["predicted"], strict=True)], float)
 
 
 def reliability(frame: pd.DataFrame, bins: int = BINS, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def brier_and_log_loss(frame: pd.DataFrame, confidence: float = 0.95, seed: int 
 
     Both reward being right and being honest together (proper scores), so that a model cannot gain by hedging. An answer that no option names counts as a probability of 0.
     """
-    right = np.array([row.probabilities.get(row.answer, 0.0) for row in frame.itertuples()])
+    right = np.array([shares.get(answer, 0.0) for shares, answer in zip(frame["probabilities"], frame["answer"], strict=True)])
     squares = np.array([sum(share**2 for share in shares.values()) for shares in frame["probabilities"]])
     unit = units_of(frame)
     number, drawn = np.bincount(unit), draw_units(unit.max() + 1, seed=seed)
