@@ -1,10 +1,11 @@
 """Calibration and abstention of the shipped inspection run: is it honest about its certainty, do promises hold, and does confidence notice that evidence is missing?
 
-    python -m benchmarks.calibration            about 4 minutes on one free core; the model's answers are kept in build/benchmarks/calibration
+    python -m benchmarks.calibration            about a minute on one free core; the model's answers are kept in build/benchmarks/calibration
 
-Rows: the company's own calibration split (3 lots) and test split (5 lots, one of them in odd light), which neither training nor early stopping saw. Tables: benchmarks/calibration.csv, one measure a row.
+Rows: the company's own calibration split (3 lots) and test split (5 lots, one of them in odd light), which neither training nor early stopping saw. Test answers are those that the run shipped
+(three decimals); the others are asked here. Table: benchmarks/calibration.csv, one measure a row.
 "promise" rows: in how many of 200 resamples was a target kept that had been promised with confidence 0.9? In `rows`, calibration rows are drawn from the pool of both splits, with replacement, and the pool is the population that the target is
-held against; in `lots`, calibration rows are four of the eight lots and the target is held against the other four; `simulated` rows come in groups of 20 on some of which everything is harder, which no sample data of eight lots could show.
+held against; in `lots`, calibration rows are four of the eight lots and the target is held against the other four; `simulated` rows come in groups of 50 on some of which everything is harder, which no sample data of eight lots could show.
 """
 
 import argparse
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 WORK, TABLE = ROOT / "build" / "benchmarks" / "calibration", ROOT / "benchmarks" / "calibration.csv"
 COLUMNS = ("measure", "condition", "value", "low", "high", "n", "note", "date", "model")
 TARGETS = ({"miss": 0.1}, {"wrong": 0.1}, {"precision": 0.9}, {"precision": 0.9, "abstention": 0.5})
-CONFIDENCE, RESAMPLES, ASKED = 0.9, 200, 60
+CONFIDENCE, RESAMPLES, ASKED = 0.9, 200, 30
 
 
 def samples_of(split: str) -> list[Sample]:
@@ -115,14 +116,14 @@ def in_groups(rng: np.random.Generator, groups: int, rows: int, spread: float) -
 def simulated() -> list[dict]:
     """What rows in groups do to a promise, and two honest remedies."""
     targets, rows = {"wrong": 0.1}, []
-    for spread in (0.0, 0.5, 1.0, 1.5):
+    for spread in (0.0, 1.5):
         rng = np.random.default_rng(1)
-        later = in_groups(rng, 4000, 5, spread)
-        drawn = [in_groups(rng, 20, 20, spread) for _ in range(RESAMPLES)]
-        arms = {"20 groups of 20 rows, as if rows were alone": [guarantee(part, targets, CONFIDENCE) for part in drawn],
-                "20 groups of 20 rows, at 0.99 instead": [guarantee(part, targets, 0.99) for part in drawn],
-                "20 groups of 20 rows, at 0.9999 instead": [guarantee(part, targets, 0.9999) for part in drawn],
-                "one row each of 20 groups": [guarantee(one_per_group(part), targets, CONFIDENCE) for part in drawn],
+        later = in_groups(rng, 3000, 1, spread)
+        drawn = [in_groups(rng, 8, 50, spread) for _ in range(RESAMPLES)]
+        arms = {"8 groups of 50 rows, as if rows were alone": [guarantee(part, targets, CONFIDENCE) for part in drawn],
+                "8 groups of 50 rows, at 0.99 instead": [guarantee(part, targets, 0.99) for part in drawn],
+                "8 groups of 50 rows, at 0.9999 instead": [guarantee(part, targets, 0.9999) for part in drawn],
+                "one row each of 8 groups": [guarantee(one_per_group(part), targets, CONFIDENCE) for part in drawn],
                 "one row each of 100 groups": [guarantee(in_groups(rng, 100, 1, spread), targets, CONFIDENCE) for _ in range(RESAMPLES)]}  # fmt: skip
         rows += [_counted(f"promise {json.dumps(targets)}, simulated, spread {spread} logits", arm, targets, [(found, later) for found in made]) for arm, made in arms.items()]
     return rows
@@ -132,8 +133,8 @@ def missing_evidence(calibration: pd.DataFrame, heat: float) -> list[dict]:
     """Confidence, accuracy and answered share with and without the deciding photo, by a threshold alone and with the input gate."""
     cooled, rows, usual_rows = tempered(calibration, heat), [], samples_of("calibration")
     promise = guarantee(cooled, {"wrong": 0.1}, CONFIDENCE)
-    usual = usual_inputs(usual_rows, look_at_all(usual_rows, faces=False))
-    chosen = [samples_of("test")[i] for i in np.random.default_rng(0).choice(len(samples_of("test")), ASKED, replace=False)]
+    usual, held_out = usual_inputs(usual_rows, look_at_all(usual_rows, faces=False)), samples_of("test")
+    chosen = [held_out[place] for place in np.random.default_rng(0).choice(len(held_out), ASKED, replace=False)]
     with tempfile.TemporaryDirectory() as place:
         for condition, samples in without_evidence(chosen, Path(place)).items():
             frame = tempered(asked(condition, samples, missing_evidence.loaded), heat)
@@ -152,7 +153,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.parse_args()
     missing_evidence.loaded = runs.load_tuned(runs.EXAMPLE)
-    calibration, test = (asked(split, samples_of(split), missing_evidence.loaded) for split in ("calibration", "test"))
+    calibration, shipped = asked("calibration", samples_of("calibration"), missing_evidence.loaded), runs.read_predictions(runs.EXAMPLE)
+    test = shipped[(shipped["arm"] == "tuned") & (shipped["condition"] == "as_is") & (shipped["split"] == "test")].reset_index(drop=True)
     rows, heat = honesty(calibration, test)
     rows += promises(tempered(pd.concat([calibration, test], ignore_index=True), heat)) + simulated() + missing_evidence(calibration, heat)
     stamp = {"date": date.today().isoformat(), "model": f"tiny_omni {weights_hash(runs.EXAMPLE / 'adapter')[:12]}"}

@@ -83,6 +83,11 @@ def examples_of(train: list[Sample], shown: int, seed: int) -> tuple[Sample, ...
     return tuple(picked[:shown])
 
 
+def answers_of(loaded: Loaded, calibration: list[Sample], work: Path) -> pd.DataFrame:
+    """What the tuned model says to the calibration rows, as they are."""
+    return _kept(work, "tuned", "calibration", lambda: predict(loaded, calibration, shared=True, desc=say("calibration rows", "校正データ")))
+
+
 def guard_samples(folder: Path, loaded: Loaded) -> list[Sample]:
     """General samples whose media this checkpoint can take in; [] where the folder is not there (an installed wheel)."""
     if not folder.is_dir():

@@ -4,7 +4,7 @@
     answered = withhold(new_rows, promise.threshold, {"input": odd_photos, "conflict": evidence_disagrees})
 
 The guarantee is Learn-then-Test (Angelopoulos et al., arXiv 2110.01052) as MAPIE has it: each threshold of a grid that was fixed beforehand is a hypothesis, and with probability `confidence` over the calibration rows
-no accepted threshold breaks a target. It holds for rows that are exchangeable with the calibration rows. ROWS OF A GROUP (lot, device, speaker) ERR TOGETHER, and then it does not: with 20 lots of 20 rows it can fail
+no accepted threshold breaks a target. It holds for rows that are exchangeable with the calibration rows. ROWS OF A GROUP (lot, device, speaker) ERR TOGETHER, and then it does not: with 8 lots of 50 rows it can fail
 several times as often as promised (benchmarks/calibration.csv). What is honest then is one row per group (`one_per_group`), or a smaller 1 - confidence than one is content with.
 Confidence barely falls when evidence is missing or false, so that a threshold alone lets such answers through: gates (input quality, kit.curation.usual; conflicts, kit.diagnosis.conflict) hold them back, and the guarantee is of what is
 left. Risk-coverage curve and AURC: Geifman and El-Yaniv, arXiv 1705.08500 and 1805.08206. Shapes: N rows, U resampled units, R resamples.

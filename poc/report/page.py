@@ -12,6 +12,7 @@ from markupsafe import Markup
 from poc import runs
 from poc.report import charts, money, pictures
 from poc.report.believes import believes
+from poc.report.certain import said_of_certainty
 from poc.report.limits import limits
 from poc.report.wording import about, duration, percent, points, t, yen
 from poc.words import ARMS, CHECKS, CONDITIONS, KPI_MEANING, KPIS, VERDICTS, Text, both, name_of_finding
@@ -72,6 +73,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "groups_tested": int(chosen["group"].nunique()),
         "limits": limits(record, tuned, int(chosen["group"].nunique()), diagnosed=bool(diagnosis)),
         "arms": ARMS,
+        "certain": said_of_certainty(record),
         "stages": STAGES, "grey_rules": GREY_RULES,
     }
 
