@@ -8,7 +8,7 @@ import pytest
 from kit.errors import KitError
 from poc.gates import accuracy_by_group, decide, rows_to_decide
 from poc.runs import COMPANY
-from poc.signature import FILE, sign, signature
+from poc.signature import FILE, changed_after_seeing, sign, signature
 from poc.usecase import UseCase, load_usecase
 
 POC_YAML = """schema: 1
