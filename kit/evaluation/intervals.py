@@ -45,10 +45,15 @@ def tail(units: int, confidence: float = 0.95) -> float:
     return float(norm.cdf(-np.sqrt(units / (units - 1)) * student.ppf((1 + confidence) / 2, units - 1)))
 
 
+def ends(units: int, confidence: float = 0.95) -> list[float]:
+    """The two quantiles of a bootstrap's draws between which its interval lies: [tail, 1 - tail]."""
+    out = tail(units, confidence)
+    return [out, 1 - out]
+
+
 def interval(value: float, draws: np.ndarray, confidence: float = 0.95, units: int | None = None) -> dict:
     """{"value", "low", "high"}: the measured number and the interval of its draws (R,): expanded percentiles of a bootstrap of so many units; None: plain percentiles, of draws that are no bootstrap."""
-    out = (1 - confidence) / 2 if units is None else tail(units, confidence)
-    low, high = np.nanquantile(draws, [out, 1 - out])
+    low, high = np.nanquantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2] if units is None else ends(units, confidence))
     return {"value": float(value), "low": float(low), "high": float(high)}
 
 
