@@ -45,7 +45,7 @@ def test_a_temperature_by_hand_with_options_of_different_number():
 
 
 def test_the_plug_in_error_of_a_calibrated_model_is_chance_and_is_told_as_such():
-    found = [calibration_error(answers(np.random.default_rng(seed), 500), seed=seed) for seed in range(25)]
+    found = [calibration_error(answers(np.random.default_rng(seed), 500), seed=seed) for seed in range(20)]
     assert np.mean([one["plug_in"] for one in found]) > 0.025  # of a model that has no error at all
     assert np.mean([one["value"] for one in found]) < 0.7 * np.mean([one["plug_in"] for one in found])
     assert np.mean([one["low"] == 0 for one in found]) >= 0.88
@@ -54,10 +54,10 @@ def test_the_plug_in_error_of_a_calibrated_model_is_chance_and_is_told_as_such()
 def test_the_error_of_an_overconfident_model_is_found_in_rows_and_in_groups():
     for groups in (0, 25):
         rng = np.random.default_rng(5)
-        big = answers(rng, 20_000, 2.5, groups=10_000 if groups else 0, spread=0.5)
+        big = answers(rng, 20_000, 2.5, groups=10_000 if groups else 0, spread=0.5 if groups else 0.0)
         sure, hit = np.array([shares["a"] for shares in big["probabilities"]]), (big["answer"] == "a").to_numpy()
         true = np.mean([abs(sure[part].mean() - hit[part].mean()) for part in np.array_split(np.argsort(sure), 10)])
-        found = [calibration_error(answers(np.random.default_rng(seed), 500, 2.5, groups, 0.5), seed=seed) for seed in range(15)]
+        found = [calibration_error(answers(np.random.default_rng(seed), 500, 2.5, groups, 0.5 if groups else 0.0), seed=seed) for seed in range(15)]
         assert np.mean([one["low"] <= true <= one["high"] for one in found]) >= 0.8 and all(one["low"] > 0 for one in found)
 
 
@@ -101,14 +101,14 @@ def test_a_share_without_an_error_is_not_certain():
     assert evaluate(frame, ["a", "b"])["macro_recall"]["low"] < 0.75
     same = compare(frame, frame, ["a", "b"], "accuracy")
     assert (same["low"], same["value"], same["high"]) == (pytest.approx(-0.3085, abs=1e-4), 0, pytest.approx(0.3085, abs=1e-4))  # Clopper and Pearson of 0 in 10
-    always = evaluate(frame.assign(predicted="a"), ["a", "b"])["macro_recall"]
+    always = evaluate(pd.concat([frame] * 5).assign(predicted="a"), ["a", "b"])["macro_recall"]
     assert always["low"] == always["high"] == 0.5  # whoever always says one thing has this recall whatever the rows are
 
 
 @pytest.mark.parametrize("case", ["rows", "nearly always right", "ten groups", "twenty groups", "paired", "a mean of ten groups"])
 def test_an_interval_of_95_per_cent_holds_the_truth_about_as_often(case):
-    """300 draws: 95 % with two standard errors of the count, and two points for what a bootstrap cannot know."""
-    trials, held = 300, 0
+    """200 draws: 95 % with two standard errors of the count, and two points for what a bootstrap cannot know."""
+    trials, held = 200, 0
     for seed in range(trials):
         rng = np.random.default_rng(seed)
         n, groups, p = {"rows": (120, 0, 0.85), "nearly always right": (80, 0, 0.97), "ten groups": (150, 10, 0.8), "twenty groups": (200, 20, 0.85), "paired": (150, 15, 0.8), "a mean of ten groups": (150, 10, 0.8)}[case]
