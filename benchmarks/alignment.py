@@ -43,8 +43,8 @@ from benchmarks.alignment_rows import (
 )
 from benchmarks.machine import write_table
 from kit.data import Sample
-from kit.diagnosis.interference import mean_interval
 from kit.evaluation import error_rates, transcribe
+from kit.evaluation.intervals import mean_interval
 from kit.models import load
 from kit.show import progress
 from kit.training import Stage, Staged, run_stages

@@ -36,9 +36,9 @@ from safetensors.torch import load_file, save_file
 from kit.data import Sample, own_evidence, text_perturbations, words_in_picture
 from kit.data.perturbations import EXCHANGED_TEXT, exchanged_text, grain
 from kit.diagnosis import ask, ask_sensitivity, counterfactual_grid, grid_pairs
-from kit.diagnosis.interference import mean_interval
 from kit.diagnosis.sensitivity import EXCHANGED
 from kit.evaluation import predict
+from kit.evaluation.intervals import mean_interval
 from kit.models import Loaded, load
 from kit.models.merge import merged
 from kit.show import progress

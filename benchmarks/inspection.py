@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 
 from kit.evaluation import predict
-from kit.evaluation.metrics import interval
+from kit.evaluation.intervals import interval
 from kit.models import CATALOGUE, load
 from kit.show import progress
 from kit.training import finetune, run_checks

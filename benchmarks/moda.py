@@ -28,8 +28,8 @@ import torch
 from benchmarks.machine import write_table
 from kit.attention import Biased, Moda, Unmasked, attention_balance, switch_on
 from kit.data import MEDIA, Sample
-from kit.diagnosis.interference import mean_interval
 from kit.evaluation import majority, predict
+from kit.evaluation.intervals import mean_interval
 from kit.models import Loaded, load
 from kit.show import progress
 from kit.training import Settings, finetune

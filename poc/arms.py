@@ -83,6 +83,11 @@ def examples_of(train: list[Sample], shown: int, seed: int) -> tuple[Sample, ...
     return tuple(picked[:shown])
 
 
+def answers_of(loaded: Loaded, calibration: list[Sample], work: Path) -> pd.DataFrame:
+    """What the tuned model says to the calibration rows, as they are."""
+    return _kept(work, "tuned", "calibration", lambda: predict(loaded, calibration, shared=True, desc=say("calibration rows", "校正データ")))
+
+
 def guard_samples(folder: Path, loaded: Loaded) -> list[Sample]:
     """General samples whose media this checkpoint can take in; [] where the folder is not there (an installed wheel)."""
     if not folder.is_dir():
@@ -185,9 +190,13 @@ def findings(tables: Tables, use) -> list[Finding]:
     return found
 
 
-def write_predictions(path: Path, tables: Tables, test: list[Sample], guard: list[Sample], directory: Path) -> None:
-    """predictions.csv: one row per sample, arm and condition; media as paths relative to the use case's folder."""
-    samples = {"test": {s.id: s for s in test}, "guard": {s.id: s for s in guard}}
+def write_predictions(path: Path, tables: Tables, rows: dict[str, list[Sample]], directory: Path) -> None:
+    """predictions.csv: one row per sample, arm and condition; media as paths relative to the use case's folder.
+
+    Args:
+        rows: the samples of the splits "test", "calibration" and "guard"; the last two are conditions of their own.
+    """
+    samples = {split: {s.id: s for s in part} for split, part in rows.items()}
     half = path.with_suffix(".part")
     with half.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -195,13 +204,13 @@ def write_predictions(path: Path, tables: Tables, test: list[Sample], guard: lis
             ["id", "split", "arm", "condition", "answer", "predicted", "probabilities", "group", "image", "audio", "video", "text", "question"]
         )
         for (arm, condition), frame in tables.items():
-            split = "guard" if condition == "guard" else "test"
+            split = condition if condition in ("guard", "calibration") else "test"
             for row in frame.itertuples():
                 sample = samples[split][row.id]
-                root = directory if split == "test" else None
+                root = None if split == "guard" else directory
                 media = ["|".join(_relative(p, root) for p in getattr(sample, kind)) for kind in ("image", "audio", "video")]
                 shares = json.dumps({k: round(v, 5) for k, v in row.probabilities.items()}, ensure_ascii=False)
-                text = sample.text if condition == "as_is" else ""
+                text = sample.text if condition in ("as_is", "calibration") else ""
                 writer.writerow([row.id, split, arm, condition, row.answer, row.predicted, shares, sample.group, *media, text, sample.question])
     os.replace(half, path)
 

@@ -36,8 +36,8 @@ from kit.bridges import (
 )
 from kit.bridges.bridge import Bridge
 from kit.data import Sample
-from kit.diagnosis.interference import mean_interval
 from kit.errors import KitError
+from kit.evaluation.intervals import mean_interval
 from kit.language import LANGUAGES, current, say
 from kit.training.marks import digest_of
 from poc import runs

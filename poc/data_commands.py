@@ -122,7 +122,7 @@ def sign(
     directory: Directory,
     name: Annotated[str, typer.Option(prompt=say("Your name", "お名前"), help=say("who signs", "承認者"))],
 ) -> None:
-    from poc.gates import sign as sign_gates
+    from poc.signature import sign as sign_gates
 
     signed = sign_gates(directory, name)
     typer.echo(say(f"Signed by {signed['name']} at {signed['time']}; a later change of gates, costs or options will show.",

@@ -119,6 +119,11 @@ gates:
   confidence: 0.95
   guard_drop: 0.03   # {t("how much general ability may be lost", "一般能力の低下の許容幅")}
   robust_drop: null  # {t("how many right answers evidence that should not decide may take, 0.05 say; null: not asked (poc diagnose asks it of a run)", "判断に使わない情報に奪われてよい正答の割合（0.05 など）。null なら調べません（poc diagnose は実行ごとに調べます）")}
+  stop_below: null   # {t("stop rule: the KPI's upper bound below it ends the project; null: the threshold", "中止の基準: KPIの区間の上限がこれ未満なら中止。null なら threshold と同じ")}
+  grey: null         # {t("what is done where the intervals do not decide: label_more | check_every_answer | stop; agree on it now", "区間で決まらない場合の取り決め: label_more（追加ラベル）| check_every_answer（全件確認の試行）| stop（中止）。今のうちに決めておきます")}
+  worst_group: null  # {t("accuracy that every held-out group must reach, 0.7 say; null: not asked", "どの評価グループでも必要な正解率（0.7 など）。null なら問いません")}
+  latency_seconds: null  # {t("of one answer on this machine; null: not asked", "この機械での 1 件の回答時間の上限。null なら問いません")}
+  budget: null       # {t("what the first year may cost in all; null: not asked", "初年度の総費用の上限。null なら問いません")}
   owner: ""          # {t("who answers for this decision", "判定の責任者")}
 
 model:

@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from kit import processes
@@ -23,11 +24,14 @@ from kit.training import Settings, Tuned, finetune, run_checks
 from kit.training.robust import Robust, shares_beginnings
 from poc import arms, runs
 from poc.audit import audit_rows
+from poc.certainty import certainty_of, seconds_of_an_answer
 from poc.diagnose import probe, questions_for
-from poc.gates import decide, signature
+from poc.gates import accuracy_by_group, decide
 from poc.record import describe, mix_of, weights_hash
 from poc.runs import COMPANY, quiet
+from poc.signature import changed_after_seeing, signature
 from poc.usecase import UseCase, data_hash, gates_hash, load_samples, load_usecase
+from poc.worth import first_year_of
 
 GUARD = Path(__file__).parents[1] / "sample_data" / "general"
 STAGES = 8
@@ -138,6 +142,7 @@ def make(job: Job, resume: bool) -> None:
             job.tell(say(f"memory ran out; went on with {tuned.micro_batch} sample(s) at once", f"メモリ不足のため、一度に {tuned.micro_batch} 件に減らして続けました"))
     with job.stage(6, "tuned model on held-out rows", "微調整後の評価"):
         tables |= arms.tuned(tuned.loaded, job.split("test"), guard, job.run / "work")
+        for_threshold = arms.answers_of(tuned.loaded, job.split("calibration"), job.run / "work")
     if not processes.first():  # what is left is one process's work
         return
     believes = _believes(job, tuned.loaded) if job.use.gates.robust_drop is not None else None
@@ -145,7 +150,7 @@ def make(job: Job, resume: bool) -> None:
         checks = run_checks(tuned, job.source, job.settings, train, job.split("test"), job.folder.faults, job.skipped, job.run / "work")
     with job.stage(8, "results and report", "結果とレポート"):
         runs.write_json(job.run / runs.AUDIT, audited)
-        record = write_results(job, tuned, tables, checks, guard, worth, believes)
+        record = write_results(job, tuned, tables, for_threshold, checks, guard, worth, believes)
         asked = sum(len(frame) for (arm, _), frame in tables.items() if arm == "tuned")
         # a resumed run may have read its answers instead of asking
         record["seconds_per_answer"] = None if resume else round(job.timing["tuned model on held-out rows"] / asked, 4)
@@ -169,6 +174,9 @@ def prepare(directory: Path, preset, model, resume: bool, skip_bad: bool, seed, 
     processes.join(on_gpu=torch.cuda.is_available())
     job = examine(directory, preset, model, skip_bad, seed, tell if processes.first() else quiet)
     require_checkpoint(job.source)
+    if job.signed["signed"]:
+        finished = [file.parent for file in (out / job.use.name).glob("*/run.json")]
+        job.signed["changed_after"] = changed_after_seeing(finished, {"hash": job.plan["gates"], "signed_at": job.signed["signed_at"]}, [sample.id for sample in job.split("test")])
     job.run = processes.told(_place_for(out, job.plan, resume, job.tell) if processes.first() else None)
     return job
 
@@ -266,16 +274,21 @@ def settings_of(use: UseCase, seed: int | None) -> Settings:
     )
 
 
-def write_results(job: Job, tuned: Tuned, tables: arms.Tables, checks: list, guard: list[Sample], worth: list[dict], believes: dict | None) -> dict:
+def write_results(job: Job, tuned: Tuned, tables: arms.Tables, for_threshold: pd.DataFrame, checks: list, guard: list[Sample], worth: list[dict], believes: dict | None) -> dict:
     """Writes checks, predictions, findings and the adapter; returns the content of run.json."""
     results, comparisons = arms.rows(tables, job.use), arms.comparisons(tables, job.use)
     guarded = arms.guard_row(tables)
     runs.write_json(job.run / "checks.json", [check.as_dict() for check in checks])
-    arms.write_predictions(job.run / "predictions.csv", tables, job.split("test"), guard, job.directory)
+    rows = {"test": job.split("test"), "calibration": job.split("calibration"), "guard": guard}
+    arms.write_predictions(job.run / "predictions.csv", tables | {("tuned", "calibration"): for_threshold}, rows, job.directory)
     runs.write_json(job.run / "findings.json", runs.in_both_languages(lambda: arms.findings(tables, job.use)) + worth)
     shutil.copytree(tuned.adapter, job.run / "adapter", dirs_exist_ok=True)
+    record = describe(job, tuned, job.signed) | certainty_of(for_threshold, tables["tuned", "as_is"], (job.use.costs and job.use.costs.ok_answer) or "", job.use.gates.confidence)
     verdict = decide(
         job.use, results=results, comparisons=comparisons, guard=guarded, checks=[c.as_dict() for c in checks], signed=job.signed, rehearsal=job.rehearsal,
         believes=believes,
+        by_group=None if job.use.gates.worst_group is None else accuracy_by_group(tables["tuned", "as_is"], job.use.gates.confidence),
+        latency=None if job.use.gates.latency_seconds is None else seconds_of_an_answer(tuned.loaded, job.split("test")),
+        cost=None if job.use.gates.budget is None else first_year_of(job.use, record, job.directory),
     )
-    return describe(job, tuned, job.signed) | {"results": results, "comparisons": comparisons, "guard": guarded, "verdict": verdict}
+    return record | {"results": results, "comparisons": comparisons, "guard": guarded, "verdict": verdict}

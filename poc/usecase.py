@@ -192,8 +192,7 @@ def _contents(directory: Path, folder: Folder, decided: Decided, faults: int) ->
 def gates_hash(use: UseCase) -> str:
     """sha256 of what a signature covers: gates, costs, prevalence and options. The order of keys in the file does not matter."""
     signed = use.model_dump(mode="json", include={"gates", "costs", "prevalence", "options"})
-    if signed["gates"]["robust_drop"] is None:  # a gate that nobody set leaves older signatures valid
-        del signed["gates"]["robust_drop"]
+    signed["gates"] = {name: value for name, value in signed["gates"].items() if value is not None}  # a gate that nobody set leaves older signatures valid
     return hashlib.sha256(json.dumps(signed, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -52,6 +52,11 @@ class Gates(_Part):
     guard_drop: Share = 0.03  # how much of the general ability may be lost
     robust_drop: Share | None = None  # how many right answers the most harmful evidence that should not decide may take; None = not asked
     owner: str = ""  # who answers for it
+    stop_below: Share | None = None  # stop rule: the KPI's upper bound below it ends the project; None = the threshold
+    grey: Literal["label_more", "check_every_answer", "stop"] | None = None  # grey-zone rule: what is done where the intervals do not decide; None = not agreed
+    worst_group: Share | None = None  # accuracy that the lower bound of every held-out group must reach; None = not asked
+    latency_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # of one answer, alone; None = not asked
+    budget: Yen | None = None  # what the first year may cost in all; None = not asked
 
 
 class Model(_Part):
@@ -225,6 +230,12 @@ def _misfits(use: UseCase):
             ("gates", "robust_drop"),
             say("needs closed questions, and `options: []` says free text: what a model believes is asked with options", "選択式の問いが必要ですが、options: [] は自由記述です（何を信じているかは選択肢で調べます）"),
             say("list the options, or delete robust_drop", "options を書くか、robust_drop を削除してください"),
+        )
+    if use.gates.stop_below is not None and use.gates.stop_below > use.gates.threshold:
+        yield (
+            ("gates", "stop_below"),
+            say(f"given {use.gates.stop_below:g}, above the threshold {use.gates.threshold:g}: a result that reaches the gate could be stopped by it", f"{use.gates.stop_below:g} は threshold の {use.gates.threshold:g} を超えています。達成しても中止になり得ます"),
+            say("lower it to the threshold or below", "threshold 以下にしてください"),
         )
     for key, words in _words_that_must_be_options(use):
         for word in words:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from kit.errors import KitError
 from kit.evaluation.cost_curve import break_even_ratio, break_even_review_cost, cheapest, cost_curve
-from kit.evaluation.metrics import cost_matrix, interval, resampled_by
+from kit.evaluation.intervals import ends, interval, resampled_by, units_of
+from kit.evaluation.metrics import cost_matrix
 from kit.evaluation.review import Reviewer, labels_of, ok_of, require_truths, route_rates, routes
 from kit.labelling import entries_in, what_people_say
 from kit.language import say
@@ -60,7 +61,7 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
         "review": review, "horizon_months": int(assumed["horizon_months"].value), "assumptions": [one.as_dict(record["currency"]) for one in assumed.values()], "measured": measured,
         "today": _today(options["tuned"], assumed), "options": [_nothing(), *(_row(name, options[name], one, assumed, record["gates"]["confidence"]) for name, one in simulated.items())],
         "tornado": tornado(options["tuned"], assumed, record["gates"]["confidence"]), "better_than_baseline": _better(simulated, record),
-        "first_year": _first_year(assumed, draws, seed, record["gates"]["confidence"]),
+        "first_year": _first_year(assumed, record["gates"]["confidence"], draws, seed),
     }  # fmt: skip
     found["break_even"] = _break_even(frame, record, costs, assumed, review, measured["tuned"]["thresholds"])
     from poc.worth_said import notes, said
@@ -90,7 +91,7 @@ def _seconds_per_label(directory: Path, use) -> float | None:
 
 def _options(frame: pd.DataFrame, record: dict, costs: dict, assumed: dict[str, Figure], review: str, run: Path, draws: int, seed: int) -> tuple[dict[str, Option], dict]:
     """The tuned model, the best method without an MLLM and, where it was diagnosed, the model with its price of wrong notes; and what was measured of each."""
-    frame = frame[frame["condition"] == "as_is"]
+    frame = frame[frame["condition"].isin(("as_is", "calibration"))]
     rows = {arm: frame[(frame["arm"] == arm) & (frame["split"] == "test")].reset_index(drop=True) for arm in ("tuned", *CHEAP)}
     best = record["verdict"]["best_baseline"]
     arms = ["tuned"] + ([best] if best in rows and len(rows[best]) else [])
@@ -152,8 +153,8 @@ def _option(rate: np.ndarray, shares: np.ndarray, labels: list[str], costs: dict
 
 def _told(option: Option, assumed: dict[str, Figure], rate: np.ndarray, shares: np.ndarray, test: pd.DataFrame, labels: list[str], costs: dict, confidence: float) -> dict:
     """Per 1,000 cases with its interval: what passes, what is refused and what a person answers; and the truths of which no row was missed, which a bootstrap takes for certain."""
-    tail = (1 - confidence) / 2
-    found = {name: [1000 * float(value) for value in (getattr(option.measured, name), *np.quantile(getattr(option.drawn, name), [tail, 1 - tail]))] for name in ("passed", "refused", "looks")}
+    between = ends(units_of(test).max() + 1, confidence)
+    found = {name: [1000 * float(value) for value in (getattr(option.measured, name), *np.quantile(getattr(option.drawn, name), between))] for name in ("passed", "refused", "looks")}
     ok = ok_of(costs)
     never = [label for i, label in enumerate(labels) if ok and label != ok and shares[0, i] > 0 and rate[0, i, labels.index(ok)] == 0]
     return found | {"never_missed": {label: int((test["answer"] == label).sum()) for label in never}}
@@ -176,8 +177,16 @@ def _today(option: Option, assumed: dict[str, Figure]) -> dict[str, float]:
     return {line: float(yen) for line, yen in cost_of(value, now, value["seconds_per_inspection"]).items()}
 
 
-def _first_year(assumed: dict[str, Figure], draws: int, seed: int, confidence: float) -> dict:
-    """What has to be paid in the first year, with its interval."""
+def first_year_of(use, record: dict, directory: Path) -> dict | None:
+    """What has to be paid in the first year, {"value", "low", "high"} at the gates' confidence; None while poc.yaml's `business` lacks a figure that it needs."""
+    try:
+        assumed = figures(use.business, record, _seconds_per_label(directory, use))
+    except KitError:  # `poc roi` says which
+        return None
+    return _first_year(assumed, record["gates"]["confidence"])
+
+
+def _first_year(assumed: dict[str, Figure], confidence: float, draws: int = DRAWS, seed: int = 0) -> dict:
     value = float(first_year({key: one.value for key, one in assumed.items()}))
     return interval(value, np.broadcast_to(first_year(draw(assumed, draws, seed)), draws), confidence)
 

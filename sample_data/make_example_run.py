@@ -16,9 +16,9 @@ import pandas as pd
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from poc.gates import sign  # noqa: E402
 from poc.pipeline import run  # noqa: E402
 from poc.runs import write_json  # noqa: E402
+from poc.signature import sign  # noqa: E402
 
 KEPT = {"adapter", "report.html", "run.json", "checks.json", "findings.json", "audit.json", "predictions.csv"}
 READ_AGAIN = {("base", "as_is"), ("tuned", "as_is"), ("tuned", "without_text"), ("cheap_model", "as_is")}

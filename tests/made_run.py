@@ -12,8 +12,9 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from kit.evaluation.metrics import compare, evaluate
-from poc.gates import decide, signature
+from poc.gates import decide
 from poc.runs import write_json
+from poc.signature import signature
 from poc.usecase import UseCase, gates_hash
 
 OPTIONS = ("ok", "scratch", "dent", "stain", "crack")

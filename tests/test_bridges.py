@@ -32,10 +32,11 @@ from kit.bridges import (
     recommended,
     try_bridges,
 )
-from kit.bridges.late_fusion import fused, temperature
+from kit.bridges.late_fusion import fused
 from kit.data import Sample, read_folder
 from kit.errors import KitError
 from kit.evaluation import option_scores, predict
+from kit.evaluation.calibration import temperature
 from kit.language import speaking
 from kit.models import load
 from kit.models.merger import give_merger

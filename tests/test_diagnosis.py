@@ -39,10 +39,10 @@ from kit.diagnosis import (
     spoken_labels,
     worst_of,
 )
-from kit.diagnosis.interference import mean_interval
 from kit.diagnosis.sensitivity import EXCHANGED
 from kit.errors import KitError
 from kit.evaluation import option_scores
+from kit.evaluation.intervals import mean_interval
 from kit.evaluation.shared_prefix import shared_scores
 from kit.language import speaking
 from poc.demo import cards

@@ -8,10 +8,10 @@ import pytest
 from made_run import make_folder, make_run
 
 from poc import runs
-from poc.gates import sign
 from poc.report import write
 from poc.report.money import saving_per_1000, yen_range
 from poc.report.wording import about, percent, points, t, yen
+from poc.signature import sign
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,33 @@ def seen(html: str, language: str = "en") -> str:
     html = re.sub(r"(?s)<(style|script).*?</\1>", "", html)
     html = re.sub(rf'(?s)<span class="{other}" lang="{other}">.*?</span>', "", html)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_gates_that_were_changed_after_data_was_seen_are_told_in_red_in_both_languages(variant):
+    def change(record):
+        record["gates"] |= {"changed_after": [{"run": "20261101-080000", "finished": "2026-11-01T08:30:00", "hash": "old", "rows": 80}], "earlier": [{"name": "Ito", "time": "2026-10-30T10:00:00+09:00"}]}
+
+    html = page(variant(change))
+    first = html.split('id="checks"')[0]
+    red = re.search(r'(?s)<div class="banner red" role="alert">.*?</div>', first).group()
+    assert "not a decision run" in seen(first) and 'class="red-text"' in red
+    assert "CHANGED AFTER DATA WAS SEEN: Sato signed these on 2026-11-01 09:00, when run 20261101-080000 had shown results on 80 of these 120 held-out rows under other gates (Ito 2026-10-30 10:00)" in seen(red)
+    assert "データを見た後に判定基準が変更されています" in seen(red, "ja") and "120 件中 80 件" in seen(red, "ja")
+
+
+def test_certainty_is_told_where_the_run_measured_it_and_nowhere_else(good, variant):
+    assert 'id="certainty"' not in page(good)
+    off = {"value": 0.021, "low": 0.0, "high": 0.044, "plug_in": 0.03, "by_chance": 0.04, "n": 520, "bins": 10}
+
+    def measured(threshold):
+        return {"calibration": {"temperature": 1.31, "rows": 312, "groups": 3, "before": off | {"value": 0.05}, "after": off},
+                "abstention": {"targets": {"miss": 0.05}, "confidence": 0.95, "threshold": threshold, "needed": {} if threshold else {"miss": 59}, "kept": 0.72 if threshold else None,
+                               "held_out": {"miss": 0.013, "wrong": 0.02, "precision": 0.97, "abstention": 0.28} if threshold else None}}  # fmt: skip
+
+    text = seen(page(variant(lambda record: record.update(measured(0.83)))))
+    assert "off by 2.1 % [0.0, 4.4] on average" in text and "Temperature 1.31" in text
+    assert "When answers below 83 % go to a person, at most 5% of the bad cases pass as good, at 95% confidence" in text and "72% of the held-out rows are answered, and there it was 1.3%" in text
+    assert "it was not calibrated" not in text and "calibration (not used yet)" not in text
 
 
 def test_the_first_screen_has_verdict_yen_picture_and_certainty(good, company):

@@ -14,7 +14,7 @@ import pandas as pd
 from kit.bridges.chat_answers import named
 from kit.data import Sample
 from kit.diagnosis.conflict import conflict
-from kit.diagnosis.interference import mean_interval
+from kit.evaluation.intervals import mean_interval
 
 _SAYS = "_says"
 NAMES = ("follows_first", "follows_other", "neither")

@@ -34,7 +34,7 @@ from kit.bridges.gap import (
 )
 from kit.data import MEDIA, Sample
 from kit.data.collator import Collator
-from kit.evaluation.metrics import resampled_by
+from kit.evaluation.intervals import resampled_by
 from kit.evaluation.scoring import batches_of, in_halves
 from kit.finding import Finding
 from kit.language import say

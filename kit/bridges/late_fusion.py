@@ -1,6 +1,6 @@
 """Late fusion: each bridge answers alone, its probabilities are calibrated on validation rows, and the products decide.
 
-Temperature scaling: Guo et al., "On Calibration of Modern Neural Networks" (arXiv 1706.04599). Shapes: N rows, K options of a row.
+Shapes: N rows, K options of a row.
 """
 
 from dataclasses import dataclass, field
@@ -8,24 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 
 from kit.bridges.bridge import Bridge, Facts, each_alone
 from kit.data import Sample
+from kit.evaluation.calibration import logs_of, normal_logs, temperature
 from kit.language import say
-
-_HOTTEST = 20.0
-_LEAST = 1e-6  # of a probability: a bridge that is sure and wrong must be outvoted, not obeyed
-
-
-def temperature(frame: pd.DataFrame) -> float:
-    """The temperature, 1/20 to 20, under which the true answers of a predictions frame are likeliest; above 1: it was too sure of itself."""
-    rows = [(_logs(row.probabilities), list(row.probabilities).index(row.answer)) for row in frame.itertuples() if row.answer in row.probabilities]
-
-    def loss(log_temperature: float) -> float:
-        return -sum((_normal(logs / np.exp(log_temperature)))[right] for logs, right in rows) / len(rows)
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-np.log(_HOTTEST), np.log(_HOTTEST)), method="bounded").x)) if rows else 1.0
 
 
 def fused(frames: list[pd.DataFrame], temperatures: list[float]) -> pd.DataFrame:
@@ -39,18 +26,10 @@ def fused(frames: list[pd.DataFrame], temperatures: list[float]) -> pd.DataFrame
     rows = []
     for same in zip(*(frame.itertuples() for frame in frames), strict=True):
         options = list(same[0].probabilities)
-        logs = sum(_normal(_logs({option: row.probabilities[option] for option in options}) / heat) for row, heat in zip(same, temperatures, strict=True)) / len(frames)
-        shares = dict(zip(options, map(float, np.exp(_normal(logs))), strict=True))
+        logs = sum(normal_logs(logs_of({option: row.probabilities[option] for option in options}) / heat) for row, heat in zip(same, temperatures, strict=True)) / len(frames)
+        shares = dict(zip(options, map(float, np.exp(normal_logs(logs))), strict=True))
         rows.append({"id": same[0].id, "answer": same[0].answer, "predicted": max(shares, key=shares.get), "probabilities": shares, "group": same[0].group})
     return pd.DataFrame(rows, columns=["id", "answer", "predicted", "probabilities", "group"])
-
-
-def _logs(probabilities: dict[str, float]) -> np.ndarray:
-    return np.log(np.clip(list(probabilities.values()), _LEAST, None))
-
-
-def _normal(logs: np.ndarray) -> np.ndarray:
-    return logs - np.logaddexp.reduce(logs)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kit.errors import KitError
-from kit.evaluation.metrics import interval
+from kit.evaluation.intervals import interval
 from kit.language import say
 
 FORMS = ("power law", "logarithm", "exponential")

@@ -7,8 +7,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kit.data import Sample
+from kit.evaluation.intervals import ends
 
-_RESAMPLED = 200
+_RESAMPLED = 1000
+
 
 def honest_folds(rows: list[Sample], folds: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]] | None:
     """(training rows, held-out rows) of each fold, stratified by answer and never splitting a group; a row without a group is a group of its own.
@@ -42,3 +44,8 @@ def drawn_macro_means(truth: np.ndarray, worth: np.ndarray, groups: list[str]) -
     drawn = np.random.default_rng(0).integers(len(number), size=(_RESAMPLED, len(number)))
     with np.errstate(invalid="ignore"):
         return np.nanmean(gained[drawn].sum(1) / number[drawn].sum(1), axis=1)
+
+
+def ends_of(groups: list[str]) -> list[float]:
+    """The two quantiles of `drawn_macro_means` between which the 95 % interval lies (`kit.evaluation.intervals.ends`)."""
+    return ends(len(set(groups)))

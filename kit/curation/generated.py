@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kit.curation.folds import drawn_macro_means
+from kit.curation.folds import drawn_macro_means, ends_of
 from kit.data import Sample
 from kit.errors import KitError
 from kit.evaluation.labels import Reader
@@ -40,7 +40,7 @@ def worth_of_generated(features: np.ndarray, train: Sequence[Sample], real_featu
     groups = [sample.group or f"alone {sample.id}" for sample in real]
     gained = hits["real and generated"].astype(float) - hits["real"]
     value = float(np.mean([gained[truth == label].mean() for label in np.unique(truth)]))
-    low, high = (float(q) for q in np.nanquantile(drawn_macro_means(truth, gained, groups), [0.025, 0.975]))
+    low, high = (float(q) for q in np.nanquantile(drawn_macro_means(truth, gained, groups), ends_of(groups)))
     recall = {name: float(np.mean([hit[truth == label].mean() for label in np.unique(truth)])) for name, hit in hits.items()}
     shown = f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
     helps = low > 0

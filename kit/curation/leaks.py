@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
 from kit.curation.material import Material, listed
 from kit.data import Sample
+from kit.evaluation.intervals import ends
 from kit.finding import Finding
 from kit.language import say
 
@@ -60,7 +61,7 @@ def random_against_honest(material: Material) -> Finding:
         return Finding("random against honest split", None, verdict="info", summary=say("Not measured: too few labelled rows or groups.", "ラベル付きの行またはグループが少ないため、測っていません。"))
     random, honest = (float(np.mean([part[way] for part in parts])) for way in ("random", "honest"))
     drawn = np.mean([part["drawn"] for part in parts], axis=0)
-    low, high = (float(value) for value in np.quantile(drawn, [0.025, 0.975]))
+    low, high = (float(value) for value in np.quantile(drawn, ends(min(part["groups"] for part in parts))))
     return Finding(
         "random against honest split", random - honest, low, high, "warn" if low > 0.02 else "good",
         say(f"A random split says {100 * random:.1f} %, an honest split {100 * honest:.1f} %: {100 * (random - honest):+.1f} points [{100 * low:.1f}, {100 * high:.1f}].",
@@ -81,4 +82,4 @@ def _both_ways(rows: list[Sample], features: dict) -> dict | None:
         "random": cross_val_predict(model, table, truth, cv=StratifiedKFold(len(folds), shuffle=True, random_state=0)),
     }
     figures = {way: float(recall_score(truth, hit, average="macro")) for way, hit in hits.items()}
-    return figures | {"drawn": drawn_macro_means(truth, (hits["random"] == truth).astype(float) - (hits["honest"] == truth), [s.group or s.id for s in rows])}
+    return figures | {"groups": len({s.group or s.id for s in rows}), "drawn": drawn_macro_means(truth, (hits["random"] == truth).astype(float) - (hits["honest"] == truth), [s.group or s.id for s in rows])}

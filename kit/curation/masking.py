@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.metrics import recall_score
 from sklearn.model_selection import cross_val_predict
 
-from kit.curation.folds import drawn_macro_means, honest_folds, linear_reader
+from kit.curation.folds import drawn_macro_means, ends_of, honest_folds, linear_reader
 from kit.curation.material import Material
 from kit.curation.metadata import write_bare
 from kit.data import MEDIA, Sample, write_folder
@@ -101,7 +101,8 @@ def price_of_privacy(before: Material, after: Material) -> Finding:
     truth = np.array([sample.answer for sample in rows])
     said = [cross_val_predict(linear_reader(), np.stack([material.features[sample.id] for sample in rows]), truth, cv=folds) for material in (before, after)]
     values = [float(recall_score(truth, answers, average="macro")) for answers in said]
-    low, high = (float(value) for value in np.quantile(drawn_macro_means(truth, (said[1] == truth).astype(float) - (said[0] == truth), [s.group or s.id for s in rows]), [0.025, 0.975]))
+    groups = [s.group or s.id for s in rows]
+    low, high = (float(value) for value in np.quantile(drawn_macro_means(truth, (said[1] == truth).astype(float) - (said[0] == truth), groups), ends_of(groups)))
     return Finding(
         "price of privacy", values[1] - values[0], low, high, "warn" if high < 0 else "good",
         say(f"Masked, a cheap classifier is right in {100 * values[1]:.1f} % instead of {100 * values[0]:.1f} %: {100 * (values[1] - values[0]):+.1f} points [{100 * low:.1f}, {100 * high:.1f}].",

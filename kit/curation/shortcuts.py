@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import cross_val_predict
 
-from kit.curation.folds import drawn_macro_means, honest_folds
+from kit.curation.folds import drawn_macro_means, ends_of, honest_folds
 from kit.curation.material import Material, listed
 from kit.data import Sample
 from kit.finding import Finding
@@ -91,5 +91,6 @@ def _measure(name: str, table: pd.DataFrame, rows: list[Sample], folds: list) ->
     truth = np.array([sample.answer for sample in rows])
     model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, learning_rate=0.2, early_stopping=False, class_weight="balanced", random_state=0)
     hit = cross_val_predict(model, table.to_numpy(np.float64), truth, cv=folds)
-    low, high = (float(value) for value in np.quantile(drawn_macro_means(truth, truth == hit, [sample.group or sample.id for sample in rows]), [0.025, 0.975]))
+    groups = [sample.group or sample.id for sample in rows]
+    low, high = (float(value) for value in np.quantile(drawn_macro_means(truth, truth == hit, groups), ends_of(groups)))
     return Shortcut(name, float(balanced_accuracy_score(truth, hit)), low, high, 1 / len(set(truth)))

@@ -17,8 +17,8 @@ from kit.attention import Balance, attention_balance
 from kit.attention.balance import KEYS, slope
 from kit.data import MODALITIES, Sample, only_deciding
 from kit.data.collator import Collator
-from kit.diagnosis.interference import mean_interval
 from kit.diagnosis.occlusion import GRID, ask_hidden, deletion_test, is_shown, pieces_of, words_of
+from kit.evaluation.intervals import mean_interval
 from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from kit.data import MODALITIES, Sample
 from kit.diagnosis.interference import MIN_ROWS, too_few
-from kit.evaluation.metrics import resampled_by
+from kit.evaluation.intervals import ends, resampled_by
 from kit.evaluation.scoring import shares_of
 from kit.evaluation.shared_prefix import shared_scores
 from kit.finding import Finding
@@ -79,7 +79,7 @@ def conflict(scores: pd.DataFrame, planted: Sequence[bool], seed: int = 0) -> Fi
         weight = np.bincount(rng.integers(unit.max() + 1, size=unit.max() + 1), minlength=unit.max() + 1)[unit]
         if weight[truth].any() and weight[~truth].any():
             drawn.append(roc_auc_score(truth, values, sample_weight=weight))
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, ends(unit.max() + 1))
     if low == high:  # told apart without an exception, or never: so many rows may still have hidden one
         exception = binomtest(0, told["id"].nunique()).proportion_ci().high
         low, high = max(0.0, low - exception), min(1.0, high + exception)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kit.data import Sample, only_deciding
-from kit.diagnosis.interference import mean_interval
+from kit.evaluation.intervals import ends, mean_interval
 from kit.evaluation.shared_prefix import shared_scores
 from kit.finding import Finding
 from kit.language import say
@@ -79,7 +79,7 @@ def shortcut_index(grid: pd.DataFrame, relevant: str, irrelevant: str, seed: int
         return Finding("shortcut index", None, None, None, "warn", told, {"effects": effects})
     drawn = np.random.default_rng(seed).multinomial(len(grid), np.full(len(grid), 1 / len(grid)), size=_RESAMPLES) / len(grid)
     means = np.abs(drawn @ grid[["e_relevant", "e_irrelevant"]].to_numpy(float))
-    low, high = (float(value) for value in np.quantile(means[:, 1] / means.sum(1), [0.025, 0.975]))
+    low, high = (float(value) for value in np.quantile(means[:, 1] / means.sum(1), ends(len(grid))))
     sizes = [abs(effects[name][0]) for name in ("e_relevant", "e_irrelevant")]
     value = sizes[1] / sum(sizes)
     against = effects["e_relevant"][2] < 0

@@ -9,15 +9,12 @@ Flips alone hide shifts in probability (reviewers of the paper), so both are rep
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
-from scipy.stats import t as student
 
 from kit.data import Perturbation, Sample, only_deciding
 from kit.data.names import CLEAN
 from kit.diagnosis.scenarios import said_beside
-from kit.evaluation.metrics import interval, resampled_by
+from kit.evaluation.intervals import SHARE, mean_interval
 from kit.evaluation.scoring import prediction, shares_of
 from kit.evaluation.shared_prefix import shared_scores
 from kit.finding import Finding
@@ -25,10 +22,8 @@ from kit.language import say
 from kit.models import Loaded
 
 MIN_ROWS = 20  # fewer answers can show a fault, and never that there is none
-_RESAMPLES = 2000
-_FEW = 30  # values, below which a percentile bootstrap is too narrow
 _BAD, _WARN = 0.10, 0.02  # of the answers that are lost: a tenth is a fault of the model, a fiftieth is worth a look
-_SHARE, _CHANGE = (0.0, 1.0), (-1.0, 1.0)  # what a share, and a difference of two, can be
+_CHANGE = (-1.0, 1.0)  # what a difference of two shares can be
 
 
 def ask(loaded: Loaded, samples: Sequence[Sample], perturbations: Sequence[Perturbation], batch_size: int = 16, desc: str = "perturbations") -> pd.DataFrame:
@@ -95,10 +90,10 @@ def by_perturbation(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 
         led = ((part["named"] != "") & (part["named"] != part["answer"])).to_numpy()
         names = (part["named"] != "").to_numpy()
         worth = {
-            "copied": ((part["named"] == part["answer"]).to_numpy(float), names, _SHARE),
-            "clean": (was.to_numpy(float), None, _SHARE), "perturbed": (now.to_numpy(float), None, _SHARE), "lost": (was.to_numpy(float) - now.to_numpy(float), None, _CHANGE),
-            "flips": ((before["predicted"] != part["predicted"]).to_numpy(float), None, _SHARE), "followed": ((part["predicted"] == part["named"]).to_numpy(float), led, _SHARE),
-            "right_shift": ((part["right"] - before["right"]).to_numpy(float), None, _CHANGE), "sure_when_wrong": (part["sure"].to_numpy(float), ~now.to_numpy(), _SHARE),
+            "copied": ((part["named"] == part["answer"]).to_numpy(float), names, SHARE),
+            "clean": (was.to_numpy(float), None, SHARE), "perturbed": (now.to_numpy(float), None, SHARE), "lost": (was.to_numpy(float) - now.to_numpy(float), None, _CHANGE),
+            "flips": ((before["predicted"] != part["predicted"]).to_numpy(float), None, SHARE), "followed": ((part["predicted"] == part["named"]).to_numpy(float), led, SHARE),
+            "right_shift": ((part["right"] - before["right"]).to_numpy(float), None, _CHANGE), "sure_when_wrong": (part["sure"].to_numpy(float), ~now.to_numpy(), SHARE),
         }  # fmt: skip
         row = {"perturbation": name, "modality": part["modality"][0], "kind": part["kind"][0], "control": bool(part["control"][0]), "n": len(part)}
         for measure, (values, among, bounds) in worth.items():
@@ -120,55 +115,11 @@ def within(trials: pd.DataFrame, perturbation: str, column: str) -> pd.DataFrame
     return pd.DataFrame(rows).sort_values("lost", ascending=False, ignore_index=True)
 
 
-def mean_interval(
-    values: np.ndarray, groups: Sequence[str], among: np.ndarray | None = None, confidence: float = 0.95, seed: int = 0, bounds: tuple[float, float] | None = None,
-) -> tuple[float, float, float]:  # fmt: skip
-    """(mean, low, high) of `values` (N,) where `among` (N,) is true, by a bootstrap over whole groups, or over rows where there are too few (`kit.evaluation.metrics.resampled_by`); NaN where there is none.
-
-    A bootstrap of a handful of values is too narrow, and has no width at all where they are alike. Below _FEW values the interval is also as wide as Student's (of shares: Clopper and Pearson's), and
-    where all values are alike it is what Clopper and Pearson say of so many rows without an exception.
-
-    Args:
-        values: numbers; shares of right answers are 0 or 1 each.
-        among: None: all; weights other than 0 and 1 are allowed.
-        bounds: the least and the largest that a value can be; None: unknown, then values that are alike have no width, and one alone has no interval (NaN).
-    """
-    frame = pd.DataFrame({"group": np.asarray(groups, dtype=str)})
-    unit = np.unique(frame["group"], return_inverse=True)[1] if resampled_by(frame) == "group" else np.arange(len(values))
-    weight = np.ones(len(values)) if among is None else np.asarray(among, float)
-    if not weight.sum():
-        return (np.nan,) * 3
-    total, number = (np.bincount(unit, part, unit.max() + 1) for part in (values * weight, weight))
-    drawn = np.random.default_rng(seed).multinomial(len(total), np.full(len(total), 1 / len(total)), size=_RESAMPLES)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = (drawn @ total) / (drawn @ number)
-    mean, low, high = interval(total.sum() / number.sum(), means, confidence).values()
-    wide_low, wide_high = _of_few(np.asarray(values, float)[weight > 0], mean, confidence, bounds)
-    return mean, float(np.minimum(low, wide_low)), float(np.maximum(high, wide_high))  # NaN stays NaN
-
-
-def _of_few(values: np.ndarray, mean: float, confidence: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """What the interval must hold at least, where the values (N,) are few or alike; the mean itself elsewhere."""
-    if bounds is not None and np.ptp(values) == 0:
-        exception = float(binomtest(0, len(values)).proportion_ci(confidence).high)  # the share that may still be otherwise
-        return tuple(mean + exception * (end - mean) for end in bounds)
-    if len(values) >= _FEW or (bounds is None and np.ptp(values) == 0 and len(values) > 1):
-        return mean, mean
-    if bounds == _SHARE and np.isin(values, (0, 1)).all():
-        exact = binomtest(int(values.sum()), len(values)).proportion_ci(confidence)
-        return float(exact.low), float(exact.high)
-    if len(values) == 1:
-        return np.nan, np.nan
-    half = float(student.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    low, high = bounds or (-np.inf, np.inf)
-    return max(mean - half, low), min(mean + half, high)
-
-
 def worst_of(trials: pd.DataFrame, confidence: float = 0.95, seed: int = 0) -> tuple[float, float, float]:
     """(share, low, high) of the samples that stay right, clean and under every perturbation that was asked of them (worst of K)."""
     told = trials.assign(hit=trials["predicted"] == trials["answer"])
     worst = told[~told["control"].astype(bool)].groupby("id", sort=False).agg(hit=("hit", "min"), group=("group", "first"))
-    return mean_interval(worst["hit"].to_numpy(float), worst["group"], None, confidence, seed, _SHARE)
+    return mean_interval(worst["hit"].to_numpy(float), worst["group"], None, confidence, seed, SHARE)
 
 
 def most_harmful(table: pd.DataFrame) -> dict | None:

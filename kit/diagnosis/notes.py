@@ -7,8 +7,9 @@ import pandas as pd
 
 from kit.data import Sample
 from kit.data.names import CLEAN
-from kit.diagnosis.interference import by_perturbation, mean_interval
+from kit.diagnosis.interference import by_perturbation
 from kit.diagnosis.scenarios import said_beside
+from kit.evaluation.intervals import mean_interval
 
 COPY = "copy the note"  # as the baseline is called in every table
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from kit.data import MODALITIES, Sample
-from kit.diagnosis.interference import mean_interval, too_few
+from kit.diagnosis.interference import too_few
+from kit.evaluation.intervals import mean_interval
 from kit.evaluation.shared_prefix import shared_scores
 from kit.finding import Finding
 from kit.language import say

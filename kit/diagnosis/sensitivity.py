@@ -7,7 +7,8 @@ import pandas as pd
 from kit.data import Sample, only_deciding
 from kit.data.names import CLEAN
 from kit.data.perturbations import deciding_changes
-from kit.diagnosis.interference import MIN_ROWS, answers_to, mean_interval, more_rows, too_few
+from kit.diagnosis.interference import MIN_ROWS, answers_to, more_rows, too_few
+from kit.evaluation.intervals import mean_interval
 from kit.finding import Finding
 from kit.language import say
 from kit.models import Loaded

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kit.errors import KitError
-from kit.evaluation.metrics import interval, resampled_by
+from kit.evaluation.intervals import draw_units, ends, interval, resampled_by, units_of
 from kit.evaluation.review import Reviewer, labels_of, ok_of, require_truths, route_costs, routes, truth_of
 from kit.language import say
 
@@ -43,8 +43,7 @@ def cost_curve(
     labels = labels_of(frame)
     values, weights = _values(frame, labels, costs, review, reviewer, thresholds), _weights(frame, resamples, seed)
     found = {name: 1000 * _means(frame, labels, value, weights[:1] if name != "yen" else weights, prevalence) for name, value in values.items()}
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(found["yen"][1:], [tail, 1 - tail], axis=0) if resamples else found["yen"][[0, 0]]
+    low, high = np.quantile(found["yen"][1:], _ends(frame, confidence), axis=0) if resamples else found["yen"][[0, 0]]
     return pd.DataFrame({"threshold": thresholds} | {name: table[0] for name, table in found.items()} | {"low": low, "high": high})
 
 
@@ -109,8 +108,7 @@ def break_even_ratio(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(more > 0, np.maximum(alarmed, 0) / more, np.where((more == 0) & (alarmed < 0), 0.0, np.inf))
     pays = "below" if below else "never" if np.isinf(ratio[0]) else "always" if ratio[0] == 0 and (more[0] > 0 or alarmed[0] < 0) else "above"
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(ratio[1:], [tail, 1 - tail], method="nearest")  # infinity cannot be interpolated
+    low, high = np.quantile(ratio[1:], _ends(frame, confidence), method="nearest")  # infinity cannot be interpolated
     return {"pays": pays, "value": float(ratio[0]), "low": float(low), "high": float(high)}
 
 
@@ -133,7 +131,7 @@ def break_even_review_cost(
     saved, looks = _means(frame, labels, both, _weights(frame, resamples, seed), prevalence).T
     with np.errstate(divide="ignore", invalid="ignore"):
         worth = np.where(looks > 0, saved / looks, np.nan)
-    return interval(worth[0], worth[1:], confidence)
+    return interval(worth[0], worth[1:], confidence, units_of(frame).max() + 1)
 
 
 def _require(frame: pd.DataFrame, review: str, reviewer: Reviewer | None) -> None:
@@ -160,10 +158,12 @@ def _values(frame: pd.DataFrame, labels: list[str], costs: dict, review: str, re
 
 def _weights(frame: pd.DataFrame, resamples: int, seed: int) -> np.ndarray:
     """How often each case counts (R + 1, n): once, then as whole groups (or cases) are drawn."""
-    unit = np.unique(frame["group"].astype(str), return_inverse=True)[1] if resampled_by(frame) == "group" else np.arange(len(frame))
-    units = unit.max() + 1
-    drawn = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=resamples)
-    return np.vstack([np.ones(len(frame)), drawn[:, unit]])
+    unit = units_of(frame)
+    return np.vstack([np.ones(len(frame)), draw_units(unit.max() + 1, resamples, seed)[:, unit]])
+
+
+def _ends(frame: pd.DataFrame, confidence: float) -> list[float]:
+    return ends(units_of(frame).max() + 1, confidence)
 
 
 def _means(frame: pd.DataFrame, labels: list[str], values: np.ndarray, weights: np.ndarray, prevalence: dict[str, float] | None) -> np.ndarray:

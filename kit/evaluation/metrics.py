@@ -1,6 +1,6 @@
 """Accuracy, macro recall, macro F1 and expected cost, each with its interval; paired differences of two predictors.
 
-Every interval is a 95 % percentile bootstrap over `resamples` draws. What is drawn is whole groups (lots, speakers, days) when there are at
+Every interval comes from a bootstrap of `resamples` draws (`kit.evaluation.intervals`). What is drawn is whole groups (lots, speakers, days) when there are at
 least MIN_GROUPS of them, because rows of one lot err together; with fewer groups rows are drawn and the result says so.
 Shapes: R resamples, G groups, K labels; confusion matrices have the truth in rows.
 """
@@ -8,7 +8,8 @@ Shapes: R resamples, G groups, K labels; confusion matrices have the truth in ro
 import numpy as np
 import pandas as pd
 
-MIN_GROUPS = 10
+from kit.evaluation.intervals import draw_units, interval, none_seen, resampled_by, share_interval, units_of
+
 METRICS = ("accuracy", "macro_recall", "macro_f1")
 
 
@@ -34,18 +35,12 @@ def cost_matrix(labels: list[str], costs: dict) -> np.ndarray:
 
 
 def _group_confusions(frame: pd.DataFrame, labels: list[str]) -> np.ndarray:
-    """(G, K, K): one confusion matrix per resampling unit, in the frame's order of first appearance."""
-    units = frame["group"].astype(str).to_numpy() if resampled_by(frame) == "group" else np.arange(len(frame)).astype(str)
-    _, unit = np.unique(units, return_inverse=True)
+    """(G, K, K): one confusion matrix per resampling unit."""
+    unit = units_of(frame)
     at = {label: i for i, label in enumerate(labels)}
     counts = np.zeros((unit.max() + 1, len(labels), len(labels)))
     np.add.at(counts, (unit, frame["answer"].map(at).to_numpy(), frame["predicted"].map(at).to_numpy()), 1)
     return counts
-
-
-def resampled_by(frame: pd.DataFrame) -> str:
-    """ "group" when the frame has at least MIN_GROUPS groups, else "sample"."""
-    return "group" if "group" in frame and frame["group"].astype(str).nunique() >= MIN_GROUPS else "sample"
 
 
 def _metrics(confusion: np.ndarray, cost: np.ndarray | None, shares: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -62,18 +57,17 @@ def _metrics(confusion: np.ndarray, cost: np.ndarray | None, shares: np.ndarray 
     return out
 
 
+def _worth(name: str, whole: np.ndarray) -> int:
+    """How many rows a mean is worth: a mean over classes, as many as would vary as much if all classes err alike."""
+    truth = whole.sum(1)[whole.sum(1) > 0]
+    return round(truth.sum() if name == "accuracy" else len(truth) ** 2 / (1 / truth).sum())
+
+
 def _draw(counts: list[np.ndarray], seed: int, resamples: int) -> list[np.ndarray]:
     """Resampled confusion matrices (R, K, K) of predictors that saw the same units: one draw of units for all of them, so that differences are paired."""
     units = len(counts[0])
-    drawn = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=resamples)  # (R, G)
+    drawn = draw_units(units, resamples, seed)  # (R, G)
     return [(drawn @ c.reshape(units, -1)).reshape(resamples, *c.shape[1:]) for c in counts]
-
-
-def interval(value: float, draws: np.ndarray, confidence: float = 0.95) -> dict:
-    """{"value", "low", "high"}: the measured number and the percentile interval of its resampled values."""
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail])
-    return {"value": float(value), "low": float(low), "high": float(high)}
 
 
 def evaluate(
@@ -99,7 +93,9 @@ def evaluate(
     whole = counts.sum(0)
     measured = _metrics(whole[None], cost, shares)
     drawn = _metrics(_draw([counts], seed, resamples)[0], cost, shares)
-    row = {"n": int(whole.sum())} | {name: interval(measured[name][0], drawn[name], confidence) for name in measured}
+    row = {"n": int(whole.sum())} | {name: share_interval(measured[name][0], drawn[name], _worth(name, whole), confidence, len(counts)) for name in METRICS}
+    if cost is not None:
+        row["cost_per_1000"] = interval(measured["cost_per_1000"][0], drawn["cost_per_1000"], confidence, len(counts))
     row.setdefault("cost_per_1000", None)
     truth, said, hits = whole.sum(1), whole.sum(0), np.diag(whole)
     row["per_class"] = {
@@ -132,4 +128,8 @@ def compare(
     shares = np.array([prevalence.get(label, 0.0) for label in labels]) if prevalence else None
     value = [_metrics(c.sum(0)[None], cost, shares)[metric][0] for c in counts]
     drawn = [_metrics(d, cost, shares)[metric] for d in _draw(counts, seed, resamples)]
-    return interval(value[0] - value[1], drawn[0] - drawn[1], confidence)
+    found = interval(value[0] - value[1], drawn[0] - drawn[1], confidence, len(counts[0]))
+    if metric in METRICS and np.ptp(drawn[0] - drawn[1]) == 0 and len(labels) > 1 and (a["predicted"].to_numpy() == b["predicted"].to_numpy()).all():
+        other = none_seen(_worth(metric, counts[0].sum(0)), confidence)  # they agreed on every row, which does not say that they always will
+        return found | {"low": found["value"] - other, "high": found["value"] + other}
+    return found

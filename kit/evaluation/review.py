@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from kit.errors import KitError
-from kit.evaluation.metrics import cost_matrix, resampled_by
+from kit.evaluation.intervals import resampled_by
+from kit.evaluation.metrics import cost_matrix
 from kit.language import say
 
 REVIEWS = ("none", "alarms", "unsure")

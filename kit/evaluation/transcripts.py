@@ -12,7 +12,7 @@ import pandas as pd
 from kit.data import Sample
 from kit.data.collator import Collator
 from kit.errors import KitError
-from kit.evaluation.metrics import interval, resampled_by
+from kit.evaluation.intervals import interval, units_of
 from kit.evaluation.scoring import batches_of, in_halves
 from kit.language import say
 from kit.models import Loaded
@@ -65,13 +65,12 @@ def error_rates(frame: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> di
         if not rows:
             continue
         part, errors = frame.iloc[rows], np.array([counted[row][1:] for row in rows], float)  # (rows, 2): errors, length
-        units = part["group"].astype(str).to_numpy() if resampled_by(part) == "group" else np.arange(len(rows)).astype(str)
-        _, unit = np.unique(units, return_inverse=True)
+        unit = units_of(part)
         sums = np.zeros((unit.max() + 1, 2))
         np.add.at(sums, unit, errors)
         drawn = sums[np.random.default_rng(seed).integers(0, len(sums), (resamples, len(sums)))].sum(1)
         wrong, length = errors.sum(0)
-        rates[measure] = interval(wrong / length, drawn[:, 0] / drawn[:, 1]) | {"n": len(rows), "length": int(length)}
+        rates[measure] = interval(wrong / length, drawn[:, 0] / drawn[:, 1], units=len(sums)) | {"n": len(rows), "length": int(length)}
     return rates
 
 

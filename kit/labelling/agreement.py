@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
 from kit.data import Sample
+from kit.evaluation.intervals import ends
 from kit.finding import Finding
 from kit.labelling.log import Entry, in_random_order, standing
 from kit.language import say
@@ -153,7 +154,7 @@ def _kappa(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[float, float, float
     chance = (shares[0] * shares[1]).sum(0)
     # a resample in which both gave one answer only says nothing against agreement
     kappas = np.where(chance < 1, (observed - chance) / np.where(chance < 1, 1 - chance, 1), 1.0)
-    return float(cohen_kappa_score(a, b)), *(float(q) for q in np.quantile(kappas, [0.025, 0.975]))
+    return float(cohen_kappa_score(a, b)), *(float(q) for q in np.quantile(kappas, ends(len(a))))
 
 
 def _wilson(hits: int, of: int) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from kit.show.attention import (
     attention_over_layers,
 )
 from kit.show.bars import in_notebook, progress
+from kit.show.calibration import reliability_diagram, risk_over_coverage
 from kit.show.canvas import png
 from kit.show.drift import control_charts
 from kit.show.figures import (
@@ -30,4 +31,4 @@ from kit.show.widgets import browse_samples, sample_card, threshold_and_yen, yen
 
 __all__ = ["arms_with_intervals", "at_threshold", "attended_frames", "attended_picture", "attended_sound", "attention_before_and_after", "attention_by_layer", "attention_over_layers",
            "before_and_after", "browse_samples", "cheapest", "confusion_matrix", "control_charts", "cost_curve", "cost_over_thresholds", "in_notebook", "label_bench",
-           "learning_curve", "npv_distribution", "png", "progress", "rows_needed", "sample_card", "sample_grid", "stages_by_kind", "threshold_and_yen", "tornado", "yen_card", "yen_over_thresholds"]
+           "learning_curve", "npv_distribution", "png", "progress", "reliability_diagram", "risk_over_coverage", "rows_needed", "sample_card", "sample_grid", "stages_by_kind", "threshold_and_yen", "tornado", "yen_card", "yen_over_thresholds"]

@@ -19,7 +19,7 @@ import numpy as np
 from kit.data import Sample
 from kit.data.collator import Collator, audio_window, turn_ends
 from kit.data.messages import answer_text
-from kit.evaluation.metrics import interval
+from kit.evaluation.intervals import interval
 from kit.evaluation.scoring import answer_losses, option_scores
 from kit.finding import Check
 from kit.language import say
@@ -166,7 +166,7 @@ def check_media_used(loaded: Loaded, held_out: list[Sample], seed: int = 0, rows
         }
         draw = np.random.default_rng(seed).integers(0, len(pairs), (2000, len(pairs)))
         gains = {kind: answer_losses(loaded, changed) - true for kind, changed in others.items()}
-        measured[modality] = {kind: interval(gain.mean(), gain[draw].mean(1)) for kind, gain in gains.items()} | {"n": len(pairs)}
+        measured[modality] = {kind: interval(gain.mean(), gain[draw].mean(1), units=len(pairs)) for kind, gain in gains.items()} | {"n": len(pairs)}
     if not measured:
         few = ", ".join(too_few) or say("none named", "指定なし")
         return Check(5, name, "na", say(f"fewer than 20 held-out rows with a deciding medium ({few})", f"判断に使うメディア（{few}）のある評価行が 20 未満です"), {})

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from kit.data import Sample
-from kit.diagnosis.interference import mean_interval
 from kit.evaluation import predict
+from kit.evaluation.intervals import mean_interval
 from kit.language import say
 from kit.models import load
 

@@ -23,9 +23,9 @@ from kit.evaluation.labels import frozen_features, label_curve
 from kit.language import say
 from kit.models import load
 from kit.show.curves import labels_and_kpi
-from poc.gates import sign, signature
 from poc.labelling import people
 from poc.lesson import open_lesson, results_table, written
+from poc.signature import sign, signature
 from poc.usecase import load_usecase
 from poc.words import ARMS
 

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from kit.evaluation.intervals import draw_units, ends, units_of
 from poc.report.pictures import cost_of
 from poc.report.wording import about, span
 from poc.words import ARMS, Text, both
-
-_RESAMPLES, _MIN_GROUPS = 2000, 10  # as in kit.evaluation.metrics
 
 
 def yen_range(record: dict, frame: pd.DataFrame) -> dict:
@@ -43,7 +42,7 @@ def yen_range(record: dict, frame: pd.DataFrame) -> dict:
 def saving_per_1000(frame: pd.DataFrame, record: dict, today: str) -> tuple[float, float, float]:
     """(value, low, high): expected cost of `today`'s errors minus the tuned model's, per 1,000 cases, at the gates' confidence.
 
-    Paired percentile bootstrap over whole groups (rows, where there are fewer than ten groups): both arms answer the same resampled cases. Each answer's mean
+    Paired bootstrap over whole groups (rows, where there are fewer than ten groups): both arms answer the same resampled cases. Each answer's mean
     saving is weighted with its share in production (poc.yaml's prevalence), else with its share of the cases.
     """
     rows = frame[(frame["condition"] == "as_is") & (frame["split"] == "test")]
@@ -52,15 +51,13 @@ def saving_per_1000(frame: pd.DataFrame, record: dict, today: str) -> tuple[floa
     saved = np.array([cost_of(truth, b, record["costs"]) - cost_of(truth, a, record["costs"])
                       for truth, a, b in zip(tuned["answer"], tuned["predicted"], other["predicted"])])  # fmt: skip
     labels, truth = np.unique(tuned["answer"], return_inverse=True)
-    by_group = tuned["group"].nunique() >= _MIN_GROUPS
-    unit = np.unique(tuned["group"], return_inverse=True)[1] if by_group else np.arange(len(tuned))
+    unit = units_of(tuned)
     count, total = np.zeros((unit.max() + 1, len(labels))), np.zeros((unit.max() + 1, len(labels)))
     np.add.at(count, (unit, truth), 1)
     np.add.at(total, (unit, truth), saved)
     shares = np.array([record["prevalence"].get(label, 0.0) for label in labels]) if record["prevalence"] else None
-    drawn = np.random.default_rng(0).multinomial(len(count), np.full(len(count), 1 / len(count)), size=_RESAMPLES)
-    tail = (1 - record["gates"]["confidence"]) / 2
-    low, high = np.quantile(_weighted(drawn @ count, drawn @ total, shares), [tail, 1 - tail])
+    drawn = draw_units(len(count))
+    low, high = np.quantile(_weighted(drawn @ count, drawn @ total, shares), ends(len(count), record["gates"]["confidence"]))
     return float(_weighted(count.sum(0)[None], total.sum(0)[None], shares)[0]), float(low), float(high)
 
 

@@ -13,6 +13,7 @@ from poc import runs
 from poc.report import charts, money, pictures
 from poc.report.believes import believes
 from poc.report.bridges import bridges
+from poc.report.certain import said_of_certainty
 from poc.report.limits import limits
 from poc.report.wording import about, duration, percent, points, t, yen
 from poc.words import ARMS, CHECKS, CONDITIONS, KPI_MEANING, KPIS, VERDICTS, Text, both, name_of_finding
@@ -74,7 +75,8 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "groups_tested": int(chosen["group"].nunique()),
         "limits": limits(record, tuned, int(chosen["group"].nunique()), diagnosed=bool(diagnosis)),
         "arms": ARMS,
-        "stages": STAGES,
+        "certain": said_of_certainty(record),
+        "stages": STAGES, "grey_rules": GREY_RULES,
     }
 
 
@@ -154,6 +156,13 @@ def signature_state(record: dict) -> dict:
     when = str(gates.get("signed_at", ""))[:16].replace("T", " ")
     if gates.get("signed") and str(gates["signed_at"])[:19] > record["created"][:19]:
         return {"state": "late", "text": both(f"Signed by {gates['signed_by']} on {when}, AFTER this run began.", f"{gates['signed_by']} さんが {when} に署名（この実行の開始より後）。")}
+    if gates.get("signed") and (seen := gates.get("changed_after")):
+        earlier = gates.get("earlier") or [{"name": gates["signed_by"], "time": ""}]
+        before = f" ({', '.join(old['name'] + ' ' + old['time'][:16].replace('T', ' ') for old in earlier)})" if earlier[-1]["time"] else ""
+        last = seen[-1]
+        return {"state": "seen", "text": both(
+            f"Gates were CHANGED AFTER DATA WAS SEEN: {gates['signed_by']} signed these on {when}, when run {last['run']} had shown results on {last['rows']:,} of these {record['data']['n']['test']:,} held-out rows under other gates{before}.",
+            f"データを見た後に判定基準が変更されています：{gates['signed_by']} さんの署名（{when}）より前に、実行 {last['run']} が別の判定基準のもとで、この評価データ {record['data']['n']['test']:,} 件中 {last['rows']:,} 件の結果を示していました{before}。")}  # fmt: skip
     if gates.get("signed"):
         return {"state": "signed", "text": both(f"Gates signed by {gates['signed_by']} on {when}, before training.", f"判定基準は学習前に署名済み（{gates['signed_by']} さん、{when}）。")}
     if gates.get("state") == "changed":
@@ -161,6 +170,10 @@ def signature_state(record: dict) -> dict:
     return {"state": "unsigned", "text": both("Gates not signed: not a decision run.", "判定基準が未署名のため、決定用の実行ではありません。")}
 
 
+GREY_RULES = {
+    None: both("not agreed", "取り決めなし"), "label_more": both("label more and run again", "ラベルを追加して再実行"), "check_every_answer": both("trial with every answer checked", "全件確認の試行"),
+    "stop": both("stop", "中止"),
+}  # fmt: skip
 VERDICT_ORDER = ("bad", "warn", "info", "good")
 
 
