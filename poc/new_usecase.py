@@ -112,19 +112,7 @@ costs_are_examples: false  # {t("true marks every yen figure as an example", "tr
 scenarios: []
 
 # {t("What must hold for a go. Sign it before training: poc sign", "「進む」の条件。学習の前に承認します: poc sign")} {name}
-gates:
-  # {t(*practice.kpi)}
-  kpi: macro_recall  # macro_recall | accuracy | macro_f1
-  threshold: 0.8     # {t("the lower bound of the KPI's interval must beat this and the best cheap baseline", "KPIの区間の下限が、この値と最良の安価な方法を上回ること")}
-  confidence: 0.95
-  guard_drop: 0.03   # {t("how much general ability may be lost", "一般能力の低下の許容幅")}
-  robust_drop: null  # {t("how many right answers evidence that should not decide may take, 0.05 say; null: not asked (poc diagnose asks it of a run)", "判断に使わない情報に奪われてよい正答の割合（0.05 など）。null なら調べません（poc diagnose は実行ごとに調べます）")}
-  stop_below: null   # {t("stop rule: the KPI's upper bound below it ends the project; null: the threshold", "中止の基準: KPIの区間の上限がこれ未満なら中止。null なら threshold と同じ")}
-  grey: null         # {t("what is done where the intervals do not decide: label_more | check_every_answer | stop; agree on it now", "区間で決まらない場合の取り決め: label_more（追加ラベル）| check_every_answer（全件確認の試行）| stop（中止）。今のうちに決めておきます")}
-  worst_group: null  # {t("accuracy that every held-out group must reach, 0.7 say; null: not asked", "どの評価グループでも必要な正解率（0.7 など）。null なら問いません")}
-  latency_seconds: null  # {t("of one answer on this machine; null: not asked", "この機械での 1 件の回答時間の上限。null なら問いません")}
-  budget: null       # {t("what the first year may cost in all; null: not asked", "初年度の総費用の上限。null なら問いません")}
-  owner: ""          # {t("who answers for this decision", "判定の責任者")}
+{_gates(practice, t)}
 
 model:
   preset: tiny       # {t("tiny: rehearsal on this machine. laptop: 16 GB RAM. gpu: one 24 GB card", "tiny: この機械でのリハーサル。laptop: メモリ16GB。gpu: 24GBのGPU 1枚")}
@@ -156,6 +144,22 @@ data:
   group_rule: blocks # {t("without a group column: blocks | duplicates | none", "グループ列がないとき: blocks | duplicates | none")}
   annotators: 1      # {t("how many people must agree before a label given with poc label counts", "poc label で付けたラベルを採用するのに必要な一致人数")}
 """
+
+
+def _gates(practice: Practice, t) -> str:
+    return f"""gates:
+  # {t(*practice.kpi)}
+  kpi: macro_recall  # macro_recall | accuracy | macro_f1
+  threshold: 0.8     # {t("the lower bound of the KPI's interval must beat this and the best cheap baseline", "KPIの区間の下限が、この値と最良の安価な方法を上回ること")}
+  confidence: 0.95
+  guard_drop: 0.03   # {t("how much general ability may be lost", "一般能力の低下の許容幅")}
+  robust_drop: null  # {t("how many right answers evidence that should not decide may take, 0.05 say; null: not asked (poc diagnose asks it of a run)", "判断に使わない情報に奪われてよい正答の割合（0.05 など）。null なら調べません（poc diagnose は実行ごとに調べます）")}
+  stop_below: null   # {t("stop rule: the KPI's upper bound below it ends the project; null: the threshold", "中止の基準: KPIの区間の上限がこれ未満なら中止。null なら threshold と同じ")}
+  grey: null         # {t("what is done where the intervals do not decide: label_more | check_every_answer | stop; agree on it now", "区間で決まらない場合の取り決め: label_more（追加ラベル）| check_every_answer（全件確認の試行）| stop（中止）。今のうちに決めておきます")}
+  worst_group: null  # {t("accuracy that every held-out group must reach, 0.7 say; null: not asked", "どの評価グループでも必要な正解率（0.7 など）。null なら問いません")}
+  latency_seconds: null  # {t("of one answer on this machine; null: not asked", "この機械での 1 件の回答時間の上限。null なら問いません")}
+  budget: null       # {t("what the first year may cost in all; null: not asked", "初年度の総費用の上限。null なら問いません")}
+  owner: ""          # {t("who answers for this decision", "判定の責任者")}"""
 
 
 def _yaml(value) -> str:

@@ -51,12 +51,12 @@ class Gates(_Part):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     guard_drop: Share = 0.03  # how much of the general ability may be lost
     robust_drop: Share | None = None  # how many right answers the most harmful evidence that should not decide may take; None = not asked
-    owner: str = ""  # who answers for it
     stop_below: Share | None = None  # stop rule: the KPI's upper bound below it ends the project; None = the threshold
     grey: Literal["label_more", "check_every_answer", "stop"] | None = None  # grey-zone rule: what is done where the intervals do not decide; None = not agreed
     worst_group: Share | None = None  # accuracy that the lower bound of every held-out group must reach; None = not asked
     latency_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # of one answer, alone; None = not asked
     budget: Yen | None = None  # what the first year may cost in all; None = not asked
+    owner: str = ""  # who answers for it
 
 
 class Model(_Part):
