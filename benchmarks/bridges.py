@@ -32,6 +32,7 @@ from kit.bridges import Facts, Tried, gap_and_kpi, recommended
 from kit.bridges.correlation import within_cases
 from kit.data import Sample
 from kit.evaluation import compare, evaluate
+from kit.evaluation.intervals import MIN_GROUPS
 from kit.language import speaking
 from kit.models import load
 from poc.arms import labels_of
@@ -118,8 +119,8 @@ def budgets(case: str, seed: int, sizes: Sizes = SIZES) -> None:
 
 
 def frame_of(rows: list[Sample], cells: list[dict], bridge: str) -> pd.DataFrame | None:
-    """A bridge's answers of all cells as one predictions frame; a row's answers are one group where there are fewer than ten groups, so that three seeds are no three rows."""
-    few = len({row.group for row in rows}) < 10
+    """A bridge's answers of all cells as one predictions frame; a row's answers are one group where there are too few groups, so that three seeds are no three rows."""
+    few = len({row.group for row in rows}) < MIN_GROUPS
     said = [(number, cell["bridges"][bridge]["predicted"]) for number, cell in enumerate(cells) if cell["bridges"].get(bridge, {}).get("predicted") is not None]
     made = [
         {"id": f"{row.id}/{number}", "answer": row.answer, "predicted": row.options[place], "probabilities": dict.fromkeys(row.options, 0.0), "group": row.id if few else row.group}

@@ -188,9 +188,10 @@ def kinds() -> dict[tuple[str, str], object]:
     """(interval, case) -> trial(rng, seed) -> (truth, low, high)."""
     found = {(metric, case): of_metrics(metric, n, p, groups) for metric in ("accuracy", "macro_recall", "macro_f1", "cost_per_1000")
              for case, n, p, groups in (("200 rows, 85 % right", 200, 0.85, 0), ("100 rows, 97 % right", 100, 0.97, 0), ("10 groups of 20, 80 % right", 200, 0.8, 10), ("30 groups of 20, 85 % right", 600, 0.85, 30))}  # fmt: skip
-    found[("accuracy", "5 groups of 40: rows are resampled, as they must not be")] = of_metrics("accuracy", 200, 0.8, 5)
-    found |= {("paired difference of accuracy", case): of_paired("accuracy", *rest) for case, *rest in (("200 rows", 200, 0.85, 0), ("60 rows, 97 % right", 60, 0.97, 0), ("12 groups of 20", 240, 0.8, 12))}
-    found |= {("mean_interval", case): of_mean(*rest) for case, *rest in (("12 shares", 12, 0.7, 0), ("60 shares, 97 % right", 60, 0.97, 0), ("10 groups of 20", 200, 0.8, 10), ("30 groups of 10", 300, 0.8, 30), ("15 numbers", 15, 0.5, 0, None))}
+    found |= {(metric, "5 groups of 40, 80 % right"): of_metrics(metric, 200, 0.8, 5) for metric in ("accuracy", "macro_recall")}
+    found[("accuracy", "4 groups of 50: too few, rows are resampled")] = of_metrics("accuracy", 200, 0.8, 4)
+    found |= {("paired difference of accuracy", case): of_paired("accuracy", *rest) for case, *rest in (("200 rows", 200, 0.85, 0), ("60 rows, 97 % right", 60, 0.97, 0), ("12 groups of 20", 240, 0.8, 12), ("5 groups of 40", 200, 0.8, 5))}
+    found |= {("mean_interval", case): of_mean(*rest) for case, *rest in (("12 shares", 12, 0.7, 0), ("60 shares, 97 % right", 60, 0.97, 0), ("5 groups of 40", 200, 0.8, 5), ("10 groups of 20", 200, 0.8, 10), ("30 groups of 10", 300, 0.8, 30), ("15 numbers", 15, 0.5, 0, None))}
     found |= {("Wilson", f"{n} rows, {p:.0%}"): of_wilson(n, p) for n, p in ((50, 0.1), (200, 0.03))}
     found |= {("word error rate", "20 speakers"): of_error_rates, ("kappa", "60 rows"): of_kappa, ("area under the ROC (conflict)", "60 rows asked twice"): of_conflict, ("shortcut index", "40 pairs"): of_shortcut,
               ("worst group, all ten at once", "40 rows each"): of_groups}  # fmt: skip

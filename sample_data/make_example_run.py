@@ -21,7 +21,7 @@ from poc.runs import write_json  # noqa: E402
 from poc.signature import sign  # noqa: E402
 
 KEPT = {"adapter", "report.html", "run.json", "checks.json", "findings.json", "audit.json", "predictions.csv"}
-READ_AGAIN = {("base", "as_is"), ("tuned", "as_is"), ("tuned", "without_text"), ("cheap_model", "as_is")}
+READ_AGAIN = {("base", "as_is"), ("tuned", "as_is"), ("tuned", "without_text"), ("tuned", "calibration"), ("cheap_model", "as_is")}
 
 
 def write_audit(run: Path) -> None:

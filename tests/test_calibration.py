@@ -105,13 +105,13 @@ def test_a_share_without_an_error_is_not_certain():
     assert always["low"] == always["high"] == 0.5  # whoever always says one thing has this recall whatever the rows are
 
 
-@pytest.mark.parametrize("case", ["rows", "nearly always right", "ten groups", "twenty groups", "paired", "a mean of ten groups"])
+@pytest.mark.parametrize("case", ["rows", "nearly always right", "five groups", "ten groups", "twenty groups", "paired", "a mean of five groups", "a mean of ten groups"])
 def test_an_interval_of_95_per_cent_holds_the_truth_about_as_often(case):
     """200 draws: 95 % with two standard errors of the count, and two points for what a bootstrap cannot know."""
     trials, held = 200, 0
     for seed in range(trials):
         rng = np.random.default_rng(seed)
-        n, groups, p = {"rows": (120, 0, 0.85), "nearly always right": (80, 0, 0.97), "ten groups": (150, 10, 0.8), "twenty groups": (200, 20, 0.85), "paired": (150, 15, 0.8), "a mean of ten groups": (150, 10, 0.8)}[case]
+        n, groups, p = {"rows": (120, 0, 0.85), "nearly always right": (80, 0, 0.97), "five groups": (200, 5, 0.8), "a mean of five groups": (200, 5, 0.8), "ten groups": (150, 10, 0.8), "twenty groups": (200, 20, 0.85), "paired": (150, 15, 0.8), "a mean of ten groups": (150, 10, 0.8)}[case]
         chance = rng.beta(9 * p, 9 * (1 - p), groups)[np.arange(n) % groups] if groups else p
         hit = rng.random((2, n)) < chance
         frame = pd.DataFrame({"id": np.arange(n), "answer": "a", "predicted": np.where(hit[0], "a", "b"), "group": [f"g{i % groups}" for i in range(n)] if groups else ""})

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from kit.data import Sample
 from kit.errors import KitError
-from kit.evaluation import metrics
+from kit.evaluation import intervals
 from kit.operations.audit_log import FILE as LOG
 from kit.operations.audit_log import AuditLog, records_in
 from kit.operations.audit_record import Record, pseudonym
@@ -278,7 +278,7 @@ def test_bounds_are_exact_and_groups_that_err_together_widen_them():
     assert (lower_bound(np.zeros(5), alone[:5], 0.05), upper_bound(np.ones(5), alone[:5], 0.05), lower_bound(np.array([]), alone[:0], 0.05), upper_bound(np.array([]), alone[:0], 0.05)) == (0, 1, 0, 1)
     lots = np.repeat([f"lot{i}" for i in range(20)], 3)
     assert lower_bound(right, lots, 0.05) < lower_bound(right, alone, 0.05), "three wrong ones in one lot are one event"
-    assert MIN_GROUPS == metrics.MIN_GROUPS
+    assert MIN_GROUPS == intervals.MIN_GROUPS
     assert lower_bound(right, np.arange(60).astype(str), 0.05) == pytest.approx(lower_bound(right, alone, 0.05), abs=0.003), "a group of one each is no group"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kit.errors import KitError
-from kit.evaluation.intervals import draw_units, ends, interval, resampled_by, units_of
+from kit.evaluation.intervals import cost_interval, draw_units, ends, interval, resampled_by, units_of
 from kit.evaluation.review import Reviewer, labels_of, ok_of, require_truths, route_costs, routes, truth_of
 from kit.language import say
 
@@ -31,7 +31,7 @@ def cost_curve(
         prevalence: shares of the answers in production; None or {}: those of the frame.
         review: "none", "alarms" or "unsure" (`kit.evaluation.review.routes`).
         reviewer: who looks; needed unless review is "none".
-        confidence: of the interval, by bootstrap over groups (cases, where there are fewer than ten groups).
+        confidence: of the interval, by bootstrap over groups (cases, where there are fewer than five groups).
 
     Returns:
         threshold, misses, false_alarms (expected, after the reviews; NaN for costs per confusion), reviews, yen, low, high; all but the first per 1,000 cases.
@@ -43,7 +43,7 @@ def cost_curve(
     labels = labels_of(frame)
     values, weights = _values(frame, labels, costs, review, reviewer, thresholds), _weights(frame, resamples, seed)
     found = {name: 1000 * _means(frame, labels, value, weights[:1] if name != "yen" else weights, prevalence) for name, value in values.items()}
-    low, high = np.quantile(found["yen"][1:], _ends(frame, confidence), axis=0) if resamples else found["yen"][[0, 0]]
+    low, high = cost_interval(found["yen"][0], found["yen"][1:], _heaviest(frame, labels, costs, reviewer, prevalence), confidence, units_of(frame).max() + 1) if resamples else found["yen"][[0, 0]]
     return pd.DataFrame({"threshold": thresholds} | {name: table[0] for name, table in found.items()} | {"low": low, "high": high})
 
 
@@ -154,6 +154,12 @@ def _values(frame: pd.DataFrame, labels: list[str], costs: dict, review: str, re
         values["misses"] = np.where(bad, np.where(asked, missed, taken == labels.index(ok)), 0.0)
         values["false_alarms"] = np.where(bad, 0.0, np.where(asked, refused, taken != labels.index(ok)))
     return values | {"yen": route_costs(labels, costs, reviewer)[truth, taken]}
+
+
+def _heaviest(frame: pd.DataFrame, labels: list[str], costs: dict, reviewer: Reviewer | None, prevalence: dict[str, float] | None) -> float:
+    """What one more case of the dearest kind adds to the cost per 1,000 cases."""
+    dearest, rows = np.nanmax(route_costs(labels, costs, reviewer), axis=1), frame["answer"].value_counts()
+    return 1000 * max((prevalence.get(label, 0.0) / rows[label] if prevalence else 1 / len(frame)) * dearest[labels.index(label)] for label in rows.index)
 
 
 def _weights(frame: pd.DataFrame, resamples: int, seed: int) -> np.ndarray:

@@ -8,7 +8,15 @@ Shapes: R resamples, G groups, K labels; confusion matrices have the truth in ro
 import numpy as np
 import pandas as pd
 
-from kit.evaluation.intervals import draw_units, interval, none_seen, resampled_by, share_interval, units_of
+from kit.evaluation.intervals import (
+    cost_interval,
+    draw_units,
+    interval,
+    none_seen,
+    resampled_by,
+    share_interval,
+    units_of,
+)
 
 METRICS = ("accuracy", "macro_recall", "macro_f1")
 
@@ -95,7 +103,10 @@ def evaluate(
     drawn = _metrics(_draw([counts], seed, resamples)[0], cost, shares)
     row = {"n": int(whole.sum())} | {name: share_interval(measured[name][0], drawn[name], _worth(name, whole), confidence, len(counts)) for name in METRICS}
     if cost is not None:
-        row["cost_per_1000"] = interval(measured["cost_per_1000"][0], drawn["cost_per_1000"], confidence, len(counts))
+        cases = whole.sum(1)
+        heaviest = 1000 * max((shares[i] / n if shares is not None else 1 / cases.sum()) * cost[i].max() for i, n in enumerate(cases) if n)
+        low, high = cost_interval(measured["cost_per_1000"][0], drawn["cost_per_1000"], heaviest, confidence, len(counts))
+        row["cost_per_1000"] = {"value": float(measured["cost_per_1000"][0]), "low": float(low), "high": float(high)}
     row.setdefault("cost_per_1000", None)
     truth, said, hits = whole.sum(1), whole.sum(0), np.diag(whole)
     row["per_class"] = {

@@ -116,7 +116,7 @@ def truth_of(frame: pd.DataFrame, labels: list[str]) -> np.ndarray:
 def route_rates(taken: list[np.ndarray], frame: pd.DataFrame, labels: list[str], draws: int, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
     """P(route | truth) of several ways to answer the same cases, each (R + 1, K, K + 1), and the shares of the truths among the cases (R + 1, K).
 
-    Bootstrap over whole groups, or over cases where there are fewer than ten groups (`resampled_by`); all ways answer the same resampled cases, so that their differences
+    Bootstrap over whole groups, or over cases where there are fewer than five groups (`resampled_by`); all ways answer the same resampled cases, so that their differences
     are paired. Cases with the same truth and routes are drawn together, which is the same bootstrap and costs no more with more cases. A truth that a resample lacks keeps the measured rates.
     """
     truth, count = truth_of(frame, labels), len(labels)

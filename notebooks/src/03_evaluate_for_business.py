@@ -57,11 +57,11 @@ print("" if lesson.of_this_use_case else f"note: this run is of the use case {re
 results_table(record)
 
 # %% [markdown] lang="en"
-# The same, **live** from the recorded answers: anyone can recompute a figure of the report from `predictions.csv`. Rows of one lot err together, so the bootstrap redraws whole groups where there are at least ten of them; with fewer it can only
+# The same, **live** from the recorded answers: anyone can recompute a figure of the report from `predictions.csv`. Rows of one lot err together, so the bootstrap redraws whole groups where there are at least five of them; with fewer it can only
 # redraw rows, and the interval is then a little too narrow. The line says which it was.
 # %% [markdown] lang="ja"
 # 同じ数字を、記録された答えから**今**計算し直します。レポートのどの数字も、`predictions.csv` から誰でも検算できます。
-# 同じロットの行は一緒に間違えやすいので、グループが 10 以上あればグループ単位で、それより少なければ行単位で再抽出します。行単位の区間は少し狭めに出るため、どちらだったかも表示します。
+# 同じロットの行は一緒に間違えやすいので、グループが 5 以上あればグループ単位で、それより少なければ行単位で再抽出します。行単位の区間は少し狭めに出るため、どちらだったかも表示します。
 # %%
 labels, costs, prevalence = record["options"], record["costs"], record["prevalence"] or None
 answers = lesson.predictions

@@ -27,7 +27,7 @@ def limits(record: dict, tuned: dict, groups: int, diagnosed: bool = False) -> l
         listed = ", ".join(rare)
         found.insert(0, both(f"Rare answers: fewer than {_FEW} held-out cases of {listed}, so their recall is a rough number.",
                              f"少ない答え：{listed} の評価データは {_FEW} 件未満で、発見率は目安です。"))  # fmt: skip
-    if groups < 10:
+    if tuned["resampled"] == "sample":
         found.insert(0, both(f"Differences between groups: with {groups} held-out groups, rows were resampled one by one, which makes intervals too narrow when rows of a group err together.",
                              f"グループ間の差：評価グループが {groups} しかないため行単位で再抽出しています。同じグループの誤りが似る場合、区間は狭すぎます。"))  # fmt: skip
     if record["costs_are_examples"]:

@@ -42,7 +42,7 @@ def yen_range(record: dict, frame: pd.DataFrame) -> dict:
 def saving_per_1000(frame: pd.DataFrame, record: dict, today: str) -> tuple[float, float, float]:
     """(value, low, high): expected cost of `today`'s errors minus the tuned model's, per 1,000 cases, at the gates' confidence.
 
-    Paired bootstrap over whole groups (rows, where there are fewer than ten groups): both arms answer the same resampled cases. Each answer's mean
+    Paired bootstrap over whole groups (rows, where there are fewer than five groups): both arms answer the same resampled cases. Each answer's mean
     saving is weighted with its share in production (poc.yaml's prevalence), else with its share of the cases.
     """
     rows = frame[(frame["condition"] == "as_is") & (frame["split"] == "test")]
