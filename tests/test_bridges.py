@@ -185,6 +185,23 @@ def test_a_missing_tesseract_is_named_with_its_install_command(monkeypatch, tiny
         Ocr().fit([], tiny)
 
 
+def test_an_answer_waits_for_its_ocr_whoever_read_the_sheet_before(rows, tmp_path, monkeypatch):
+    """A slow program in Tesseract's place: the second bridge reads from memory, and neither its training time nor the time of an answer looks faster for it."""
+    slow, count = 0.15, tmp_path / "calls"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "tesseract"
+    program.write_text(f'#!/bin/sh\nif [ "$1" = --list-langs ]; then printf "languages:\\neng\\n"; exit; fi\ncat >/dev/null; echo x >>{count}; sleep {slow}; echo red\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    train, asked = rows[0][:4], rows[2][:3]
+    for name in ("first", "second"):
+        bridge = Kept(ToolLearning("tiny_omni", [Ocr(("eng",), enlarged=1)], name=name, device="cpu"), tmp_path / "kept")
+        bridge.fit(train, [], tmp_path)
+        bridge.predict(asked)
+        assert bridge.facts.latency > slow and bridge.facts.seconds > 4 * slow, name
+    assert len(count.read_text().split()) == 7, "seven pictures, each read once"
+
+
 def test_the_checkpoint_itself_writes_speech_down(tiny, spoken, sheet):
     speech = Speech(most=6)
     speech.fit([], tiny)

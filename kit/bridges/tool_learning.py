@@ -9,7 +9,6 @@ Hybrid (`keep_media=True`): the model has the medium, too, and a wrong line of a
 """
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import pandas as pd
 
 from kit.bridges.bridge import Facts, aligned
 from kit.bridges.detector import Detector
-from kit.bridges.tools import Tool
+from kit.bridges.tools import Tool, clock
 from kit.data import MEDIA, Sample
 from kit.errors import KitError
 from kit.evaluation import evaluate, predict
@@ -68,7 +67,7 @@ class ToolLearning:
         Raises:
             KitError: none of the tools is there.
         """
-        started, train = time.perf_counter(), [sample for sample in train if sample.answer]
+        started, train = clock(), [sample for sample in train if sample.answer]
         self.loaded, self.work, self.facts.failed = load(self.checkpoint, device=self.device), work, []
         work.mkdir(parents=True, exist_ok=True)
         working = []
@@ -91,7 +90,7 @@ class ToolLearning:
             tuned = finetune(self.loaded, taught, known, self.reader, work / digest_of([asdict(self.reader), origin(self.checkpoint)], [*taught, *known]), resume=True)
             self.loaded, self.facts.updates = tuned.loaded, tuned.applied_updates
             self.facts.trained += sum(weight.numel() for path, weight in tuned.loaded.model.named_parameters() if "lora_" in path)
-        self.facts.seconds = time.perf_counter() - started
+        self.facts.seconds = clock() - started
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
         """The frame of `kit.evaluation.predict`; what the tools wrote is in `written` and in work/written.jsonl, one line per sample however often it is asked."""
