@@ -98,7 +98,7 @@ def each_alone(name: tuple[str, str], bridges: list[Bridge], train: list[Sample]
     for number, bridge in enumerate(bridges):
         try:
             bridge.fit(train, validation, work / f"{number}")
-            working.append((bridge, bridge.predict(known)))
+            working.append((bridge, bridge.predict(known) if known else pd.DataFrame(columns=["id", "answer", "predicted", "probabilities", "group"])))
         except KitError as error:
             failed.append(str(error))
     if len(working) < 2:
