@@ -116,7 +116,7 @@ def lineup(
     Args:
         modalities: the media to bridge, of image, video and audio.
         checkpoint: aligned already; tools, data and hybrid begin with it.
-        vlm: a Qwen2.5-VL, whose merger is replaced for pictures and films; "": no such row.
+        vlm: a Qwen2-VL or Qwen2.5-VL, whose merger is replaced for pictures and films; "": no such row.
         ears: a Whisper, put before `vlm` for sound; "": no such row.
         tools: that write beside the detector: Ocr(), Speech(), Whisper().
         smaller: another checkpoint, for the question whether the larger one is needed; "": no such row.

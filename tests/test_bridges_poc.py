@@ -19,6 +19,7 @@ from poc.bridges import FILE, bridge_lines, remote_of, try_all
 from poc.lineup import Sizes, has_series, learners, lineup, made_of, rows_for, tools_for
 from poc.pipeline import COMPANY
 from poc.usecase import load_samples, load_usecase
+from test_bridges_remote import says, serve  # noqa: F401  serve is a fixture
 
 
 def rows_of(case: str, **sizes):
@@ -35,7 +36,7 @@ def test_bridges_are_asked_with_the_media_that_decide_and_without_words(case, mo
     assert {row.modalities[-1] for row in rows.paired} == {modalities[0]}
     if case == "inspection":
         held = [row for row in load_samples(COMPANY / case, load_usecase(COMPANY / case), verify=False).samples if row.id in {one.id for one in rows.asked}]
-        lying = {row.id for row in held if row.meta["note_says"] in row.options and row.meta["note_says"] != row.answer}
+        lying = {row.id for row in held if row.meta.get("note_says") in row.options and row.meta["note_says"] != row.answer}
         assert lying and {row.id for row in rows.paired} == {row.id for row in held} - lying, "a pair of a photo and its words is one that says the same"
     assert len({row.group for row in rows.asked}) == len({row.group for row in rows_of(case, asked=10**6).asked if row.split == "test"}), "every group is asked"
 
@@ -82,6 +83,18 @@ def test_data_leave_only_where_somebody_agreed_to_that_host():
     assert remote_of("http://127.0.0.1:8000/v1", "m", "")[1]["consent"] == "", "nothing leaves this machine"
     with pytest.raises(KitError, match="--remote-model NAME"):
         remote_of("http://127.0.0.1:8000/v1", " ", "")
+
+
+def test_a_model_elsewhere_is_a_row_that_is_paid_once(tmp_path, serve):  # noqa: F811
+    """As a whole, on loopback: asked the held-out rows and a question of its own, no validation row; host and model stand in bridges.json and in the report."""
+    run, server = tmp_path / "run", serve(lambda body: says("A"))
+    shutil.copytree(runs.EXAMPLE, run)
+    for _ in range(2):
+        found = try_all(run, COMPANY / "inspection", sizes=Sizes(train=24, asked=16, validation=12, blocks=0, probed=0), only=("remote (m)",), remote=remote_of(server.url, "m", "", prices=(2.0, 10.0)))
+        assert len(server.asked) == 1 + 16
+    (row,) = found.told["table"]
+    assert row["bridge"] == "remote (m)" and row["n"] == 16 and row["cost_per_call"] == pytest.approx(0.00022) and found.told["remote"] == {"host": "127.0.0.1", "model": "m", "consent": "", "prices": [2.0, 10.0]}
+    assert "were sent to 127.0.0.1, to the model m. That is this machine" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_numbers_of_an_option():
@@ -172,11 +185,11 @@ def test_ranks_within_a_use_case_forget_its_difficulty():
 def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):
     run = tmp_path / "run"
     shutil.copytree(runs.EXAMPLE, run)
-    sizes, only = Sizes(train=48, asked=24, updates=2, validation=12, blocks=0, probed=12), ("as it is", "tool learning", "hybrid")
+    sizes, only = Sizes(train=32, asked=16, updates=2, batch=4, validation=8, blocks=0, probed=8), ("as it is", "tool learning", "hybrid")
     found = try_all(run, COMPANY / "inspection", sizes=sizes, only=only)
     told = json.loads((run / FILE).read_text(encoding="utf-8"))
     assert set(told) == {"table", "recommended", "gap", "correlation", "conflict", "believed", "misled", "budgets", "remote", "checkpoint", "rows", "kpi", "date"}
-    assert [row["bridge"] for row in told["table"]] == list(only) and told["rows"] == {"train": 48, "validation": 12, "asked": 24} and told["checkpoint"] == "tiny_omni"
+    assert [row["bridge"] for row in told["table"]] == list(only) and told["rows"] == {"train": 32, "validation": 8, "asked": 16} and told["checkpoint"] == "tiny_omni"
     assert {"macro_recall", "low", "high", "cost_per_1000", "trained", "latency_ms", "start", "audit", "weak", "failed"} <= set(told["table"][0])
     assert set(told["recommended"]["summary"]) == {"en", "ja"} and told["recommended"]["evidence"]["chosen"] in only and told["conflict"] is None
     assert {(row["bridge"], row["when"]) for row in told["gap"]["table"]} == {("as it is", "after")} and "no single measure predicts quality" in told["correlation"]["warning"]["en"]
@@ -187,13 +200,13 @@ def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):
     again = try_all(run, COMPANY / "inspection", sizes=sizes, only=only)
     assert answers.stat().st_mtime_ns == written and again.told == found.told and np.isfinite(again.table["macro_recall"]).all()
     (probed,) = told["misled"]
-    assert (probed["bridge"], probed["modality"], probed["n"]) == ("hybrid", "image", 12) and told["budgets"] is None and told["table"][1]["rows_to_90"] is None
+    assert (probed["bridge"], probed["modality"], probed["n"]) == ("hybrid", "image", 8) and told["budgets"] is None and told["table"][1]["rows_to_90"] is None
     assert any("--budgets 40,120 trains the learners again" in line for line in lines) and any(line.startswith("hybrid: right by the image alone ") and "shortcut index" in line for line in lines)
-    fewer = try_all(run, COMPANY / "inspection", sizes=sizes, only=("tool learning",), budgets=(12, 24))
-    assert [(row["bridge"], row["rows"]) for row in fewer.told["budgets"]] == [("tool learning", 12), ("tool learning", 24), ("tool learning", 48)] and {"macro_recall"} < set(fewer.told["budgets"][0])
-    assert fewer.table["rows_to_90"][0] in (12, 24, 48) and any(line.startswith("training rows to 90 % of each bridge's best, of those that were tried (12, 24, 48): tool learning ") for line in bridge_lines(fewer))
+    fewer = try_all(run, COMPANY / "inspection", sizes=sizes, only=("tool learning",), budgets=(16,))
+    assert [(row["bridge"], row["rows"]) for row in fewer.told["budgets"]] == [("tool learning", 16), ("tool learning", 32)] and {"macro_recall"} < set(fewer.told["budgets"][0])
+    assert fewer.table["rows_to_90"][0] in (16, 32) and any(line.startswith("training rows to 90 % of each bridge's best, of those that were tried (16, 32): tool learning ") for line in bridge_lines(fewer))
     assert answers.stat().st_mtime_ns == written, "the answers with all rows are kept as they were"
-    with pytest.raises(KitError, match="budgets are numbers of training rows between 1 and 47, below the 48 of the comparison; given 48"):
-        try_all(run, COMPANY / "inspection", sizes=sizes, only=only, budgets=(24, 48))
+    with pytest.raises(KitError, match="budgets are numbers of training rows between 1 and 31, below the 32 of the comparison; given 32"):
+        try_all(run, COMPANY / "inspection", sizes=sizes, only=only, budgets=(16, 32))
     with pytest.raises(KitError, match="no bridge here is called converter; there are: as it is; converter"):
         try_all(run, COMPANY / "inspection", sizes=sizes, only=("converter",))

@@ -266,10 +266,11 @@ def _seconds(cells: list[str], column: str) -> np.ndarray:
         return numbers * _SECONDS.get(_split(column)[1].lower(), 1.0)
     plain = [normal(cell) for cell in cells]
     dates = pd.to_datetime(pd.Series(plain), errors="coerce", format="mixed")
-    seconds = ((dates - dates.min()) / pd.Timedelta(seconds=1)).to_numpy(float)
+    seconds = ((dates - dates.min()) / pd.Timedelta(seconds=1)).to_numpy(float, copy=True)
     told = np.flatnonzero(np.isfinite(seconds))
     if len(told) and all(_OF_DAY.fullmatch(plain[place]) for place in told):
-        told = told[::-1] if len(told) > 1 and np.median(np.diff(seconds[told])) < 0 else told  # the newest first
+        steps = np.diff(seconds[told])
+        told = told[::-1] if np.sign(steps[np.abs(steps) < _DAY / 2]).sum() < 0 else told  # the newest first
         seconds[told[1:]] += _DAY * np.cumsum(np.diff(seconds[told]) < -_DAY / 2)
     return seconds
 
