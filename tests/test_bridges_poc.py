@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from test_bridges_remote import says, serve  # noqa: F401  serve is a fixture
 
 from benchmarks import bridges as recorded
 from benchmarks.bridges import frame_of
@@ -19,7 +20,6 @@ from poc.bridges import FILE, bridge_lines, remote_of, try_all
 from poc.lineup import Sizes, has_series, learners, lineup, made_of, rows_for, tools_for
 from poc.pipeline import COMPANY
 from poc.usecase import load_samples, load_usecase
-from test_bridges_remote import says, serve  # noqa: F401  serve is a fixture
 
 
 def rows_of(case: str, **sizes):
@@ -185,11 +185,11 @@ def test_ranks_within_a_use_case_forget_its_difficulty():
 def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):
     run = tmp_path / "run"
     shutil.copytree(runs.EXAMPLE, run)
-    sizes, only = Sizes(train=32, asked=16, updates=2, batch=4, validation=8, blocks=0, probed=8), ("as it is", "tool learning", "hybrid")
+    sizes, only = Sizes(train=48, asked=24, updates=2, batch=4, validation=8, blocks=0, probed=8), ("as it is", "tool learning", "hybrid")
     found = try_all(run, COMPANY / "inspection", sizes=sizes, only=only)
     told = json.loads((run / FILE).read_text(encoding="utf-8"))
     assert set(told) == {"table", "recommended", "gap", "correlation", "conflict", "believed", "misled", "budgets", "remote", "checkpoint", "rows", "kpi", "date"}
-    assert [row["bridge"] for row in told["table"]] == list(only) and told["rows"] == {"train": 32, "validation": 8, "asked": 16} and told["checkpoint"] == "tiny_omni"
+    assert [row["bridge"] for row in told["table"]] == list(only) and told["rows"] == {"train": 48, "validation": 8, "asked": 24} and told["checkpoint"] == "tiny_omni"
     assert {"macro_recall", "low", "high", "cost_per_1000", "trained", "latency_ms", "start", "audit", "weak", "failed"} <= set(told["table"][0])
     assert set(told["recommended"]["summary"]) == {"en", "ja"} and told["recommended"]["evidence"]["chosen"] in only and told["conflict"] is None
     assert {(row["bridge"], row["when"]) for row in told["gap"]["table"]} == {("as it is", "after")} and "no single measure predicts quality" in told["correlation"]["warning"]["en"]
@@ -202,11 +202,11 @@ def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):
     (probed,) = told["misled"]
     assert (probed["bridge"], probed["modality"], probed["n"]) == ("hybrid", "image", 8) and told["budgets"] is None and told["table"][1]["rows_to_90"] is None
     assert any("--budgets 40,120 trains the learners again" in line for line in lines) and any(line.startswith("hybrid: right by the image alone ") and "shortcut index" in line for line in lines)
-    fewer = try_all(run, COMPANY / "inspection", sizes=sizes, only=("tool learning",), budgets=(16,))
-    assert [(row["bridge"], row["rows"]) for row in fewer.told["budgets"]] == [("tool learning", 16), ("tool learning", 32)] and {"macro_recall"} < set(fewer.told["budgets"][0])
-    assert fewer.table["rows_to_90"][0] in (16, 32) and any(line.startswith("training rows to 90 % of each bridge's best, of those that were tried (16, 32): tool learning ") for line in bridge_lines(fewer))
+    fewer = try_all(run, COMPANY / "inspection", sizes=sizes, only=("tool learning",), budgets=(24,))
+    assert [(row["bridge"], row["rows"]) for row in fewer.told["budgets"]] == [("tool learning", 24), ("tool learning", 48)] and {"macro_recall"} < set(fewer.told["budgets"][0])
+    assert fewer.table["rows_to_90"][0] in (24, 48) and any(line.startswith("training rows to 90 % of each bridge's best, of those that were tried (24, 48): tool learning ") for line in bridge_lines(fewer))
     assert answers.stat().st_mtime_ns == written, "the answers with all rows are kept as they were"
-    with pytest.raises(KitError, match="budgets are numbers of training rows between 1 and 31, below the 32 of the comparison; given 32"):
-        try_all(run, COMPANY / "inspection", sizes=sizes, only=only, budgets=(16, 32))
+    with pytest.raises(KitError, match="budgets are numbers of training rows between 1 and 47, below the 48 of the comparison; given 48"):
+        try_all(run, COMPANY / "inspection", sizes=sizes, only=only, budgets=(24, 48))
     with pytest.raises(KitError, match="no bridge here is called converter; there are: as it is; converter"):
         try_all(run, COMPANY / "inspection", sizes=sizes, only=("converter",))
