@@ -215,7 +215,7 @@ def bridges(
     from poc.lineup import Sizes
 
     prices = tuple(numbers(remote_prices, float, "--remote-prices", 2)) or None
-    elsewhere = remote_of(remote, remote_model, consent_data_leaves, remote_key_from, prices) if remote else None
+    elsewhere = remote_of(remote, remote_model, consent_data_leaves, remote_key_from, prices) if remote or remote_model else None
     sizes = Sizes(train=train, asked=rows, updates=updates)
     for line in bridge_lines(try_all(run_folder, folder, vlm, ears, sizes, only=tuple(only or ()), budgets=tuple(numbers(budgets, int, "--budgets")), remote=elsewhere)):
         typer.echo(line)

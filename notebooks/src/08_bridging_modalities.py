@@ -29,7 +29,7 @@ use_case = "inspection"  # a name in sample_data/company, or the path of your ow
 model = ""  # a catalogue name, a hub id or a folder; empty: the preset's default
 run = ""  # a run's folder; empty: your newest run of this use case, else the shipped example
 language = ""  # en or ja; empty: that of this notebook
-updates = 24  # of each live training
+updates = 16  # of each live training
 rows = 40  # held-out rows that are asked
 
 # %%
@@ -59,7 +59,7 @@ lesson
 #
 # すべて**同じ行**を使います。答えを決める画像・音声・動画だけを見せ、メモや書き起こしは外します（代わりに答えてしまうため）。ただし**出発点は同じではありません**。コンバーターとパーシーバーは初期状態から、ほかは整合済みのチェックポイントから始まります（小型モデルでは数時間かかった整合です）。表にもそう書きます。
 # %%
-sizes = Sizes(train=72, asked=rows, updates=updates, validation=24, blocks=0, probed=24)
+sizes = Sizes(train=72, asked=rows, updates=updates, validation=24, blocks=0, probed=16)
 shared = rows_for(list(lesson.folder.samples), sizes)
 print(say(f"to bridge: {', '.join(shared.modalities)}; {len(shared.train)} training, {len(shared.validation)} validation, {len(shared.asked)} held-out rows",
           f"つなぐもの：{'、'.join(shared.modalities)}。学習 {len(shared.train)} 行、検証 {len(shared.validation)} 行、評価 {len(shared.asked)} 行"))  # fmt: skip
@@ -132,10 +132,10 @@ pd.DataFrame({one["bridge"]: {name: one[name] for name in probes} for one in fou
 # 写真に添える csv は、第 5 のモダリティではありません。行が列（`series_file_name`）でファイルを示し、2 つのブリッジがそれを見せます：要約をメモに書くか、波形を図にして画像に並べるか。フォルダーにこの列があれば `poc bridges` が両方を加えます。サンプル会社にはないので、ここでは架空のセンサーを使います。下は、それぞれが渡すものと、同じ簡単な読み手（チェックポイントの凍結特徴量へのロジスティック回帰）の、未使用の波形でのマクロ再現率です。
 # %%
 rng, kinds, sensors = np.random.default_rng(0), ("jump", "drift", "oscillation"), []
-for number in range(90):
+for number in range(72):
     at, kind = np.linspace(0, 1, 120), kinds[number % 3]
     shape = {"jump": at > rng.uniform(0.3, 0.7), "drift": at, "oscillation": np.sin(2 * np.pi * (rng.uniform(3, 5) * at + rng.uniform()))}[kind]
-    pd.DataFrame({"time [s]": at * 60, "pressure [kPa]": 50 + rng.uniform(2, 6) * shape + rng.normal(0, 1, 120)}).to_csv(work / f"{number}.csv", index=False)
+    pd.DataFrame({"time [s]": at * 60, "pressure [kPa]": 50 + rng.uniform(4, 8) * shape + rng.normal(0, 0.7, 120)}).to_csv(work / f"{number}.csv", index=False)
     sensors.append(Sample(f"S{number}", "What did the pressure do?", kinds, kind, group=f"day {number}", meta={"series_file_name": f"{number}.csv"}))
 
 # %%
@@ -145,7 +145,7 @@ as_picture(shown)
 
 # %%
 ways = [WithSeries(way, Kept(Specialist(kind, lesson.model, name=say(f"series {told}", f"時系列（{told}）")), work / "series"), work) for way, kind, told in (("words", "text", say("in words", "文章")), ("picture", "image", say("as a picture", "図")))]
-read = bridge_table(try_bridges(ways, sensors[:45], [], sensors[45:], work / "series"), list(kinds))
+read = bridge_table(try_bridges(ways, sensors[:36], [], sensors[36:], work / "series"), list(kinds))
 read.set_index("bridge")[["n", "macro_recall", "low", "high", "latency_ms", "failed"]].round(3)
 
 # %% [markdown] lang="en"
