@@ -129,8 +129,8 @@ def remote_of(url: str, model: str, consent: str, key_from: str = "", prices: tu
     if not model.strip():
         raise KitError(say("which model shall answer at the endpoint? name it as the server does: --remote-model NAME", "エンドポイントのどのモデルに尋ねますか。サーバーでの名前を --remote-model NAME で指定してください"))
     endpoint = Endpoint(url, key_from)
-    who = consent.replace(endpoint.host, "").strip(" :,;.-　：、。")
-    if not endpoint.on_this_machine and (endpoint.host not in consent or len(who) < 3):
+    who = consent.lower().replace(endpoint.host, "").strip(" :,;.-　：、。")
+    if not endpoint.on_this_machine and (endpoint.host not in consent.lower() or len(who) < 2):
         raise KitError(
             say(
                 f"the held-out rows would be sent to {endpoint.host}: their photos, sounds and questions would leave this machine, and cannot be called back. Ask whoever answers for these data, then say to which host, who agreed and why: "
