@@ -135,7 +135,7 @@ rng, kinds, sensors = np.random.default_rng(0), ("jump", "drift", "oscillation")
 for number in range(72):
     at, kind = np.linspace(0, 1, 120), kinds[number % 3]
     shape = {"jump": at > rng.uniform(0.3, 0.7), "drift": at, "oscillation": np.sin(2 * np.pi * (rng.uniform(3, 5) * at + rng.uniform()))}[kind]
-    pd.DataFrame({"time [s]": at * 60, "pressure [kPa]": 50 + rng.uniform(4, 8) * shape + rng.normal(0, 0.7, 120)}).to_csv(work / f"{number}.csv", index=False)
+    pd.DataFrame({"time [s]": at * 60, "pressure [kPa]": 50 + rng.uniform(3, 7) * shape + rng.normal(0, 1, 120)}).to_csv(work / f"{number}.csv", index=False)
     sensors.append(Sample(f"S{number}", "What did the pressure do?", kinds, kind, group=f"day {number}", meta={"series_file_name": f"{number}.csv"}))
 
 # %%
