@@ -3,14 +3,19 @@
     python -m benchmarks.bridges [--cases inspection callcentre documents] [--seeds 0 1 2]   # about five processor minutes per case and seed: the tables below, of all that is kept
     python -m benchmarks.bridges --budgets [--cases ...] [--seeds 0]                         # the same bridges with fewer training rows, about three minutes per case and seed
     python -m benchmarks.bridges --tables                                                    # only the tables
+    python -m benchmarks.bridges --adopt                                                     # cells from before cells were marked: they are of the present tiny_omni (only where `git log sample_data/tiny_omni` says so)
 
 Tables: benchmarks/bridges.csv, bridges_gap.csv, bridges_correlation.csv. What was measured is kept in benchmarks/bridges/, one file per case and seed, and (answers, weights) in build/benchmarks/bridges, so that a
-killed run goes on, and several processes may share cases and seeds. `--updates`, `--train` and `--asked` make a short form, which is kept apart and writes no table.
+killed run goes on, and several processes may share cases and seeds. Each cell is marked with the digest of tiny_omni's weights: one of other weights is measured again, and no table is made of it. `--updates`, `--train` and `--asked` make a short form, which is kept apart and writes no table.
 
 Converters and perceivers are fresh connectors between the frozen parts of tiny_omni (sample_data.recipe.parts); everything else begins with tiny_omni as it is, whose connectors took hours to align: column "start".
 Equal for all that trains: rows, updates x batch, validation rows that choose the best weights. Rows have only the media that decide (`poc.lineup.rows_for`): no inspector's note, no transcript, so callers' words have to
 be heard. The speech recognition of the calls and memos is tiny_omni's own, which knows the words of its small world and none of the callers': a weak tool, as it is. Tesseract reads the sheets of the documents.
 "smaller checkpoint" is tiny_omni without the upper half of its language model's layers: cut, not trained small, then tuned like the other.
+
+Latencies hold what an answer to a new row waits for, its OCR included: cells from before that was measured got the median time of reading one row's sheets alone, "ocr_seconds" in them (their fit_seconds still lack the OCR
+that an earlier bridge had done). Correlations are over different things only (`kit.bridges.measured_points`): bridges with one connector are one point for what lies at layer 0, and rates are per layer.
+mutual k-NN of cells from before 2026-11-30 14:00 pairs some inspectors' notes that name another defect than the photo (43 of 353 test notes); since then `poc.lineup.rows_for` leaves such rows out.
 
 Figures are per cent of macro recall over all rows of the seeds, each row's answers of all seeds resampled together (whole groups, where there are ten): between seeds, look at "by seed". "behind the best" is paired.
 "rows to 90 %": the least of the budgets with which a bridge reached 90 % of its best figure among all budgets (point estimates of seed 0, coarse); "" where it never was above guessing by its interval.
@@ -28,26 +33,27 @@ import pandas as pd
 import torch
 
 from benchmarks.machine import write_table
-from kit.bridges import Facts, Tried, gap_and_kpi, recommended
-from kit.bridges.correlation import within_cases
+from kit.bridges import Facts, Tried, gap_and_kpi, measured_points, recommended, rows_to_reach, within_cases
+from kit.bridges.correlation import OF_LAYER
 from kit.data import Sample
 from kit.evaluation import compare, evaluate
 from kit.evaluation.intervals import MIN_GROUPS
 from kit.language import speaking
-from kit.models import load
+from kit.models import CATALOGUE, load
 from poc.arms import labels_of
-from poc.bridges import compare_bridges, noticed
-from poc.lineup import Rows, Sizes, lineup, rows_for, tiny_parts, tools_for
+from poc.bridge_evidence import noticed
+from poc.bridges import compare_bridges
+from poc.lineup import LEARNERS, Rows, Sizes, lineup, made_of, rows_for, tiny_parts, tools_for
 from poc.pipeline import COMPANY
+from poc.record import weights_hash
 from poc.usecase import load_samples, load_usecase
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "benchmarks" / "bridges"
 WORK = ROOT / "build" / "benchmarks" / "bridges"
 CASES = ("inspection", "callcentre", "documents")
-SIZES = Sizes(asked=150, updates=60, validation=40)
+SIZES = Sizes(asked=150, updates=60, validation=40, probed=0)
 BUDGETS = (40, 120)
-LEARNERS = ("converter (linear)", "converter (mlp)", "perceiver", "tool learning", "data-driven")  # what is trained again with fewer rows
 COLUMNS = (
     *("date", "use case", "bridge", "seeds", "n", "macro_recall", "low", "high", "by seed", "behind the best", "behind low", "behind high", "recommended", "cost_per_1000", "trained", "updates", "rows"),
     *(f"with {budget} rows" for budget in BUDGETS), *("rows to 90 %", "fit_seconds", "latency_ms", "tokens", "right in conflict", "right elsewhere", "start", "audit", "weak", "failed"),
@@ -61,7 +67,7 @@ def rows_of(case: str, sizes: Sizes, seed: int) -> Rows:
 
 def smaller(folder: Path) -> str:
     """tiny_omni with the lower half of its language model's layers, as a checkpoint."""
-    if not (folder / "config.json").is_file():
+    def write(place: Path) -> None:
         loaded = load("tiny_omni", device="cpu")
         text, decoder = loaded.model.config.get_text_config(), loaded.model.get_decoder()
         half = text.num_hidden_layers // 2
@@ -69,9 +75,15 @@ def smaller(folder: Path) -> str:
         text.num_hidden_layers = half
         if getattr(text, "layer_types", None):
             text.layer_types = text.layer_types[:half]
-        loaded.model.save_pretrained(folder)
-        loaded.processor.save_pretrained(folder)
-    return str(folder)
+        loaded.model.save_pretrained(place)
+        loaded.processor.save_pretrained(place)
+
+    return str(made_of("tiny_omni", folder, write))
+
+
+def mark() -> str:
+    """What a cell's figures are of: the digest of tiny_omni's weights."""
+    return weights_hash(CATALOGUE["tiny_omni"].source)[:16]
 
 
 def kept_in(case: str, seed: int, what: str = "") -> Path:
@@ -86,7 +98,7 @@ def write(file: Path, told: dict) -> None:
 
 
 def measure(case: str, seed: int, sizes: Sizes = SIZES, only: tuple[str, ...] = (), file: Path | None = None) -> dict:
-    """A cell: {"seconds", "train", "ids", "bridges": {name: {"facts", "predicted" (places in a row's options) or null}}, "gap": rows}; what is kept is not asked again.
+    """A cell: {"seconds", "mark", "train", "ids", "bridges": {name: {"facts", "predicted" (places in a row's options) or null}}, "gap": rows}; what is kept of the same weights is not asked again.
 
     Args:
         only: names of bridges; (): all.
@@ -98,12 +110,14 @@ def measure(case: str, seed: int, sizes: Sizes = SIZES, only: tuple[str, ...] = 
     bridges = lineup(rows.modalities, "tiny_omni", work / "bridges", vlm, ears, tools_for(rows), "" if only else smaller(work / "smaller"), sizes, seed, "cpu")
     bridges = [bridge for bridge in bridges if not only or bridge.name in only]
     told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if told.get("mark") != mark():
+        told = {}
     if set(told.get("bridges", ())) >= {bridge.name for bridge in bridges} and "believed" in told:
         return told
     began = time.process_time()
     found = compare_bridges(bridges, rows, load_usecase(COMPANY / case), work, "tiny_omni", sizes)
     answers = {one.name: {"facts": asdict(one.facts), "predicted": None if one.frame is None else [row.options.index(said) for row, said in zip(rows.asked, one.frame["predicted"], strict=True)]} for one in found.tried}
-    told = {"seconds": round(told.get("seconds", 0) + time.process_time() - began), "train": len(rows.train), "ids": [row.id for row in rows.asked], "bridges": answers, "gap": found.told["gap"]["table"], "believed": found.told["believed"]}
+    told = {"seconds": round(told.get("seconds", 0) + time.process_time() - began), "mark": mark(), "train": len(rows.train), "ids": [row.id for row in rows.asked], "bridges": answers, "gap": found.told["gap"]["table"], "believed": found.told["believed"]}
     write(file, told)
     return told
 
@@ -130,7 +144,24 @@ def frame_of(rows: list[Sample], cells: list[dict], bridge: str) -> pd.DataFrame
 
 
 def cells_of(case: str, what: str = "") -> list[dict]:
-    return [json.loads(file.read_text(encoding="utf-8")) for seed in range(10) if (file := kept_in(case, seed, what)).is_file()]
+    """The kept cells of a use case; what is kept of other weights than the present ones is refused, because one table cannot hold both.
+
+    Raises:
+        ValueError: such a cell.
+    """
+    files = [file for seed in range(10) if (file := kept_in(case, seed, what)).is_file()]
+    cells = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    if stale := [file.name for file, cell in zip(files, cells, strict=True) if cell.get("mark") != mark()]:
+        raise ValueError(f"measured with other weights of tiny_omni, or before cells were marked: {', '.join(stale)}. Delete them and measure again; unmarked ones that `git log sample_data/tiny_omni` shows to be of the present weights: --adopt")
+    return cells
+
+
+def adopt() -> None:
+    """Marks the cells that have no mark with that of the present weights."""
+    for file in sorted(KEPT.glob("*.json")):
+        told = json.loads(file.read_text(encoding="utf-8"))
+        if "mark" not in told:
+            write(file, {"seconds": told.pop("seconds"), "mark": mark()} | told)
 
 
 def asked_in(case: str, cells: list[dict]) -> list[Sample]:
@@ -190,26 +221,23 @@ def tidy(value: float) -> float | str:
 
 def with_fewer_rows(case: str, bridge: str, low: float, labels: list[str]) -> dict:
     """{"with 40 rows": ..., "rows to 90 %"} of seed 0, where it was measured."""
-    whole, file = kept_in(case, 0), {budget: kept_in(case, 0, str(budget)) for budget in BUDGETS}
-    cells = {budget: json.loads(one.read_text(encoding="utf-8")) for budget, one in file.items() if one.is_file()}
+    cells = [cell for budget in BUDGETS for cell in cells_of(case, str(budget))[:1]]
     if bridge not in LEARNERS or not cells:
         return {}
-    rows, full = rows_of(case, SIZES, 0).asked, json.loads(whole.read_text(encoding="utf-8"))
-    frames = {cell["train"]: frame_of(rows, [cell], bridge) for cell in (*cells.values(), full)}
-    values = {count: evaluate(frame, labels, resamples=2)["macro_recall"]["value"] for count, frame in frames.items() if frame is not None}
-    enough = min(count for count, value in values.items() if value >= 0.9 * max(values.values()))
-    guessing = np.mean([1 / len(row.options) for row in rows])
-    return {f"with {budget} rows": percent(values.get(budget, np.nan)) for budget in BUDGETS} | {"rows to 90 %": enough if low > guessing else ""}
+    rows = rows_of(case, SIZES, 0).asked
+    frames = {cell["train"]: frame for cell in (*cells, cells_of(case)[0]) if (frame := frame_of(rows, [cell], bridge)) is not None}
+    enough, values = rows_to_reach(frames, labels, low)
+    return {f"with {budget} rows": percent(values.get(budget, np.nan)) for budget in BUDGETS} | {"rows to 90 %": enough or ""}
 
 
 def gap_of(case: str) -> pd.DataFrame:
     """Means over the seeds of each bridge, moment and measure; bounds are means of the seeds' bounds."""
-    found = [row | {"seed": number} for number, cell in enumerate(cells_of(case)) for row in cell["gap"] if row["measure"] != "integration of a layer"]
+    found = [row | {"seed": number} for number, cell in enumerate(cells_of(case)) for row in cell["gap"]]
     if not found:
         return pd.DataFrame()
     frame = pd.DataFrame(found)
-    frame[["value", "low", "high"]] = frame[["value", "low", "high"]].astype(float)
-    means = frame.groupby(["bridge", "when", "measure"], sort=False).agg(seeds=("seed", "nunique"), value=("value", "mean"), low=("low", "mean"), high=("high", "mean"), n=("n", "first")).reset_index()
+    frame[["layer", "value", "low", "high"]] = frame[["layer", "value", "low", "high"]].astype(float)
+    means = frame.groupby(["bridge", "when", "measure", "layer"], sort=False, dropna=False).agg(seeds=("seed", "nunique"), value=("value", "mean"), low=("low", "mean"), high=("high", "mean"), n=("n", "first")).reset_index()
     return means.assign(**{"use case": case})
 
 
@@ -222,14 +250,15 @@ def write_tables() -> None:
     if gaps.empty:
         return
     kpis = {(row["use case"], row["bridge"]): row["macro_recall"] for row in table if row.get("macro_recall", "") != ""}
-    told = [{key: ("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else value) for key, value in row.items()} for row in gaps.to_dict("records")]
+    shown = gaps[gaps["measure"] != OF_LAYER].drop(columns="layer")
+    told = [{key: ("" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else value) for key, value in row.items()} for row in shown.to_dict("records")]
     names = ("date", "use case", "bridge", "when", "measure", "seeds", "value", "low", "high", "n", "macro_recall")
     write_table(ROOT / "benchmarks" / "bridges_gap.csv", names, [{"date": date.today().isoformat()} | row | {"macro_recall": kpis.get((row["use case"], row["bridge"]), "") if row["when"] == "after" else ""} for row in told])
     after = gaps[gaps["when"] == "after"].dropna(subset=["value"])
-    after = after.assign(kpi=[kpis.get(key, np.nan) for key in zip(after["use case"], after["bridge"], strict=True)]).dropna(subset=["kpi"])
-    rows = [{"use case": case} | row for case in CASES for row in correlations(after[after["use case"] == case])]
-    together = pd.concat([within_cases(part, "use case", ("value", "kpi")) for _, part in after.groupby("measure", sort=False)])
-    rows += [{"use case": "all, ranks within each"} | row for row in correlations(together.assign(bridge=together["use case"] + "/" + together["bridge"]))]
+    points = {case: measured_points(after[after["use case"] == case], {bridge: kpi for (of, bridge), kpi in kpis.items() if of == case}).assign(case=case) for case in CASES}
+    rows = [{"use case": case} | row for case in CASES for row in gap_and_kpi(points[case]).to_dict("records")]
+    together = pd.concat([within_cases(part, "case", ("value", "kpi")) for _, part in pd.concat(points.values()).groupby("measure", sort=False)])
+    rows += [{"use case": "all, ranks within each"} | row for row in gap_and_kpi(together).to_dict("records")]
     names = ("date", "use case", "measure", "spearman", "low", "high", "n", "note")
     write_table(ROOT / "benchmarks" / "bridges_correlation.csv", names, [{"date": date.today().isoformat()} | {key: (tidy2(value) if isinstance(value, float) else value) for key, value in row.items()} for row in rows])
 
@@ -250,24 +279,22 @@ def tidy2(value: float) -> float | str:
     return round(value, 2) if np.isfinite(value) else ""
 
 
-def correlations(part: pd.DataFrame) -> list[dict]:
-    """Per measure, because the ranks within a use case are those of the bridges that have it."""
-    return [row for _, one in part.groupby("measure", sort=False) for row in gap_and_kpi(one, dict(zip(one["bridge"], one["kpi"], strict=True))).to_dict("records")]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", action="store_true", help="with fewer training rows")
     parser.add_argument("--tables", action="store_true", help="only the tables, of all that is kept")
+    parser.add_argument("--adopt", action="store_true", help="mark cells that have no mark as of the present weights, then only the tables")
     for name in ("updates", "train", "asked"):
         parser.add_argument(f"--{name}", type=int, default=getattr(SIZES, name))
     told = parser.parse_args()
     torch.set_num_threads(1)
     sizes = replace(SIZES, updates=told.updates, train=told.train, asked=told.asked)
     with speaking("en"):
-        for case in told.cases if not told.tables else ():
+        if told.adopt:
+            adopt()
+        for case in told.cases if not (told.tables or told.adopt) else ():
             for seed in told.seeds:
                 if sizes != SIZES:
                     print(json.dumps(measure(case, seed, sizes, file=WORK / f"short-{case}-{seed}.json")["gap"][:1]))

@@ -8,41 +8,43 @@ bridges.json in a run's folder (one object, written in one move; NaN is null):
      "correlation": {"kpi", "table": [{"measure", "spearman", "low", "high", "n", "note"}], "warning": {"en", "ja"}},
      "conflict": {"n": {"yes", "no"}, "bridges": [{"bridge", "yes", "yes_low", "yes_high", "no", "no_low", "no_high"}]} or null (accuracy where the evidence contradicts itself, and elsewhere),
      "believed": [records of `kit.bridges.believed`] or null (whom each bridge believes there, and whether it notices),
+     "misled": [what `kit.bridges.misled` found of each hybrid, with "bridge"] (a tool's wrong line beside the medium),
+     "budgets": [{"bridge", "rows", KPI by its name}] or null (the learners with fewer training rows: column rows_to_90 of the table),
+     "remote": {"host", "model", "consent" (who agreed and why), "prices"} or null (a model elsewhere that was asked),
      "checkpoint": name, "rows": {"train", "validation", "asked"}, "kpi": name, "date": ISO day}
 
 Beside it bridges/NAME/ holds each bridge's answers and weights, from which an interrupted comparison goes on.
 """
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 
 from kit.bridges import (
-    Connected,
-    DataDriven,
     Kept,
+    Remote,
     Tried,
-    believed,
+    WithSeries,
     bridge_table,
-    gap,
     gap_and_kpi,
+    measured_points,
     recommended,
-    said_of,
+    rows_to_reach,
     try_bridge,
 )
 from kit.bridges.bridge import Bridge
-from kit.data import Sample
+from kit.bridges.endpoint import Endpoint
 from kit.errors import KitError
-from kit.evaluation.intervals import mean_interval
 from kit.language import LANGUAGES, current, say
-from kit.training.marks import digest_of
+from kit.models.catalogue import connector_base
 from poc import runs
 from poc.arms import labels_of
-from poc.lineup import SIZES, Rows, Sizes, lineup, rows_for, tiny_parts, tools_for
+from poc.bridge_evidence import believed_by, gap_modality, gaps_of, misled_by, noticed, plain
+from poc.lineup import SIZES, Rows, Sizes, has_series, learners, lineup, rows_for, tiny_parts, tools_for
 from poc.usecase import UseCase, load_samples, load_usecase
 
 FILE = "bridges.json"
@@ -62,125 +64,126 @@ class Compared:
     file: Path
 
 
-# ------------------------------------------------------------------------------------------------------------ gap and conflict
+def compare_bridges(bridges: list[Bridge], rows: Rows, use: UseCase, out: Path, checkpoint: str, sizes: Sizes = SIZES, fewer: tuple[tuple[Rows, list[Bridge]], ...] = (), remote: dict | None = None) -> Compared:
+    """Tries each bridge, measures the gap of those that have one, asks a hybrid about its tools' lines, and writes out/bridges.json.
 
-
-def gaps_of(bridge: Kept, rows: list[Sample], modality: str, blocks: int, seed: int = 0) -> list[dict]:
-    """The gap of a bridge's model before and after it was bridged, kept beside its answers; nothing for bridges whose language model does not read the medium itself."""
-    if not isinstance(bridge.bridge, Connected | DataDriven):
-        return []
-    mark, file = digest_of([bridge.mark, modality, blocks, seed], rows), bridge.work / "gap.json"
-    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if told.get("mark") != mark:
-        working = bridge.fitted()
-        models = {"before": working.fresh, "after": lambda: working.loaded} if isinstance(working, Connected) else {"after": lambda: working.loaded}
-        tables = {when: gap(model(), rows, modality, blocks=blocks, seed=seed) for when, model in models.items()}
-        told = {"mark": mark, "rows": [{"bridge": bridge.name, "when": when} | row for when, table in tables.items() for row in _plain(table)]}
-        runs.write_json(file, told)
-    return told["rows"]
-
-
-def gap_modality(bridge: Kept, modalities: tuple[str, ...]) -> str | None:
-    """The medium that a bridge's gap is measured for: the one that it bridges."""
-    hears = isinstance(bridge.bridge, Connected) and bridge.bridge.ears
-    likely = ("audio",) if hears else ("image", "video") if isinstance(bridge.bridge, Connected) else modalities
-    return next((modality for modality in likely if modality in modalities), None)
-
-
-def noticed(tried: list[Tried], asked: list[Sample]) -> dict | None:
-    """Where words, picture and voice disagree (a row's meta says conflict: yes): which bridge is still right? See this module; None for use cases without such rows."""
-    clash = {sample.id: sample.meta["conflict"] for sample in asked if sample.meta.get("conflict") in ("yes", "no")}
-    if len(set(clash.values())) < 2:
-        return None
-    rows = []
-    for one in (one for one in tried if one.frame is not None):
-        row = {"bridge": one.name}
-        for kind in ("yes", "no"):
-            part = one.frame[one.frame["id"].map(clash.get) == kind]
-            value = mean_interval((part["predicted"] == part["answer"]).to_numpy(float), part["group"].tolist(), bounds=(0, 1))
-            row |= dict(zip((kind, f"{kind}_low", f"{kind}_high"), map(float, value), strict=True))
-        rows.append(row)
-    return {"n": {kind: sum(value == kind for value in clash.values()) for kind in ("yes", "no")}, "bridges": rows}
-
-
-def believed_by(tried: list[Tried], bridges: list[Bridge], asked: list[Sample]) -> list[dict] | None:
-    """`kit.bridges.believed` where the rows tell of two media or more what each says (columns NAME_says), against the first of them; None elsewhere, and where nothing contradicts."""
-    said = {sample.id: said_of(sample) for sample in asked if sum(name.endswith("_says") for name in sample.meta) > 1}
-    first = next((next(iter(told)) for told in said.values() if len(told) > 1), None)
-    if first is None:
-        return None
-    files = {bridge.name: bridge.work / "written.jsonl" for bridge in bridges if isinstance(bridge, Kept)}
-    lines = {name: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] for name, file in files.items() if file.is_file()}
-    written = {name: {row.pop("id"): row for row in rows} for name, rows in lines.items()}
-    return _plain(believed({one.name: one.frame for one in tried if one.frame is not None}, said, first, written)) or None
-
-
-def _plain(table: pd.DataFrame) -> list[dict]:
-    """Records that JSON can hold: what is not finite is null."""
-    return [{key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()} for row in table.to_dict("records")]
-
-
-# ------------------------------------------------------------------------------------------------------------ the comparison
-
-
-def compare_bridges(bridges: list[Bridge], rows: Rows, use: UseCase, out: Path, checkpoint: str, sizes: Sizes = SIZES) -> Compared:
-    """Tries each bridge, measures the gap of those that have one, and writes out/bridges.json."""
-    tried, gaps = [], []
+    Args:
+        fewer: (rows with a part of the training rows, bridges by the names of `bridges`): how many rows does each need?
+        remote: see "remote" in this module.
+    """
+    tried, gaps, misled = [], [], []
     for bridge in bridges:
         tried.append(try_bridge(bridge, rows.train, rows.validation, rows.asked, out / "bridges" / "combined"))
-        if isinstance(bridge, Kept):
+        if isinstance(bridge, Kept) and tried[-1].frame is not None:
             modality = gap_modality(bridge, rows.modalities)
-            if sizes.blocks is not None and tried[-1].frame is not None and modality == rows.modalities[0]:
-                try:
-                    gaps += gaps_of(bridge, rows.paired, modality, sizes.blocks)
-                except (KitError, RuntimeError, ValueError) as error:  # its answers stand without it
-                    bridge.facts.failed.append(say(f"gap not measured: {error}", f"隔たりを測れませんでした：{error}"))
+            try:
+                gaps += gaps_of(bridge, rows.paired, modality, sizes.blocks) if sizes.blocks is not None and modality == rows.modalities[0] else []
+                misled += [found] if (found := misled_by(bridge, rows, sizes)) else []
+            except (KitError, RuntimeError, ValueError) as error:  # its answers stand without it
+                bridge.facts.failed.append(say(f"gap, or what misleads it, not measured: {error}", f"隔たり、または惑わす情報への弱さを測れませんでした：{error}"))
+        if isinstance(bridge, Kept | WithSeries):
             bridge.release()
     frame = next((one.frame for one in tried if one.frame is not None), None)
     labels = labels_of(frame, use) if frame is not None else list(use.options)
     kpi, costs = use.gates.kpi, use.costs.model_dump(exclude_none=True) if use.costs else None
     table = bridge_table(tried, labels, kpi, costs, use.prevalence)
     measured = {row["bridge"]: row[kpi] for row in table.to_dict("records") if np.isfinite(row[kpi])}
-    after = pd.DataFrame([row | {"value": np.nan if row["value"] is None else row["value"]} for row in gaps if row["when"] == "after" and row["measure"] != "integration of a layer"], columns=["bridge", "measure", "value"])
+    after = pd.DataFrame([row | {name: np.nan if row[name] is None else row[name] for name in ("layer", "value")} for row in gaps if row["when"] == "after"], columns=["bridge", "measure", "layer", "value"])
+    enough, budgets = fewer_rows(tried, table.set_index("bridge")["low"].to_dict(), rows, fewer, out, labels, kpi)
+    table.insert(list(table).index("rows") + 1, "rows_to_90", table["bridge"].map(enough).astype(float))
     told = {
-        "table": _plain(table),
+        "table": plain(table),
         "recommended": runs.in_both_languages(lambda: [recommended(tried, labels, kpi)])[0],
         "gap": {"modality": rows.modalities[0], "rows": len(rows.paired), "table": gaps},
-        "correlation": {"kpi": kpi, "table": _plain(gap_and_kpi(after, measured)), "warning": dict(zip(LANGUAGES, WARNING, strict=True))},
-        "conflict": noticed(tried, rows.asked), "believed": believed_by(tried, bridges, rows.asked),
+        "correlation": {"kpi": kpi, "table": plain(gap_and_kpi(measured_points(after, measured))), "warning": dict(zip(LANGUAGES, WARNING, strict=True))},
+        "conflict": noticed(tried, rows.asked), "believed": believed_by(tried, bridges, rows.asked), "misled": misled, "budgets": budgets, "remote": remote,
         "checkpoint": checkpoint, "rows": {"train": len(rows.train), "validation": len(rows.validation), "asked": len(rows.asked)}, "kpi": kpi, "date": date.today().isoformat(),
     }  # fmt: skip
     runs.write_json(out / FILE, told)
     return Compared(tried, table, told, out / FILE)
 
 
-def try_all(run: Path, directory: Path | None = None, vlm: str = "", ears: str = "", sizes: Sizes = SIZES, seed: int = 0, only: tuple[str, ...] = ()) -> Compared:
+def fewer_rows(tried: list[Tried], low: dict[str, float], rows: Rows, fewer: tuple[tuple[Rows, list[Bridge]], ...], out: Path, labels: list[str], kpi: str) -> tuple[dict[str, int], list[dict] | None]:
+    """(bridge -> training rows to 90 % of its best, "budgets" of this module): each bridge of `fewer` is tried with its rows; of those that learn nothing above guessing, or fail, there is no such number."""
+    frames = {one.name: {len(rows.train): one.frame} for one in tried if one.frame is not None}
+    for few, bridges in fewer:
+        for bridge in (bridge for bridge in bridges if bridge.name in frames):
+            one = try_bridge(bridge, few.train, few.validation, few.asked, out / "bridges" / "combined")
+            bridge.release()
+            frames[bridge.name] |= {len(few.train): one.frame} if one.frame is not None else {}
+    several = {name: rows_to_reach(found, labels, low[name], kpi) for name, found in frames.items() if len(found) > 1}
+    budgets = [{"bridge": name, "rows": count, kpi: value} for name, (_, values) in several.items() for count, value in values.items()]
+    return {name: enough for name, (enough, _) in several.items() if enough}, budgets or None
+
+
+def remote_of(url: str, model: str, consent: str, key_from: str = "", prices: tuple[float, float] | None = None) -> tuple[Remote, dict]:
+    """(a bridge to a model behind an endpoint, "remote" of this module).
+
+    Args:
+        url, model, key_from, prices: see `kit.bridges.Remote`; the key itself is never an argument.
+        consent: who agreed that the rows leave this machine, why, and the host that they may go to, in words; kept in bridges.json. A host of this machine needs none.
+
+    Raises:
+        KitError: no model, an address that is none, or no such agreement.
+    """
+    if not model.strip():
+        raise KitError(say("which model shall answer at the endpoint? name it as the server does: --remote-model NAME", "エンドポイントのどのモデルに尋ねますか。サーバーでの名前を --remote-model NAME で指定してください"))
+    endpoint = Endpoint(url, key_from)
+    who = consent.lower().replace(endpoint.host, "").strip(" :,;.-　：、。")
+    if not endpoint.on_this_machine and (endpoint.host not in consent.lower() or len(who) < 2):
+        raise KitError(
+            say(
+                f"the held-out rows would be sent to {endpoint.host}: their photos, sounds and questions would leave this machine, and cannot be called back. Ask whoever answers for these data, then say to which host, who agreed and why: "
+                f"--consent-data-leaves \"{endpoint.host}: agreed by NAME, REASON\"" + (f" (given: {consent!r})" if consent else ""),
+                f"評価行の画像・音声・質問が {endpoint.host} に送られ、この機械の外に出ます。取り消せません。データの責任者に確認し、送信先・同意した人・理由を書いてください："
+                f"--consent-data-leaves \"{endpoint.host}：氏名、理由\"" + (f"（指定：{consent!r}）" if consent else ""),
+            )
+        )
+    remote = Remote(url, model, key_from=key_from, consent="" if endpoint.on_this_machine else endpoint.host, prices=prices)
+    return remote, {"host": urlsplit(url).hostname, "model": model, "consent": consent, "prices": list(prices) if prices else None}
+
+
+def try_all(
+    run: Path, directory: Path | None = None, vlm: str = "", ears: str = "", sizes: Sizes = SIZES, seed: int = 0, only: tuple[str, ...] = (), budgets: tuple[int, ...] = (),
+    remote: tuple[Remote, dict] | None = None,
+) -> Compared:  # fmt: skip
     """Compares the bridges on a run's use case and checkpoint, writes bridges.json into the run's folder, and the report anew. The same call again goes on, or answers from what is kept.
 
     Args:
         run: a finished run; its checkpoint is the aligned one (the run's own adapter is not asked: it was trained on more rows).
         directory: the use case's folder; default: looked for as the report does.
-        vlm, ears: see `lineup`; "": the run's checkpoint, and no sound connector. The tiny model's own parts take their place where it is the checkpoint.
+        vlm, ears: see `lineup`; "": what `connector_base` says of the run's checkpoint, and no sound connector. The tiny model's own parts take their place where it is the checkpoint.
         only: names of bridges; (): all that the use case's modalities call for.
+        budgets: numbers of training rows, below those of `sizes`, with which the learners (`poc.lineup.learners`) are trained again.
+        remote: of `remote_of`.
 
     Raises:
-        KitError: no finished run, no folder with its rows, nothing to bridge, or a name in `only` that is none of the bridges.
+        KitError: no finished run, no folder with its rows, nothing to bridge, a name in `only` that is none of the bridges, or a budget that is not below the training rows.
     """
     record = runs.read(run)
     directory = directory or runs.evidence_folder(run, record, runs.read_predictions(run))
     if directory is None:
         raise KitError(say("the use case's folder is not found; name it with --folder", "ユースケースのフォルダーが見つかりません。--folder で指定してください"))
     use, checkpoint = load_usecase(directory), runs.checkpoint_of(record)
-    rows = rows_for(list(load_samples(directory, use, seed=record["seed"]).samples), sizes, seed)
+    samples = list(load_samples(directory, use, seed=record["seed"]).samples)
+    rows = rows_for(samples, sizes, seed)
+    if unfit := [budget for budget in budgets if not 0 < budget < len(rows.train)]:
+        raise KitError(say(f"budgets are numbers of training rows between 1 and {len(rows.train) - 1}, below the {len(rows.train)} of the comparison; given {', '.join(map(str, unfit))}",
+                           f"budgets には、比較で使う {len(rows.train)} 行より少ない学習行数（1〜{len(rows.train) - 1}）を指定してください。指定：{'、'.join(map(str, unfit))}"))  # fmt: skip
     if checkpoint == "tiny_omni" and not vlm:
         vlm, parts_ears = tiny_parts(run / "bridges" / "parts")
         ears = ears or parts_ears
-    bridges = lineup(rows.modalities, checkpoint, run / "bridges", vlm or checkpoint, ears, tools_for(rows), sizes=sizes, seed=seed)
+
+    def made(of: Rows, kept: Path) -> list[Bridge]:
+        return lineup(of.modalities, checkpoint, kept, vlm or connector_base(checkpoint), ears, tools_for(of), sizes=sizes, seed=seed, series=directory if has_series(rows.train) else None, remote=remote and remote[0])
+
+    bridges = made(rows, run / "bridges")
     names = [bridge.name for bridge in bridges]
     if unknown := [name for name in only if name not in names]:
         raise KitError(say(f"no bridge here is called {', '.join(unknown)}; there are: {'; '.join(names)}", f"「{'、'.join(unknown)}」というブリッジはありません。使えるもの：{'、'.join(names)}"))
-    bridges = [bridge for bridge in bridges if not only or bridge.name in only]
-    found = compare_bridges(bridges, rows, use, run, checkpoint, sizes)
+    few = [(rows_for(samples, replace(sizes, train=budget), seed), run / "bridges" / f"{budget} rows") for budget in sorted(set(budgets))]
+    fewer = tuple((part, [bridge for bridge in learners(made(part, kept)) if not only or bridge.name in only]) for part, kept in few)
+    found = compare_bridges([bridge for bridge in bridges if not only or bridge.name in only], rows, use, run, checkpoint, sizes, fewer, remote and remote[1])
     from poc.report import write
 
     write(run, folder=directory)
@@ -188,7 +191,7 @@ def try_all(run: Path, directory: Path | None = None, vlm: str = "", ears: str =
 
 
 def bridge_lines(found: Compared) -> list[str]:
-    """What the command says: the table's main columns, where evidence disagrees, the recommendation with its rule, the gap's warning."""
+    """What the command says: the table's main columns, where evidence disagrees, what misleads the hybrid, how many rows are needed, the recommendation with its rule, the gap's warning."""
     told, kpi = found.told, found.told["kpi"]
     lines = [say(f"{told['rows']['asked']} held-out rows, {told['rows']['train']} training rows; {kpi} / trained parameters / answer / yen per 1,000", f"評価行 {told['rows']['asked']} 件、学習行 {told['rows']['train']} 件：{kpi} / 学習パラメーター / 応答時間 / 1,000 件あたりの円")]
     for row in found.table.to_dict("records"):
@@ -197,7 +200,29 @@ def bridge_lines(found: Compared) -> list[str]:
     if told["conflict"]:
         lines.append(say("right where the evidence contradicts itself / elsewhere: ", "証拠が食い違う行の正解率 / それ以外：") + "; ".join(f"{row['bridge']} {100 * row['yes']:.0f} / {100 * row['no']:.0f} %" for row in told["conflict"]["bridges"]))
     best = told["recommended"]
-    lines += [best["summary"][current()], best["evidence"]["rule"]]
+    lines += [misled_line(one) for one in told["misled"]] + [budget_line(found), best["summary"][current()], best["evidence"]["rule"]]
     ranks = "; ".join(f"{row['measure']} {row['spearman']:+.2f} (n {row['n']})" for row in told["correlation"]["table"] if row["spearman"] is not None)
     lines += [say("gap and KPI, rank correlation: ", "隔たりと KPI の順位相関：") + ranks] if ranks else []
     return [*lines, told["correlation"]["warning"][current()], say(f"Written: {found.file}", f"書き出し先: {found.file}")]
+
+
+def budget_line(found: Compared) -> str:
+    """How many training rows bring 90 % of a bridge's best; how to ask, where it was not."""
+    told = found.told
+    if not told["budgets"]:
+        return say("training rows to 90 % of each bridge's best: not measured; --budgets 40,120 trains the learners again with fewer rows", "各ブリッジの最良の 9 割に必要な学習行数：未測定。--budgets 40,120 で、少ない行でも学習し直して測れます")
+    tried = ", ".join(map(str, sorted({row["rows"] for row in told["budgets"]})))
+    each = "; ".join(f"{row['bridge']} {row['rows_to_90']:,.0f}" for row in found.table.to_dict("records") if np.isfinite(row["rows_to_90"])) or say("none is above guessing", "どれも当て推量を上回りません")
+    return say(f"training rows to 90 % of each bridge's best, of those that were tried ({tried}): {each}", f"各ブリッジの最良の 9 割に必要な学習行数（試した行数 {tried} のうち）：{each}")
+
+
+def misled_line(one: dict) -> str:
+    """A tool's wrong line beside the medium, in a sentence."""
+    number = lambda name: "–" if one[name] is None else f"{100 * one[name]['value']:.0f} %"  # noqa: E731  used seven times in the next lines
+    index = "–" if one["shortcut_index"] is None else f"{one['shortcut_index']['value']:.2f} [{one['shortcut_index']['low']:.2f}, {one['shortcut_index']['high']:.2f}]"
+    return say(
+        f"{one['bridge']}: right by the {one['modality']} alone {number('medium_alone')}, with its tools' lines {number('with_line')} ({one['n']} rows); the two contradict each other in {number('conflict_rate')}; beside a wrong line "
+        f"{number('with_wrong_line')} instead of {number('medium_alone_there')}, the line is followed in {number('followed')} ({one['n_wrong']} rows); shortcut index {index} (0: only the {one['modality']} counts, 1: only the line)",
+        f"{one['bridge']}：{one['modality']} だけの正解率 {number('medium_alone')}、ツールの文章を添えると {number('with_line')}（{one['n']} 行）。両者の食い違いは {number('conflict_rate')}。誤った文章を添えると {number('medium_alone_there')} から "
+        f"{number('with_wrong_line')} になり、{number('followed')} が文章に従います（{one['n_wrong']} 行）。ショートカット指数 {index}（0：{one['modality']} だけを見る、1：文章だけを見る）",
+    )

@@ -1,5 +1,7 @@
 """Which bridges a use case is compared by, and on which rows: only the media that decide, and no words beside them."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,22 +12,28 @@ from kit.bridges import (
     Kept,
     LateFusion,
     Ocr,
+    Remote,
     Routed,
     Specialist,
     Speech,
     Tool,
     ToolLearning,
+    WithSeries,
     converter,
     perceiver,
 )
 from kit.bridges.bridge import Bridge
+from kit.bridges.series import COLUMN
 from kit.data import MEDIA, Sample
+from kit.diagnosis.scenarios import said_beside
 from kit.errors import KitError
 from kit.language import say
 from kit.training import Settings
+from kit.training.marks import digest_of, origin
 from poc.levels import over_groups
 
 _PAIRED = 60  # rows that the gap is measured on
+LEARNERS = ("converter (linear)", "converter (mlp)", "perceiver", "tool learning", "data-driven")  # the plainest of each way: what is trained again with fewer rows, beside specialists
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class Sizes:
         rank: of adapters.
         validation: rows that choose the best weights and the detector's form, at most, from all groups.
         blocks: of the gap's jackknife; 0: no intervals; None: the gap is not measured.
+        probed: held-out rows that a hybrid is asked about its tools' lines, at most, from all groups; 0: none.
     """
 
     train: int = 240
@@ -48,6 +57,7 @@ class Sizes:
     rank: int = 8
     validation: int = 60
     blocks: int | None = 10
+    probed: int = 60
 
 
 SIZES = Sizes()
@@ -55,7 +65,7 @@ SIZES = Sizes()
 
 @dataclass(frozen=True)
 class Rows:
-    """The same rows for every bridge: only the media that decide. `paired`: held-out rows with their first such medium and their notes or transcripts, for the gap."""
+    """The same rows for every bridge: only the media that decide. `paired`: held-out rows with their first such medium and their notes or transcripts, for the gap; a row whose words name another option than its answer is not among them."""
 
     train: list[Sample]
     validation: list[Sample]
@@ -89,7 +99,7 @@ def rows_for(samples: list[Sample], sizes: Sizes, seed: int = 0) -> Rows:
             )
         )
     held = over_groups(test, sizes.asked, seed=0)  # the same rows whatever the seed of the training
-    paired = sorted((sample for sample in held if getattr(sample, modalities[0])), key=lambda sample: not sample.text)[:_PAIRED]
+    paired = sorted((sample for sample in held if getattr(sample, modalities[0]) and said_beside(sample) in ("", sample.answer)), key=lambda sample: not sample.text)[:_PAIRED]
 
     def bare(rows: list[Sample]) -> list[Sample]:
         return [sample.replace(text="", **gone) for sample in rows]
@@ -99,17 +109,20 @@ def rows_for(samples: list[Sample], sizes: Sizes, seed: int = 0) -> Rows:
 
 def lineup(
     modalities: tuple[str, ...], checkpoint: str, kept: Path, vlm: str = "", ears: str = "", tools: tuple[Tool, ...] = (), smaller: str = "", sizes: Sizes = SIZES, seed: int = 0, device: str | None = None,
+    series: Path | None = None, remote: Remote | None = None,
 ) -> list[Bridge]:  # fmt: skip
     """The bridges that a use case is compared by, each with its answers kept below `kept`; those that combine others come last, and ask them.
 
     Args:
         modalities: the media to bridge, of image, video and audio.
         checkpoint: aligned already; tools, data and hybrid begin with it.
-        vlm: a Qwen2.5-VL, whose merger is replaced for pictures and films; "": no such row.
+        vlm: a Qwen2-VL or Qwen2.5-VL, whose merger is replaced for pictures and films; "": no such row.
         ears: a Whisper, put before `vlm` for sound; "": no such row.
         tools: that write beside the detector: Ocr(), Speech(), Whisper().
         smaller: another checkpoint, for the question whether the larger one is needed; "": no such row.
         seed: of connectors and adapters.
+        series: the folder in which rows name a file of a sensor's readings (`kit.bridges.series`), which data-driven bridges then get in words and as a picture; None: no such rows.
+        remote: a model behind an endpoint; None: no such row.
     """
     fresh = {"steps": sizes.updates, "batch": sizes.batch, "seed": seed, "device": device}
     tuning = Settings(rank=sizes.rank, steps=sizes.updates, batch=sizes.batch, seed=seed, evaluate_every=max(1, sizes.updates // 4))
@@ -127,11 +140,13 @@ def lineup(
     found += [DataDriven(checkpoint, tuning, device=device), ToolLearning(checkpoint, [Detector(), *tools], keep_media=True, reader=tuning, device=device)]
     if smaller:
         found.append(DataDriven(smaller, tuning, name="data-driven, smaller checkpoint", device=device))
+    found += [remote] if remote else []
     bridges = {bridge.name: Kept(bridge, kept) for bridge in found}
     connectors = [bridge for bridge in bridges.values() if isinstance(bridge.bridge, Connected) and "mlp" in bridge.name]
     specialists = [Kept(Specialist(modality, checkpoint, device=device), kept) for modality in modalities]
     fusion = [LateFusion([*connectors, bridges["tool learning"]])] if connectors else []
-    return [*bridges.values(), *specialists, *fusion, Routed([bridges["data-driven"], bridges["tool learning, reader tuned"], *specialists])]
+    told = [WithSeries(way, Kept(DataDriven(checkpoint, tuning, name=name, device=device), kept), series) for way, name in (("words", "series in words"), ("picture", "series as picture"))] if series else []
+    return [*bridges.values(), *told, *specialists, *fusion, Routed([bridges["data-driven"], bridges["tool learning, reader tuned"], *specialists])]
 
 
 def tools_for(rows: Rows) -> tuple[Tool, ...]:
@@ -140,12 +155,31 @@ def tools_for(rows: Rows) -> tuple[Tool, ...]:
     return (Ocr(pages=tuple(range(1, pages))),) * (pages > 1) + (Speech(),) * ("audio" in rows.modalities)
 
 
+def learners(bridges: list[Bridge]) -> list[Kept]:
+    """Those of a lineup that are trained again with fewer rows."""
+    return [bridge for bridge in bridges if isinstance(bridge, Kept) and (bridge.name in LEARNERS or isinstance(bridge.bridge, Specialist))]
+
+
+def has_series(samples: list[Sample]) -> bool:
+    """Whether some row names a file of a sensor's readings."""
+    return any(str(sample.meta.get(COLUMN, "")).strip() for sample in samples)
+
+
+def made_of(checkpoint: str, folder: Path, write: Callable[[Path], object]) -> Path:
+    """`folder` with what `write(folder)` makes of a checkpoint: written anew where the checkpoint holds something else by now, and where an earlier writing did not come to its end."""
+    mark, file = digest_of(origin(checkpoint), []), folder / "made_of.txt"
+    if not file.is_file() or file.read_text(encoding="utf-8") != mark:
+        shutil.rmtree(folder, ignore_errors=True)
+        write(folder)
+        file.write_text(mark, encoding="utf-8")
+    return folder
+
+
 def tiny_parts(folder: Path) -> tuple[str, str]:
     """The tiny model's eyes with its language model, and its ears, as checkpoints of their own; ("", "") where only the installed package is here."""
     try:
         from sample_data.recipe.parts import write_parts
     except ImportError:
         return "", ""
-    if not (folder / "ears" / "config.json").is_file():
-        write_parts(folder)
+    made_of("tiny_omni", folder, write_parts)
     return str(folder / "vlm"), str(folder / "ears")

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import families
 import matplotlib_fontja
 import numpy as np
 import pandas as pd
@@ -28,10 +29,14 @@ from kit.bridges import (
     converter,
     gap_and_kpi,
     instructions,
+    measured_points,
+    misled,
     perceiver,
     recommended,
+    rows_to_reach,
     try_bridges,
 )
+from kit.bridges.bridge import tokens_per_medium
 from kit.bridges.late_fusion import fused
 from kit.data import Sample, read_folder
 from kit.errors import KitError
@@ -110,8 +115,25 @@ def test_pictures_of_several_sizes_in_a_batch_are_as_each_alone(parts, pictured)
 
 
 def test_another_merger_needs_a_qwen(tiny):
-    with pytest.raises(KitError, match=r"known for Qwen2.5-VL, and Qwen2_5OmniThinkerForConditionalGeneration is none: name a Qwen2.5-VL checkpoint, or train the connector that it has"):
+    with pytest.raises(KitError, match=r"known for Qwen2.5-VL and Qwen2-VL, and Qwen2_5OmniThinkerForConditionalGeneration is none: name a checkpoint of these \(qwen2.5-vl-7b, qwen2-vl-2b\), or train the connector that it has"):
         give_merger(tiny, "linear")
+
+
+def test_the_older_qwen_gets_another_merger_too(rows, tmp_path):
+    """qwen2-vl-2b is the one for laptops: a tiny checkpoint of its real classes, whose tower is half as wide as its language model."""
+    tokenizer = families._tokenizer(families._QWEN_TURNS.replace("SYSTEM", ""), families._QWEN)
+    pixels = {"shortest_edge": 56 * 56, "longest_edge": 112 * 112}
+    processor = hf.Qwen2VLProcessor(hf.Qwen2VLImageProcessor(size=pixels, patch_size=14, merge_size=2), tokenizer, hf.Qwen2VLVideoProcessor(size=pixels, patch_size=14, merge_size=2), chat_template=tokenizer.chat_template)
+    text = families._text(tokenizer, rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]})
+    vision = dict(depth=2, embed_dim=families.WIDTH // 2, hidden_size=families.WIDTH, num_heads=4, mlp_ratio=2, patch_size=14, spatial_merge_size=2, temporal_patch_size=2)
+    torch.manual_seed(0)
+    model = families._with_generation(hf.Qwen2VLForConditionalGeneration(hf.Qwen2VLConfig(text_config=text, vision_config=vision, **families._qwen_ids(tokenizer))), tokenizer)
+    model.save_pretrained(tmp_path / "vlm")
+    processor.save_pretrained(tmp_path / "vlm")
+    bridge, usual = perceiver(str(tmp_path / "vlm"), side=4, steps=2, batch=4, device="cpu"), load(str(tmp_path / "vlm"), device="cpu")
+    bridge.fit(rows[0][:8], [], tmp_path / "work")
+    assert bridge.facts.tokens == tokens_per_medium(usual, rows[0][:8]) / 4 > 0 and len(bridge.predict(rows[2][:2])) == 2
+    assert {path.split(".merger.")[0].split(".")[-1] for path, weight in bridge.loaded.model.named_parameters() if ".merger." in path} == {"visual"} and bridge.check.status == "green"
 
 
 @pytest.mark.parametrize("make", [converter, perceiver])
@@ -184,6 +206,23 @@ def test_a_missing_tesseract_is_named_with_its_install_command(monkeypatch, tiny
         Ocr().fit([], tiny)
     with speaking("ja"), pytest.raises(KitError, match="OCR には Tesseract が必要ですが、入っていません：apt-get install"):
         Ocr().fit([], tiny)
+
+
+def test_an_answer_waits_for_its_ocr_whoever_read_the_sheet_before(rows, tmp_path, monkeypatch):
+    """A slow program in Tesseract's place: the second bridge reads from memory, and neither its training time nor the time of an answer looks faster for it."""
+    slow, count = 0.15, tmp_path / "calls"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "tesseract"
+    program.write_text(f'#!/bin/sh\nif [ "$1" = --list-langs ]; then printf "languages:\\neng\\n"; exit; fi\ncat >/dev/null; echo x >>{count}; sleep {slow}; echo red\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    train, asked = rows[0][:4], rows[2][:3]
+    for name in ("first", "second"):
+        bridge = Kept(ToolLearning("tiny_omni", [Ocr(("eng",), enlarged=1)], name=name, device="cpu"), tmp_path / "kept")
+        bridge.fit(train, [], tmp_path)
+        bridge.predict(asked)
+        assert bridge.facts.latency > slow and bridge.facts.seconds > 4 * slow, name
+    assert len(count.read_text().split()) == 7, "seven pictures, each read once"
 
 
 def test_the_checkpoint_itself_writes_speech_down(tiny, spoken, sheet):
@@ -265,6 +304,22 @@ def test_the_detectors_form_is_chosen_on_validation_rows_and_told(rows, tmp_path
     assert unseen.forms == {} and unseen.facts.start == "an aligned checkpoint"
 
 
+def test_a_wrong_line_of_a_tool_is_a_misleading_note_for_the_hybrid(rows, tmp_path):
+    """On plain colours the pixels alone and the right line both answer, so nothing is lost by the tool's own lines, and what another row's line takes away is what follows it."""
+    bridge = ToolLearning("tiny_omni", [Detector(form="{label}")], keep_media=True, device="cpu")
+    bridge.fit(rows[0], rows[1], tmp_path)
+    told = misled(bridge, [*rows[2], rows[2][0].replace(id="voice", image=(), text="x", audio=(Path("never opened.wav"),))], "image")
+    assert told["modality"] == "image" and told["n"] == told["n_wrong"] == 12 and told["pairs"] > 2
+    assert told["medium_alone"]["value"] > 0.8 and told["with_line"]["value"] > 0.8 and told["conflict_rate"]["value"] < 0.2
+    assert told["lost"]["value"] == pytest.approx(told["medium_alone_there"]["value"] - told["with_wrong_line"]["value"]) and told["lost"]["low"] <= told["lost"]["value"] <= told["lost"]["high"]
+    assert told["followed"]["value"] + told["with_wrong_line"]["value"] <= 1 and 0 <= told["shortcut_index"]["low"] <= told["shortcut_index"]["value"] <= told["shortcut_index"]["high"] <= 1
+    blind = lambda row: row.replace(text="green")  # noqa: E731  a tool that always writes the same, whatever it is shown
+    bridge.read = lambda samples: [blind(row) for row in samples]
+    stubborn = misled(bridge, rows[2], "image")
+    assert stubborn["conflict_rate"]["value"] > 0.4, "two rows of three are not green"
+    assert misled(bridge, [row.replace(answer="") for row in rows[2]], "image") is None
+
+
 def test_a_reader_learns_to_read_what_tools_write(rows, tmp_path):
     settings = Settings(rank=4, steps=12, batch=12, evaluate_every=12)
     bridge = ToolLearning("tiny_omni", [Detector(form="D7 says {label}")], reader=settings, device="cpu")
@@ -321,6 +376,18 @@ def test_the_surer_one_decides():
     assert both["predicted"].tolist() == ["a"] and both["probabilities"][0]["a"] == pytest.approx(odds / (1 + odds))
     with pytest.raises(ValueError, match="the same rows in the same order"):
         fused([doubts, knows.assign(id="other")], [1.0, 1.0])
+
+
+def test_late_fusion_without_validation_rows_does_not_call_itself_calibrated(rows, tmp_path):
+    """Whoever asks for it is told; with validation rows nothing is."""
+    def fusion() -> LateFusion:
+        return LateFusion([ToolLearning("tiny_omni", [Detector(form="{label}")], device="cpu"), DataDriven("tiny_omni", None, device="cpu")])
+
+    unsettled, settled = fusion(), fusion()
+    unsettled.fit(rows[0], [row.replace(answer="") for row in rows[1]], tmp_path / "a")
+    assert unsettled.temperatures == [1.0, 1.0] and unsettled.facts.failed == ["not calibrated, for want of labelled validation rows: whoever is surer of itself decides, rightly or not"]
+    settled.fit(rows[0], rows[1], tmp_path / "b")
+    assert settled.facts.failed == [] and settled.temperatures != [1.0, 1.0]
 
 
 # ------------------------------------------------------------------------------------------------------------ one table
@@ -412,16 +479,38 @@ def test_a_connector_keeps_what_was_best_on_validation_rows(parts, rows, tmp_pat
 
 def test_rank_correlation_of_a_gap_and_the_kpi():
     """Worked by hand: four bridges, the two best exchanged: 1 - 6 * 2 / (4 * 15) = 0.8, as a distance -0.8; six have an interval, four and a perfect order none, three nothing."""
-    gaps = pd.DataFrame([{"bridge": name, "measure": "distance", "value": value} for name, value in zip("abcd", (4.0, 3.0, 1.0, 2.0), strict=True)])
-    (row,) = gap_and_kpi(gaps, {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.4}).to_dict("records")
+    points = pd.DataFrame([{"bridge": name, "measure": "distance", "value": value, "kpi": kpi} for name, value, kpi in zip("abcd", (4.0, 3.0, 1.0, 2.0), (0.1, 0.2, 0.3, 0.4), strict=True)])
+    (row,) = gap_and_kpi(points).to_dict("records")
     assert row["spearman"] == pytest.approx(-0.8) and row["n"] == 4 and row["note"] == "few" and np.isnan(row["low"]) and np.isnan(row["high"])
-    six = pd.DataFrame([{"bridge": name, "measure": "distance", "value": value} for name, value in zip("abcdef", (6.0, 5.0, 4.0, 3.0, 1.0, 2.0), strict=True)])
-    ranked = dict(zip("abcdef", range(6), strict=True))
-    (row,) = gap_and_kpi(six, ranked).to_dict("records")
+    six = pd.DataFrame([{"bridge": name, "measure": "distance", "value": value, "kpi": kpi} for kpi, (name, value) in enumerate(zip("abcdef", (6.0, 5.0, 4.0, 3.0, 1.0, 2.0), strict=True))])
+    (row,) = gap_and_kpi(six).to_dict("records")
     assert row["spearman"] == pytest.approx(-1 + 6 * 2 / (6 * 35)) and -1 < row["low"] < row["spearman"] < row["high"] < 1
-    (row,) = gap_and_kpi(six.assign(value=[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]), ranked).to_dict("records")
+    (row,) = gap_and_kpi(six.assign(value=[6.0, 5.0, 4.0, 3.0, 2.0, 1.0])).to_dict("records")
     assert row["spearman"] == pytest.approx(-1) and np.isnan(row["low"]), "a perfect order of a handful is no certainty"
-    assert np.isnan(gap_and_kpi(gaps, {"a": 0.1, "b": 0.2, "c": 0.3})["spearman"][0]) and np.isnan(gap_and_kpi(gaps, dict.fromkeys("abcd", 0.5))["spearman"][0])
+    assert np.isnan(gap_and_kpi(points[:3])["spearman"][0]) and np.isnan(gap_and_kpi(points.assign(kpi=0.5))["spearman"][0])
+
+
+def test_one_connector_is_one_point_and_depth_is_no_gap():
+    """Three bridges read the same tokens, so that for what lies at layer 0 they are one, with the mean of their KPIs; a rate is the logarithm of the mean of its layers: with half of the same layers it is the same."""
+    rows = [{"bridge": name, "measure": "centroid distance", "layer": 0.0, "value": value} for name, value in (("as it is", 5.0), ("tuned", 5.0000001), ("half", 5.0), ("fresh", 9.0), ("unasked", 1.0))]
+    rows += [{"bridge": name, "measure": "mutual k-NN", "layer": 2.0, "value": 0.5} for name in ("as it is", "tuned")]
+    for name, layers in (("as it is", (10.0, 10.0, 1.0, 19.0)), ("half", (10.0, 10.0)), ("fresh", (100.0, 100.0))):
+        rows += [{"bridge": name, "measure": "integration of a layer", "layer": float(number), "value": value} for number, value in enumerate(layers, 1)]
+        rows += [{"bridge": name, "measure": "modality integration rate", "layer": np.nan, "value": float(np.log10(sum(layers)))}]
+    points = measured_points(pd.DataFrame(rows), {"as it is": 0.2, "tuned": 0.6, "half": 0.4, "fresh": 0.9}).set_index(["measure", "bridge"])
+    assert points.loc["centroid distance"].index.tolist() == ["as it is = tuned = half", "fresh"] and points.loc[("centroid distance", "as it is = tuned = half"), "kpi"] == pytest.approx(0.4)
+    assert len(points.loc["mutual k-NN"]) == 2, "in a middle layer they may differ, and are two even where they do not"
+    rates = points.loc["modality integration rate, per layer", "value"]
+    assert rates["as it is"] == rates["half"] == pytest.approx(1.0) and rates["fresh"] == pytest.approx(2.0) and "modality integration rate" not in points.index.get_level_values(0)
+
+
+def test_the_rows_that_a_bridge_needs_are_the_least_that_bring_nine_tenths_of_its_best():
+    """Right in 5, 9 and 10 of 10 with 20, 40 and 80 rows: 40 are enough; who is not surely above guessing among two options needs no number."""
+    frames = {count: frame(*[{"a": 0.9, "b": 0.1}] * right + [{"a": 0.1, "b": 0.9}] * (10 - right)) for count, right in ((80, 10), (20, 5), (40, 9))}
+    enough, values = rows_to_reach(frames, ["a", "b"], low=0.7, kpi="accuracy")
+    assert enough == 40 and values == {20: 0.5, 40: 0.9, 80: 1.0}
+    assert rows_to_reach(frames, ["a", "b"], low=0.5, kpi="accuracy")[0] is None
+    assert rows_to_reach({20: frames[80], 80: frames[20]}, ["a", "b"], low=0.6, kpi="accuracy")[0] == 20, "its best may be with few"
 
 
 def test_bridges_are_tried_side_by_side_and_one_that_fails_is_a_row(parts, rows, tmp_path, monkeypatch):

@@ -6,15 +6,18 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from test_bridges_remote import says, serve  # noqa: F401  serve is a fixture
 
+from benchmarks import bridges as recorded
 from benchmarks.bridges import frame_of
-from kit.bridges import Facts, Tried
-from kit.bridges.correlation import within_cases
+from kit.bridges import Facts, Remote, Tried, within_cases
 from kit.data import Sample
 from kit.errors import KitError
 from poc import runs
-from poc.bridges import FILE, believed_by, bridge_lines, noticed, try_all
-from poc.lineup import Sizes, lineup, rows_for, tools_for
+from poc.arguments import numbers
+from poc.bridge_evidence import believed_by, noticed
+from poc.bridges import FILE, bridge_lines, remote_of, try_all
+from poc.lineup import Sizes, has_series, learners, lineup, made_of, rows_for, tools_for
 from poc.pipeline import COMPANY
 from poc.usecase import load_samples, load_usecase
 
@@ -31,6 +34,10 @@ def test_bridges_are_asked_with_the_media_that_decide_and_without_words(case, mo
         assert not row.text and row.modalities and set(row.modalities) <= set(modalities)
     assert {row.split for row in rows.train} == {"train"} and {row.split for row in rows.asked} == {"test"} and not {row.group for row in rows.train} & {row.group for row in rows.asked}
     assert {row.modalities[-1] for row in rows.paired} == {modalities[0]}
+    if case == "inspection":
+        held = [row for row in load_samples(COMPANY / case, load_usecase(COMPANY / case), verify=False).samples if row.id in {one.id for one in rows.asked}]
+        lying = {row.id for row in held if row.meta.get("note_says") in row.options and row.meta["note_says"] != row.answer}
+        assert lying and {row.id for row in rows.paired} == {row.id for row in held} - lying, "a pair of a photo and its words is one that says the same"
     assert len({row.group for row in rows.asked}) == len({row.group for row in rows_of(case, asked=10**6).asked if row.split == "test"}), "every group is asked"
 
 
@@ -60,6 +67,81 @@ def test_the_modalities_call_for_their_bridges(tmp_path):
     sheets = names("documents")
     assert {"OCR alone, reader tuned", "speech recognition alone, reader tuned", "converter (mlp)", "converter (mlp), sound"} < set(sheets)
     assert names("inspection", vlm="")[:2] == ["as it is", "tool learning"] and "late fusion" not in names("callcentre", ears="")
+    all_ = lineup(("image",), "tiny_omni", tmp_path, "vlm", "ears", series=tmp_path, remote=Remote("http://127.0.0.1:9/v1", "m"))
+    assert {"series in words", "series as picture", "remote (m)"} < {bridge.name for bridge in all_} and not {"series in words", "remote (m)"} & set(photos)
+    assert [bridge.name for bridge in learners(all_)] == ["converter (linear)", "converter (mlp)", "perceiver", "tool learning", "data-driven", "specialist (image)"]
+    row = Sample("s", "?", ("a", "b"), "a", text="x", meta={"series_file_name": " "})
+    assert not has_series([row]) and has_series([row, row.replace(meta={"series_file_name": "s.csv"})])
+
+
+def test_data_leave_only_where_somebody_agreed_to_that_host():
+    for consent in ("", "yes", "api.example.com", "other.example.com: A. Sato, test photos"):
+        with pytest.raises(KitError, match=r'would be sent to api.example.com: .* --consent-data-leaves "api.example.com: agreed by NAME, REASON"'):
+            remote_of("https://api.example.com/v1", "large-1", consent)
+    remote, told = remote_of("https://api.example.com/v1", "large-1", "api.example.com: A. Sato, test photos without people", prices=(2.5, 10.0))
+    assert remote.consent == "api.example.com" and remote.prices == (2.5, 10.0) and told == {"host": "api.example.com", "model": "large-1", "consent": "api.example.com: A. Sato, test photos without people", "prices": [2.5, 10.0]}
+    assert remote_of("http://127.0.0.1:8000/v1", "m", "")[1]["consent"] == "", "nothing leaves this machine"
+    with pytest.raises(KitError, match="--remote-model NAME"):
+        remote_of("http://127.0.0.1:8000/v1", " ", "")
+
+
+def test_a_model_elsewhere_is_a_row_that_is_paid_once(tmp_path, serve):  # noqa: F811
+    """As a whole, on loopback: asked the held-out rows and a question of its own, no validation row; host and model stand in bridges.json and in the report."""
+    run, server = tmp_path / "run", serve(lambda body: says("A"))
+    shutil.copytree(runs.EXAMPLE, run)
+    for _ in range(2):
+        found = try_all(run, COMPANY / "inspection", sizes=Sizes(train=24, asked=16, validation=12, blocks=0, probed=0), only=("remote (m)",), remote=remote_of(server.url, "m", "", prices=(2.0, 10.0)))
+        assert len(server.asked) == 1 + 16
+    (row,) = found.told["table"]
+    assert row["bridge"] == "remote (m)" and row["n"] == 16 and row["cost_per_call"] == pytest.approx(0.00022) and found.told["remote"] == {"host": "127.0.0.1", "model": "m", "consent": "", "prices": [2.0, 10.0]}
+    assert "were sent to 127.0.0.1, to the model m. That is this machine" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_numbers_of_an_option():
+    assert numbers("40, 120", int, "--budgets") == [40, 120] and numbers("", int, "--budgets") == [] and numbers("2.5,10", float, "--remote-prices", 2) == [2.5, 10.0]
+    for text in ("40;120", "4.5", "-1"):
+        with pytest.raises(KitError, match=r"--budgets takes whole numbers of 0 or more with commas between them, e.g. --budgets 40,120; given"):
+            numbers(text, int, "--budgets")
+    with pytest.raises(KitError, match="--remote-prices takes 2 numbers"):
+        numbers("2.5", float, "--remote-prices", 2)
+
+
+def test_what_is_made_of_a_checkpoint_is_made_again_when_that_changes_or_was_not_done(tmp_path):
+    source, folder, times = tmp_path / "source", tmp_path / "made", []
+    source.mkdir()
+    (source / "config.json").write_text("{}", encoding="utf-8")
+
+    def write(place, fails=False):
+        place.mkdir()
+        (place / f"part {len(times)}").write_text("x", encoding="utf-8")
+        times.append(place)
+        if fails:
+            raise OSError("killed")
+
+    with pytest.raises(OSError):
+        made_of(str(source), folder, lambda place: write(place, fails=True))
+    for _ in range(2):
+        assert made_of(str(source), folder, write) == folder and sorted(file.name for file in folder.iterdir()) == ["made_of.txt", "part 1"]
+    (source / "config.json").write_text('{"a": 1}', encoding="utf-8")
+    made_of(str(source), folder, write)
+    assert len(times) == 3 and sorted(file.name for file in folder.iterdir()) == ["made_of.txt", "part 2"], "nothing of the old one is left"
+
+
+def test_a_recorded_cell_of_other_weights_makes_no_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "KEPT", tmp_path)
+    for seed, cell in enumerate(({"seconds": 1, "mark": recorded.mark()}, {"seconds": 1, "mark": "of other weights"}, {"seconds": 1})):
+        recorded.write(recorded.kept_in("inspection", seed), cell)
+    with pytest.raises(ValueError, match=r"measured with other weights of tiny_omni, or before cells were marked: inspection-1.json, inspection-2.json. Delete them and measure again; .* --adopt"):
+        recorded.cells_of("inspection")
+    recorded.adopt()
+    with pytest.raises(ValueError, match=r"marked: inspection-1.json\. "):
+        recorded.cells_of("inspection")
+    recorded.kept_in("inspection", 1).unlink()
+    assert [cell["mark"] for cell in recorded.cells_of("inspection")] == [recorded.mark()] * 2
+
+
+def test_the_committed_cells_are_of_the_shipped_weights():
+    assert all(recorded.cells_of(case, what) is not None for case in recorded.CASES for what in ("", *map(str, recorded.BUDGETS)))
 
 
 def test_whom_a_bridge_believes_is_asked_where_two_media_speak():
@@ -103,11 +185,11 @@ def test_ranks_within_a_use_case_forget_its_difficulty():
 def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):
     run = tmp_path / "run"
     shutil.copytree(runs.EXAMPLE, run)
-    sizes, only = Sizes(train=48, asked=24, updates=2, validation=12, blocks=0), ("as it is", "tool learning")
+    sizes, only = Sizes(train=48, asked=24, updates=2, batch=4, validation=8, blocks=0, probed=8), ("as it is", "tool learning", "hybrid")
     found = try_all(run, COMPANY / "inspection", sizes=sizes, only=only)
     told = json.loads((run / FILE).read_text(encoding="utf-8"))
-    assert set(told) == {"table", "recommended", "gap", "correlation", "conflict", "believed", "checkpoint", "rows", "kpi", "date"}
-    assert [row["bridge"] for row in told["table"]] == list(only) and told["rows"] == {"train": 48, "validation": 12, "asked": 24} and told["checkpoint"] == "tiny_omni"
+    assert set(told) == {"table", "recommended", "gap", "correlation", "conflict", "believed", "misled", "budgets", "remote", "checkpoint", "rows", "kpi", "date"}
+    assert [row["bridge"] for row in told["table"]] == list(only) and told["rows"] == {"train": 48, "validation": 8, "asked": 24} and told["checkpoint"] == "tiny_omni"
     assert {"macro_recall", "low", "high", "cost_per_1000", "trained", "latency_ms", "start", "audit", "weak", "failed"} <= set(told["table"][0])
     assert set(told["recommended"]["summary"]) == {"en", "ja"} and told["recommended"]["evidence"]["chosen"] in only and told["conflict"] is None
     assert {(row["bridge"], row["when"]) for row in told["gap"]["table"]} == {("as it is", "after")} and "no single measure predicts quality" in told["correlation"]["warning"]["en"]
@@ -117,5 +199,14 @@ def test_a_run_gets_its_table_and_the_same_call_again_asks_nobody(tmp_path):
     written = answers.stat().st_mtime_ns
     again = try_all(run, COMPANY / "inspection", sizes=sizes, only=only)
     assert answers.stat().st_mtime_ns == written and again.told == found.told and np.isfinite(again.table["macro_recall"]).all()
+    (probed,) = told["misled"]
+    assert (probed["bridge"], probed["modality"], probed["n"]) == ("hybrid", "image", 8) and told["budgets"] is None and told["table"][1]["rows_to_90"] is None
+    assert any("--budgets 40,120 trains the learners again" in line for line in lines) and any(line.startswith("hybrid: right by the image alone ") and "shortcut index" in line for line in lines)
+    fewer = try_all(run, COMPANY / "inspection", sizes=sizes, only=("tool learning",), budgets=(24,))
+    assert [(row["bridge"], row["rows"]) for row in fewer.told["budgets"]] == [("tool learning", 24), ("tool learning", 48)] and {"macro_recall"} < set(fewer.told["budgets"][0])
+    assert fewer.table["rows_to_90"][0] in (24, 48) and any(line.startswith("training rows to 90 % of each bridge's best, of those that were tried (24, 48): tool learning ") for line in bridge_lines(fewer))
+    assert answers.stat().st_mtime_ns == written, "the answers with all rows are kept as they were"
+    with pytest.raises(KitError, match="budgets are numbers of training rows between 1 and 47, below the 48 of the comparison; given 48"):
+        try_all(run, COMPANY / "inspection", sizes=sizes, only=only, budgets=(24, 48))
     with pytest.raises(KitError, match="no bridge here is called converter; there are: as it is; converter"):
         try_all(run, COMPANY / "inspection", sizes=sizes, only=("converter",))

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from kit.bridges import Remote, bridge_table, try_bridges
+from kit.bridges import Kept, Remote, bridge_table, try_bridges
 from kit.bridges.chat_answers import chosen, told_apart
 from kit.bridges.endpoint import Endpoint, Unanswered
 from kit.data import Sample
@@ -185,6 +185,18 @@ def says(text: str, steps: list[dict] | None = None, tokens: tuple[int, int] | N
 
 def rows(count: int, **fields) -> list[Sample]:
     return [Sample(f"r{number}", f"Which is number {number}?", ("slag", "iron"), ("slag", "iron")[number % 2], text="a note", group=f"g{number}", **fields) for number in range(count)]
+
+
+def test_kept_answers_of_an_endpoint_keep_its_columns_and_pay_for_no_validation_rows(serve, tmp_path):
+    """Whoever reads the file afterwards, in another language even, asks nobody and knows how each row was scored."""
+    server = serve(lambda body: says("B", [step("B", B=0.7, A=0.3)]))
+    for language in ("en", "ja"):
+        with speaking(language):
+            bridge = Kept(Remote(server.url, "m", prices=(2.0, 10.0)), tmp_path)
+            bridge.fit([], rows(9)[4:], tmp_path)
+            frame = bridge.predict(rows(4))
+        assert frame.columns.tolist() == ["id", "answer", "predicted", "probabilities", "group", "scored", "open"] and set(frame["scored"]) == {"logprobs"}
+        assert len(server.asked) == 1 + 4 and bridge.facts.cost_per_call == pytest.approx(0.00022)
 
 
 def test_rows_are_scored_by_the_probabilities_that_a_server_lists(serve, tmp_path):

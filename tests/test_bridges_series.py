@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kit.bridges import Kept, Specialist, WithSeries
 from kit.bridges.series import Series, as_picture, as_text, drawn, jumps_of, read_series, told_in_words
-from kit.data import read_folder
+from kit.data import Sample, read_folder
 from kit.errors import KitError
 from kit.language import speaking
 
@@ -89,9 +90,15 @@ def test_the_picture_shows_the_curve():
         (b"time [min]\tvalue\n0\t1\n0.5\t---\n1\t\n1.5\tERR\n2\t\"1,200\"\n", ("value", "", [0, 120], [1, 1200], 3)),
         (b"time,value\n2,30\n0,10\n1,20\n", ("value", "", [0, 1, 2], [10, 20, 30], 0)),
         (b"value\n5\n6\n", ("value", "", [0, 1], [5, 6], 0)),
+        (b"t;v\n0;1,5\n0,5;1,25\n1;2\n1,5;1.234,5\n", ("v", "", [0, 0.5, 1, 1.5], [1.5, 1.25, 2, 1234.5], 0)),
+        (b't,v\n0,"1,200"\n1,"-12,345,678.5"\n2,900\n', ("v", "", [0, 1, 2], [1200, -12345678.5, 900], 0)),
+        (b"t,v\n23:59:58,1\n23:59:59,2\n00:00:00,3\n00:00:01,4\n", ("v", "", [0, 1, 2, 3], [1, 2, 3, 4], 0)),
+        (b"t,v\n00:00:01,4\n00:00:00,3\n23:59:59,2\n", ("v", "", [0, 1, 2], [2, 3, 4], 0)),
+        (b"t,v\n08:00,1\n21:00,2\n08:30,3\n", ("v", "", [0, 13 * 3600, 24.5 * 3600], [1, 2, 3], 0)),
+        (b"t,v\n2026-11-30 23:59:59,1\n2026-12-01 00:00:01,2\n2026-11-30 00:00:00,0\n", ("v", "", [0, 86399, 86401], [0, 1, 2], 0)),
         (b"time,value\n7,5\n", ("value", "", [0], [5], 0)),
     ],
-    ids=["utf-8", "cp932 with dates", "full width, times of day", "minutes, missing, thousands", "unsorted", "no time", "one row"],
+    ids=["utf-8", "cp932 with dates", "full width, times of day", "minutes, missing, thousands", "unsorted", "no time", "decimal commas", "thousands", "past midnight", "past midnight, the newest first", "two readings a day", "dates are sorted", "one row"],
 )
 def test_files_as_loggers_and_offices_write_them(raw, told, tmp_path):
     (tmp_path / "s.csv").write_bytes(raw)
@@ -141,3 +148,29 @@ def test_a_row_of_a_company_folder_names_its_series(tmp_path):
         told_in_words(outside, root)
     with pytest.raises(KitError, match="cannot be read"):
         told_in_words(bare.replace(meta={"series_file_name": "sensors/none.csv"}), root)
+
+
+def test_a_bridge_is_shown_the_series_in_words_or_as_a_picture(tmp_path):
+    """The photos are alike; only the curve tells. Answers are kept by the series' content: another curve under the same file's name is asked again."""
+    (tmp_path / "sensors").mkdir()
+    Image.new("RGB", (56, 56), "grey").save(tmp_path / "grey.png")
+    rng, samples = np.random.default_rng(0), []
+    for number in range(24):
+        curve = np.array(STEP if number % 2 else [15.0] * 100) + rng.normal(0, 0.3, 100)
+        (tmp_path / "sensors" / f"{number}.csv").write_text("time,value\n" + "".join(f"{at},{value:.3f}\n" for at, value in enumerate(curve)), encoding="utf-8")
+        samples.append(Sample(f"P{number}", "Is there a leak?", ("leak", "ok"), ("ok", "leak")[number % 2], image=(tmp_path / "grey.png",), decided_by=("image",), group=f"g{number}", meta={"series_file_name": f"sensors/{number}.csv"}))
+    train, asked = samples[:16], samples[16:]
+    for way, modality in (("words", "text"), ("picture", "image")):
+        bridge = WithSeries(way, Kept(Specialist(modality, "tiny_omni", name=f"series, {way}", device="cpu"), tmp_path / "kept"), tmp_path)
+        bridge.fit(train, [], tmp_path / "work")
+        frame = bridge.predict(asked)
+        assert bridge.name == f"series, {way}" and bridge.facts.rows == 16 and (frame["predicted"] == frame["answer"]).mean() >= 0.75, way
+        seen = bridge.shown(asked)[0]
+        assert ("Sensor value: 100 readings" in seen.text) == (way == "words") and len(seen.image) == 1 + (way == "picture")
+        bridge.release()
+        assert bridge.predict(asked).equals(frame) and bridge.bridge.working is None
+    (tmp_path / "sensors" / "16.csv").write_text((tmp_path / "sensors" / "17.csv").read_text(encoding="utf-8"), encoding="utf-8")
+    bridge.predict(asked)
+    assert bridge.bridge.working is not None
+    with pytest.raises(ValueError, match=r"a series is shown as 'sound'; allowed: \('words', 'picture'\)"):
+        WithSeries("sound", bridge, tmp_path)

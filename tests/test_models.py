@@ -18,6 +18,7 @@ from kit.models import (
     require_checkpoint,
     resolve,
 )
+from kit.models.catalogue import connector_base
 from kit.models.forward import answer_logits, continue_with, positions, read_prompt
 from kit.models.media_tokens import media_tokens
 
@@ -164,3 +165,10 @@ def test_media_tokens_count_what_the_prompt_holds_and_what_the_encoder_gives(tin
     batch["input_ids"][0, (batch["input_ids"][0] == tiny.model.config.image_token_id).nonzero()[0]] = 5  # one token cut
     present, due = media_tokens(tiny.model, batch)["image"]
     assert present == due - 1
+
+
+def test_the_connector_for_pictures_is_replaced_in_a_checkpoint_of_the_presets_size():
+    """The 3B is for research only, so that no preset takes it; whoever names it has read its licence."""
+    assert connector_base("smolvlm2-500m") == "qwen2-vl-2b" and connector_base("qwen3.5-4b") == connector_base("gemma4-e4b") == connector_base("someone/unknown") == "qwen2.5-vl-7b"
+    assert connector_base("qwen2.5-vl-3b") == "qwen2.5-vl-3b" and connector_base("tiny_omni") == "tiny_omni" and connector_base("Qwen/Qwen2-VL-7B-Instruct") == "Qwen/Qwen2-VL-7B-Instruct"
+    assert CATALOGUE["qwen2.5-vl-3b"].commercial_use is False and "Research" in CATALOGUE["qwen2.5-vl-3b"].licence and "qwen2.5-vl-3b" not in {name for preset in PRESETS.values() for name in preset.values()}

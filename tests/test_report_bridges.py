@@ -75,7 +75,8 @@ def test_every_bridge_has_its_figures_and_the_recommended_one_stands_out(compare
     assert re.search(r"Converter converter \(linear\) 67\.6% 59\.1 – 75\.4 ¥120,000 98,624 120 1 min 23 s 42 ms 36", english)
     assert part.count("recommended</span>") == 1 and '<tr class="tuned"><td><span class="en" lang="en">Tools that write' in part
     assert "behind the best by 3.1 points" in english and "rule: as good as the best" in english and "ask more held-out rows" in english and "One comparison on your rows" in english
-    assert "No such distance predicts who answers better" in english and "5 ways at most" in english
+    assert "Rank correlations of 1 such distances with the results, over n = 5 ways: -0.40 to -0.40, of which none surely differ from 0. No such distance predicts who answers better" in english
+    assert "How many labels each way needs for 90% of its best was not measured here; this does it: poc bridges RUN --budgets 40,120" in english
     assert "A model elsewhere remote (large-2) – – – – – – –" in english and "Did not work here: no answer from &lt;https://x&gt; (HTTP 503)" in english, "what failed is a row, with its reason and no figure"
     assert "Paid per 1,000 answers: 2.1 (" in english and "Price per answer not known" in english
     assert "own idea 50.0%" in english and "own words of the bridge" in english and english.count("own words of the bridge") == 1, "a bridge that the report does not know speaks for itself"
@@ -100,6 +101,27 @@ def test_a_column_that_nobody_has_is_not_there(compared, company):
 
     english, *_ = compared(company, change)
     assert "errors cost per 1,000" not in english and "labels for 90%" not in english and "No such distance" not in english and "one answer" in english
+
+
+def test_what_misleads_where_data_went_and_what_was_tried_is_told(compared, company):
+    def number(value):
+        return {"value": value, "low": value - 0.1, "high": value + 0.1}
+
+    def change(told):
+        told["misled"] = [{"bridge": "hybrid", "modality": "image", "n": 40, "medium_alone": number(0.7), "with_line": number(0.8), "conflict_rate": number(0.25), "n_wrong": 36, "medium_alone_there": number(0.72),
+                           "with_wrong_line": number(0.3), "lost": number(0.42), "followed": number(0.61), "shortcut_index": number(0.55), "pairs": 18}]  # fmt: skip
+        told["budgets"] = [{"bridge": "converter (linear)", "rows": count, "macro_recall": value} for count, value in ((40, 0.4), (120, 0.62), (240, 0.676))]
+        told["remote"] = {"host": "api.example.com", "model": "large-1", "consent": "api.example.com: <b>A. Sato</b>, test photos", "prices": [2.5, 10.0]}
+        told["correlation"]["table"] += [{"measure": "k-NN", "spearman": 0.9, "low": 0.3, "high": 0.98, "n": 7, "note": "few"}, {"measure": "MMD", "spearman": None, "low": None, "high": None, "n": 3, "note": "few"}]
+
+    english, japanese, part, _ = compared(company, change)
+    assert "right with the original alone 70.0%, with the line beside it 80.0%; the two contradict each other in 25.0%" in english and "from 72.0% to 30.0%, and 61.0% of the answers follow the line (36 cases). Shortcut index 0.55" in english
+    assert "was tried with 40, 120, 240 labelled cases" in english and "--budgets" not in english
+    assert "sent to api.example.com, to the model large-1. Agreed, as whoever ran it wrote: api.example.com: &lt;b&gt;A. Sato&lt;/b&gt;, test photos" in english and "<b>A. Sato" not in part
+    assert "Rank correlations of 2 such distances with the results, over n = 5 to 7 ways: -0.40 to +0.90, of which 1 surely differs from 0." in english
+    assert "n = 5〜7 方式" in japanese and "61.0% が文章に従います" in japanese and "同意（実行者の記入）" in japanese
+    few, *_ = compared(company, lambda told: told["correlation"]["table"][0].update(spearman=None, n=3))
+    assert "Only 3 ways can be compared with their results, too few for a correlation." in few
 
 
 @pytest.mark.browser

@@ -27,7 +27,7 @@ class Facts:
         trained: parameters that were trained, a tool's own among them.
         updates: optimizer updates of the language model or a connector; 0: none.
         rows: training rows that were used.
-        seconds: of `fit`, wall clock, loading included.
+        seconds: of `fit`, wall clock, loading included, and the tools' reading, whoever read it before.
         latency: seconds until one answer (median); NaN before it was measured: `try_bridges` asks rows alone, unless the bridge has measured itself (a vendor is not paid twice for that).
         tokens: tokens that the language model reads for one medium, or for what tools wrote of it (mean).
         cost_per_call: what somebody else asks for one answer, in the caller's currency (mean); 0: nobody is asked, and this machine is not counted; NaN: not known.
@@ -98,7 +98,7 @@ def each_alone(name: tuple[str, str], bridges: list[Bridge], train: list[Sample]
     for number, bridge in enumerate(bridges):
         try:
             bridge.fit(train, validation, work / f"{number}")
-            working.append((bridge, bridge.predict(known)))
+            working.append((bridge, bridge.predict(known) if known else pd.DataFrame(columns=["id", "answer", "predicted", "probabilities", "group"])))
         except KitError as error:
             failed.append(str(error))
     if len(working) < 2:

@@ -1,7 +1,7 @@
 """Converter and perceiver: a connector between a frozen encoder and a frozen language model is all that learns.
 
     converter("qwen3-vl-4b", "openai/whisper-small", {"kind": "mlp", "stack": 10})     # sound, of any family
-    perceiver("Qwen/Qwen2.5-VL-3B-Instruct", side=4)                                   # pictures, of Qwen2.5-VL only: a learned query per 4 x 4 patches, in place of the merger
+    perceiver("qwen2.5-vl-7b", side=4)                                                 # pictures, of Qwen2-VL and Qwen2.5-VL only: a learned query per 4 x 4 patches, in place of the merger
 
 Both begin with fresh weights. Who has a checkpoint that is aligned already compares it, too: it is the data-driven bridge without its adapter.
 """
@@ -135,7 +135,7 @@ def converter(
     """A multimodal converter: a linear map, an MLP or Ola's pooling (arXiv 2502.04328) puts what the encoder made into the language model's input.
 
     Args:
-        vlm: a vision-language checkpoint: catalogue name, hub id or directory; a Qwen2.5-VL for pictures and films.
+        vlm: a vision-language checkpoint: catalogue name, hub id or directory; a Qwen2-VL or Qwen2.5-VL for pictures and films (`kit.models.catalogue.connector_base`).
         ears: a Whisper checkpoint: the bridge is for sound. None: for pictures and films.
         connector: a name of `kit.models.connectors.CONNECTORS`, or settings with "kind".
         side: patches on a side of the square that becomes one token (pictures).

@@ -10,18 +10,19 @@ import json
 import math
 import os
 import statistics
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from kit.bridges.bridge import Bridge, Facts
+from kit.bridges.tools import clock
 from kit.data import Sample
 from kit.training.marks import digest_of, origin
 
 _ALONE = 5
 _CHECKPOINTS = ("checkpoint", "vlm", "ears")
+_COLUMNS = ("id", "answer", "predicted", "probabilities", "group")
 
 
 @dataclass
@@ -68,10 +69,13 @@ class Kept:
         self.mark = mark
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
-        """The frame of `kit.evaluation.predict`; rows that were asked before come from the file. Where the model has to be asked anyway, the labelled validation rows are asked along, because who combines bridges needs them."""
+        """The frame of `kit.evaluation.predict`; rows that were asked before come from the file. Where the model has to be asked anyway, the labelled validation rows are asked along, because who combines bridges needs them; not where somebody else is paid for it, or sent them.
+
+        Columns of the bridge's own (a Remote's `scored`, `open`) come behind.
+        """
         asked = {sample.id: digest_of("", [sample]) for sample in samples}
         if any(self.rows.get(name, {}).get("asked") != mark for name, mark in asked.items()):
-            along = [sample for sample in self.given[1] if sample.answer and sample.id not in asked]
+            along = [sample for sample in self.given[1] if sample.answer and sample.id not in asked and self.facts.cost_per_call == 0]  # NaN: at an unknown price
             asked |= {sample.id: digest_of("", [sample]) for sample in along}
             new = [sample for sample in [*samples, *along] if self.rows.get(sample.id, {}).get("asked") != asked[sample.id]]
             bridge = self.fitted()
@@ -80,7 +84,9 @@ class Kept:
             if math.isnan(self.facts.latency):
                 self.facts.latency = latency(bridge, samples)
             self._keep()
-        return pd.DataFrame([self.rows[sample.id] for sample in samples], columns=["id", "answer", "predicted", "probabilities", "group"])
+        rows = [self.rows[sample.id] for sample in samples]
+        own = dict.fromkeys(name for row in rows for name in row if name not in (*_COLUMNS, "asked"))
+        return pd.DataFrame(rows, columns=[*_COLUMNS, *own])
 
     def fitted(self) -> Bridge:
         """The bridge with its model; what it trained before it only loads, and its facts stay those of the training."""
@@ -104,7 +110,7 @@ class Kept:
 
 
 def latency(bridge: Bridge, samples: list[Sample]) -> float:
-    """Seconds until one answer, asked alone: median of the first five."""
+    """Seconds until one answer, asked alone: median of the first five; what a tool read of these rows before is counted as if it were read now (`kit.bridges.tools.clock`)."""
     return statistics.median(_seconds(bridge, sample) for sample in samples[:_ALONE])
 
 
@@ -117,6 +123,6 @@ def settings_of(bridge) -> dict | list | str:
 
 
 def _seconds(bridge: Bridge, sample: Sample) -> float:
-    started = time.perf_counter()
+    started = clock()
     bridge.predict([sample])
-    return time.perf_counter() - started
+    return clock() - started

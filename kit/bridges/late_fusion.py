@@ -1,4 +1,4 @@
-"""Late fusion: each bridge answers alone, its probabilities are calibrated on validation rows, and the products decide.
+"""Late fusion: each bridge answers alone, its probabilities are calibrated on validation rows where there are some, and the products decide.
 
 Shapes: N rows, K options of a row.
 """
@@ -38,7 +38,7 @@ class LateFusion:
 
     Attributes:
         bridges: e.g. one per modality, or tools beside a converter.
-        temperatures: of each, after `fit`.
+        temperatures: of each, after `fit`; 1 each where there were no validation rows: then nothing is calibrated, and `facts.failed` says so.
     """
 
     bridges: list[Bridge]
@@ -50,13 +50,15 @@ class LateFusion:
     ))  # fmt: skip
 
     def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
-        """Fits each bridge in a folder of its own, and its temperature on the labelled validation rows.
+        """Fits each bridge in a folder of its own, and its temperature on the labelled validation rows. Whoever was chosen on the same rows (a connector's weights, a detector's form) looks surer of itself on them than it is.
 
         Raises:
             KitError: fewer than two of them work here.
         """
         working, self.facts.failed = each_alone(("late fusion", "後期融合"), self.bridges, train, validation, work)
         self.bridges, self.temperatures = [bridge for bridge, _ in working], [temperature(frame) for _, frame in working]
+        if not any(sample.answer for sample in validation):
+            self.facts.failed = [*self.facts.failed, say("not calibrated, for want of labelled validation rows: whoever is surer of itself decides, rightly or not", "ラベル付きの検証行がないため、確信度を補正していません。確信の強い方の答えが、正しくなくても通ります")]
         for name in ("trained", "updates", "tokens", "cost_per_call", "seconds", "latency"):  # one after the other; a latency that is not measured yet (NaN) stays so
             setattr(self.facts, name, sum(getattr(bridge.facts, name) for bridge in self.bridges))
         self.facts.rows, self.facts.start = max(bridge.facts.rows for bridge in self.bridges), " + ".join(dict.fromkeys(bridge.facts.start for bridge in self.bridges))

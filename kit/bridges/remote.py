@@ -75,10 +75,10 @@ class Remote:
     timeout: float = 60.0
     wait: float = 1.0
     name: str = ""
-    work: Path | None = None
-    alternatives: int = 0
-    asked: dict[str, dict] = field(default_factory=dict)
-    facts: Facts = field(default_factory=lambda: Facts(
+    work: Path | None = field(default=None, init=False)
+    alternatives: int = field(default=0, init=False)
+    asked: dict[str, dict] = field(default_factory=dict, init=False)
+    facts: Facts = field(init=False, default_factory=lambda: Facts(
         cost_per_call=float("nan"),
         audit=say("what was sent (digest), the answer's words and, where given, its probabilities; not what the server did with it", "送信内容のダイジェスト、答えの文面、（あれば）確率。サーバー内部の処理はわかりません"),
         weak=say("data leaves the machine; the model behind the name may change overnight, and an answer may name no option", "データが社外に出ます。同じ名前のモデルが予告なく変わることがあり、選択肢を答えないこともあります"),

@@ -31,6 +31,10 @@ COLUMN = "series_file_name"
 _TIME = ("time", "t", "timestamp", "datetime", "date", "seconds", "時刻", "時間", "日時", "経過時間")
 _UNIT = re.compile(r"^(.*?)\s*[\[(]\s*([^\])]+?)\s*[\])]$")
 _SECONDS = {"ms": 1e-3, "msec": 1e-3, "s": 1.0, "sec": 1.0, "秒": 1.0, "min": 60.0, "分": 60.0, "h": 3600.0, "hour": 3600.0, "時間": 3600.0}
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
+_DOTTED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")  # thousands, where the comma is a decimal one
+_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[ap]m)?", re.IGNORECASE)  # a time without its date
+_DAY = 86_400.0
 _USUAL, _SHARE, _BESIDE = 6.0, 0.25, 5  # a jump: so many times the usual step, at least that share of the range, and it stays for so many readings
 _BINS, _SWING = 40, 0.2  # swings are counted on so many averages, and go at least that share of the range to either side
 _MOST = 3  # jumps that are told
@@ -61,7 +65,10 @@ def read_series(path: Path, value: str | None = None, time: str | None = None) -
 
     Args:
         value: the value's column, as written or without its unit; None: the only one beside the time.
-        time: the time's; None: one that is called so, else the first of several. Numbers are seconds, or what the header's unit says ([ms], [min], [h]); dates become seconds.
+        time: the time's; None: one that is called so, else the first of several. Numbers are seconds, or what the header's unit says ([ms], [min], [h]); dates become seconds. Times of day without a date that fall from
+            one row to the next by more than half a day have passed midnight.
+
+    A comma is a decimal one ("1,5", "1.234,5"), unless it could be of thousands in every number of the column that has one ("1,200", "12,345,678").
 
     Raises:
         KitError: no readable table, no such column, several value columns and none named, or no reading with a number.
@@ -78,7 +85,7 @@ def read_series(path: Path, value: str | None = None, time: str | None = None) -
         raise KitError(say(f"{path}: {len(rest)} columns beside the time ({', '.join(rest)}): name the sensor's, value=...", f"{path}: 時刻以外の列が {len(rest)} 個あります（{'、'.join(rest)}）。value=... でセンサーの列を指定してください"))
     column = plain[normal(value).lower()] if value else rest[0]
     cells = [row for _, row in table.rows]
-    values = np.array([_number(row[column]) for row in cells], float)
+    values = _numbers([row[column] for row in cells])
     seconds = _seconds([row[clock] for row in cells], clock) if clock else np.arange(len(cells), dtype=float)
     good = np.isfinite(values) & np.isfinite(seconds)
     if not good.any():
@@ -238,21 +245,34 @@ def _split(column: str) -> tuple[str, str]:
     return (found[1], found[2]) if found and found[1] else (column, "")
 
 
-def _number(cell: str) -> float:
-    """NaN for what is no number: an empty cell, "---", "ERR"."""
-    try:
-        return float(normal(cell).replace(",", ""))
-    except ValueError:
-        return float("nan")
+def _numbers(cells: list[str]) -> np.ndarray:
+    """(N,), NaN for what is no number: an empty cell, "---", "ERR". What a comma means is settled for the whole column: see `read_series`."""
+    plain = [normal(cell) for cell in cells]
+    commas = [cell for cell in plain if "," in cell and re.fullmatch(r"[+-]?[\d.,]+(e[+-]?\d+)?", cell, re.IGNORECASE)]
+    decimal = any(not _THOUSANDS.fullmatch(cell) for cell in commas)
+    values = []
+    for cell in plain:
+        try:
+            values.append(float(cell.replace(".", "").replace(",", ".") if decimal and ("," in cell or _DOTTED.fullmatch(cell)) else cell.replace(",", "")))
+        except ValueError:
+            values.append(float("nan"))
+    return np.array(values, float)
 
 
 def _seconds(cells: list[str], column: str) -> np.ndarray:
     """Seconds (N,); of numbers by the header's unit, else of dates and times of day; NaN for neither."""
-    numbers = np.array([_number(cell) for cell in cells])
+    numbers = _numbers(cells)
     if np.isfinite(numbers).any() or not len(cells):
         return numbers * _SECONDS.get(_split(column)[1].lower(), 1.0)
-    dates = pd.to_datetime(pd.Series([normal(cell) for cell in cells]), errors="coerce", format="mixed")
-    return ((dates - dates.min()) / pd.Timedelta(seconds=1)).to_numpy(float)
+    plain = [normal(cell) for cell in cells]
+    dates = pd.to_datetime(pd.Series(plain), errors="coerce", format="mixed")
+    seconds = ((dates - dates.min()) / pd.Timedelta(seconds=1)).to_numpy(float, copy=True)
+    told = np.flatnonzero(np.isfinite(seconds))
+    if len(told) and all(_OF_DAY.fullmatch(plain[place]) for place in told):
+        steps = np.diff(seconds[told])
+        told = told[::-1] if np.sign(steps[np.abs(steps) < _DAY / 2]).sum() < 0 else told  # the newest first
+        seconds[told[1:]] += _DAY * np.cumsum(np.diff(seconds[told]) < -_DAY / 2)
+    return seconds
 
 
 def _number_text(value: float, sign: bool = False) -> str:

@@ -5,11 +5,10 @@
     bridge.predict(test)
     bridge.written          # {sample id: {tool: its text}}, and work/written.jsonl
 
-Hybrid (`keep_media=True`): the model has the medium, too, and a wrong line of a tool is exactly a misleading note: ask kit.diagnosis how much it believes.
+Hybrid (`keep_media=True`): the model has the medium, too, and a wrong line of a tool is exactly a misleading note: `kit.bridges.misled` asks how much it believes.
 """
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import pandas as pd
 
 from kit.bridges.bridge import Facts, aligned
 from kit.bridges.detector import Detector
-from kit.bridges.tools import Tool
+from kit.bridges.tools import Tool, clock
 from kit.data import MEDIA, Sample
 from kit.errors import KitError
 from kit.evaluation import evaluate, predict
@@ -68,7 +67,7 @@ class ToolLearning:
         Raises:
             KitError: none of the tools is there.
         """
-        started, train = time.perf_counter(), [sample for sample in train if sample.answer]
+        started, train = clock(), [sample for sample in train if sample.answer]
         self.loaded, self.work, self.facts.failed = load(self.checkpoint, device=self.device), work, []
         work.mkdir(parents=True, exist_ok=True)
         working = []
@@ -87,11 +86,11 @@ class ToolLearning:
         if self.reader:
             unseen = zip(*(tool.unseen(train) for tool in working), strict=True)
             taught = [self._told(sample, said) for sample, said in zip(train, unseen, strict=True)]
-            known = self._read(validation)[0]  # they choose the adapter: others would choose another
+            known = self.read(validation)  # they choose the adapter: others would choose another
             tuned = finetune(self.loaded, taught, known, self.reader, work / digest_of([asdict(self.reader), origin(self.checkpoint)], [*taught, *known]), resume=True)
             self.loaded, self.facts.updates = tuned.loaded, tuned.applied_updates
             self.facts.trained += sum(weight.numel() for path, weight in tuned.loaded.model.named_parameters() if "lora_" in path)
-        self.facts.seconds = time.perf_counter() - started
+        self.facts.seconds = clock() - started
 
     def predict(self, samples: list[Sample]) -> pd.DataFrame:
         """The frame of `kit.evaluation.predict`; what the tools wrote is in `written` and in work/written.jsonl, one line per sample however often it is asked."""
@@ -104,6 +103,10 @@ class ToolLearning:
         half.write_text("".join(json.dumps({"id": name} | said, ensure_ascii=False) + "\n" for name, said in kept.items()), encoding="utf-8")
         half.replace(file)
         return predict(self.loaded, rows, desc=self.name)
+
+    def read(self, samples: list[Sample]) -> list[Sample]:
+        """The samples as the language model reads them: what the tools write of each is its text; nothing is kept."""
+        return self._read(samples)[0]
 
     def _choose_form(self, validation: list[Sample]) -> str:
         """Sets the detector's form; what is to be told about it."""

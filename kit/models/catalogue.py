@@ -5,6 +5,7 @@ Memory of weights only: 16-bit is 2 bytes per parameter; 4-bit is an estimate (l
 model hub, so the real loading code is tested on checkpoints built from the same classes.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,7 @@ _OMNI = ("text", "image", "video", "audio")
 _QWEN35 = "apxml.com/models/qwen35-2b, read 2026-11-22"
 _SMOL = "arXiv 2504.05299 and a mirror of the model card (nirman.online), read 2026-11-22"
 _GEMMA = "llmradar.eu comparison of 2026-04-17, read 2026-11-22"
+_QWEN_VL = "ai-tldr.dev/models/qwen2-5-vl and qwen2-vl, and Hugging Face discussions 31 (7B) and 12 (3B) that quote the model cards, read 2026-11-30"
 
 CATALOGUE: dict[str, Checkpoint] = {
     entry.name: entry
@@ -68,6 +70,9 @@ CATALOGUE: dict[str, Checkpoint] = {
         _entry("qwen3-vl-2b", "Qwen/Qwen3-VL-2B-Instruct", 2.1, _SEES_VIDEO, "Apache-2.0 (from memory)", None, 2.0, False, "not verified"),
         _entry("qwen3-vl-4b", "Qwen/Qwen3-VL-4B-Instruct", 4.4, _SEES_VIDEO, "Apache-2.0 (from memory)", None, 3.6, True, "not verified"),
         _entry("qwen3-vl-8b", "Qwen/Qwen3-VL-8B-Instruct", 8.8, _SEES_VIDEO, "Apache-2.0 (from memory)", None, 6.9, True, "not verified"),
+        _entry("qwen2-vl-2b", "Qwen/Qwen2-VL-2B-Instruct", 2.2, _SEES_VIDEO, "Apache-2.0", True, 2.5, False, _QWEN_VL),
+        _entry("qwen2.5-vl-7b", "Qwen/Qwen2.5-VL-7B-Instruct", 8.3, _SEES_VIDEO, "Apache-2.0", True, 7.1, True, _QWEN_VL),
+        _entry("qwen2.5-vl-3b", "Qwen/Qwen2.5-VL-3B-Instruct", 3.8, _SEES_VIDEO, "Qwen Research License (no commercial use)", False, 3.5, True, _QWEN_VL),
         _entry("gemma4-e2b", "google/gemma-4-E2B-it", 5.1, _OMNI, "Apache-2.0", True, 6.0, True, _GEMMA),
         _entry("gemma4-e4b", "google/gemma-4-E4B-it", 8.0, _OMNI, "Apache-2.0", True, 9.0, True, _GEMMA),
         _entry("qwen2.5-omni-3b", "Qwen/Qwen2.5-Omni-3B", 5.5, _OMNI, "Qwen Research (from memory)", False, 6.0, True, "not verified"),
@@ -75,11 +80,11 @@ CATALOGUE: dict[str, Checkpoint] = {
     )
 }
 
-# The default checkpoint of each preset; `omni` is used where a use case needs to hear. All allow commercial use.
+# The default checkpoint of each preset; `omni` is used where a use case needs to hear, `connector` where its connector for pictures is replaced (kit.models.merger). All allow commercial use.
 PRESETS: dict[str, dict[str, str]] = {
-    "tiny": {"vision": "tiny_omni", "omni": "tiny_omni"},
-    "laptop": {"vision": "smolvlm2-500m", "omni": "smolvlm2-500m"},
-    "gpu": {"vision": "qwen3.5-4b", "omni": "gemma4-e4b"},
+    "tiny": {"vision": "tiny_omni", "omni": "tiny_omni", "connector": "tiny_omni"},
+    "laptop": {"vision": "smolvlm2-500m", "omni": "smolvlm2-500m", "connector": "qwen2-vl-2b"},
+    "gpu": {"vision": "qwen3.5-4b", "omni": "gemma4-e4b", "connector": "qwen2.5-vl-7b"},
 }
 
 
@@ -127,3 +132,19 @@ def default_checkpoint(preset: str, modalities: tuple[str, ...]) -> str:
             )
         )
     return name
+
+
+_LAPTOP_B = 2.5  # billions of parameters: up to there a checkpoint is the laptop's
+
+
+def connector_base(name: str) -> str:
+    """The checkpoint whose connector for pictures can be replaced (`kit.models.merger`), to be compared with checkpoint `name`: itself where it is a Qwen2-VL or Qwen2.5-VL, or a directory, which only loading can tell; else the
+    one of the preset that `name` is the size of.
+
+    Raises:
+        KitError: as `resolve`.
+    """
+    entry, source = resolve(name)
+    if Path(source).is_dir() or source.startswith(("Qwen/Qwen2-VL", "Qwen/Qwen2.5-VL")):
+        return name
+    return PRESETS["laptop" if (entry.parameters_b or math.inf) <= _LAPTOP_B else "gpu"]["connector"]

@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 
 from kit import show
-from kit.bridges import Kept, Ocr, ToolLearning, try_bridge
+from kit.bridges import Kept, Ocr, Specialist, ToolLearning, WithSeries, bridge_table, try_bridge, try_bridges
+from kit.bridges.series import as_picture, as_text, read_series
+from kit.data import Sample
 from kit.language import current, say
-from poc.bridges import compare_bridges
+from kit.models.catalogue import connector_base
+from poc.bridges import budget_line, compare_bridges, misled_line
 from poc.lesson import ROOT, open_lesson
 from poc.lineup import Sizes, lineup, rows_for, tiny_parts, tools_for
 
@@ -26,7 +29,7 @@ use_case = "inspection"  # a name in sample_data/company, or the path of your ow
 model = ""  # a catalogue name, a hub id or a folder; empty: the preset's default
 run = ""  # a run's folder; empty: your newest run of this use case, else the shipped example
 language = ""  # en or ja; empty: that of this notebook
-updates = 24  # of each live training
+updates = 16  # of each live training
 rows = 40  # held-out rows that are asked
 
 # %%
@@ -56,32 +59,39 @@ lesson
 #
 # すべて**同じ行**を使います。答えを決める画像・音声・動画だけを見せ、メモや書き起こしは外します（代わりに答えてしまうため）。ただし**出発点は同じではありません**。コンバーターとパーシーバーは初期状態から、ほかは整合済みのチェックポイントから始まります（小型モデルでは数時間かかった整合です）。表にもそう書きます。
 # %%
-sizes = Sizes(train=72, asked=rows, updates=updates, validation=24, blocks=0)
+sizes = Sizes(train=72, asked=rows, updates=updates, validation=24, blocks=0, probed=16)
 shared = rows_for(list(lesson.folder.samples), sizes)
 print(say(f"to bridge: {', '.join(shared.modalities)}; {len(shared.train)} training, {len(shared.validation)} validation, {len(shared.asked)} held-out rows",
           f"つなぐもの：{'、'.join(shared.modalities)}。学習 {len(shared.train)} 行、検証 {len(shared.validation)} 行、評価 {len(shared.asked)} 行"))  # fmt: skip
 pd.Series([row.answer for row in shared.asked]).value_counts().to_frame(say("held-out rows", "評価行"))
 
 # %% [markdown] lang="en"
-# ## Live: three bridges, few rows, few updates
+# ## Live: few bridges, few rows, few updates
 #
-# With the real thing: `poc bridges RUN` compares all of them on your run's rows. Here the shape is what counts; a handful of rows makes wide intervals.
+# With the real thing: `poc bridges RUN` compares all of them on your run's rows; `--budgets 40,120` trains again with fewer rows and tells how many labels bring 90 % of each one's best; `--remote URL --remote-model NAME` adds a model elsewhere, after you named the host that your rows may be sent to, who agreed and why (`--consent-data-leaves`). Here the shape is what counts; a handful of rows makes wide intervals.
+#
+# Fresh connectors for pictures need a Qwen2-VL or Qwen2.5-VL: the laptop preset takes qwen2-vl-2b, gpu qwen2.5-vl-7b, both Apache-2.0 (the 3B's licence forbids commercial use). What is not on this machine is a row that says so.
 # %% [markdown] lang="ja"
-# ## 今ここで：3 つのブリッジ、少ない行、少ない更新
+# ## 今ここで：少ないブリッジ、少ない行、少ない更新
 #
-# 本番では `poc bridges RUN` が、実行の行ですべてを比べます。ここで見るのは形です。行が少ないので区間は広くなります。
+# 本番では `poc bridges RUN` が、実行の行ですべてを比べます。`--budgets 40,120` は少ない行でも学習し直し、最良の 9 割に必要なラベル数を示します。`--remote URL --remote-model NAME` は外部のモデルを加えます（`--consent-data-leaves` に送信先ホスト、同意した人、理由を書いた後に限ります）。ここで見るのは形です。行が少ないので区間は広くなります。
+#
+# 画像の新しいコネクターには Qwen2-VL か Qwen2.5-VL が必要です。laptop は qwen2-vl-2b、gpu は qwen2.5-vl-7b を使います（どちらも Apache-2.0。3B は商用不可）。この機械にないものは、その旨を書いた行になります。
 # %%
 work = Path(tempfile.mkdtemp())
-vlm, ears = tiny_parts(work / "parts") if lesson.model == "tiny_omni" else (lesson.model, "openai/whisper-small")
+vlm, ears = tiny_parts(work / "parts") if lesson.model == "tiny_omni" else (connector_base(lesson.model), "openai/whisper-small")
 bridges = {bridge.name: bridge for bridge in lineup(shared.modalities, lesson.model, work / "bridges", vlm, ears, tools_for(shared), sizes=sizes)}
 print("\n".join(bridges))
-live = [bridges[name] for name in ("as it is", "converter (linear)", "converter (mlp)", "tool learning", "data-driven") if name in bridges and (name != "converter (mlp)" or "converter (linear)" not in bridges)]
+live = [bridges[name] for name in ("as it is", "converter (linear)", "converter (mlp)", "tool learning", "data-driven", "hybrid") if name in bridges and (name != "converter (mlp)" or "converter (linear)" not in bridges)]
 
 # %%
 found = compare_bridges(live, shared, lesson.use, work, lesson.model, sizes)
 kpi = found.told["kpi"]
 costs = ["cost_per_1000"] if "cost_per_1000" in found.table else []
-found.table.set_index("bridge")[["n", kpi, "low", "high", *costs, "trained", "updates", "fit_seconds", "latency_ms", "tokens", "start", "failed"]].round(3)
+found.table.set_index("bridge")[["n", kpi, "low", "high", *costs, "trained", "updates", "rows_to_90", "fit_seconds", "latency_ms", "tokens", "start", "failed"]].round(3)
+
+# %%
+print(budget_line(found))
 
 # %% [markdown] lang="en"
 # ## What the auditor reads
@@ -97,6 +107,46 @@ said = next(one.frame for one in found.tried if one.name == "tool learning").set
 print(next(one.facts.start for one in found.tried if one.name == "tool learning"))
 shown = evidence.join(said[["predicted", "answer"]], how="inner")
 shown.assign(right=shown["predicted"] == shown["answer"]).sort_values("right", kind="stable").head(8)
+
+# %% [markdown] lang="en"
+# ## A wrong line of a tool misleads the hybrid
+#
+# The hybrid has the photo **and** what the tools wrote. A wrong line is exactly the misleading note of notebook 05, so it gets the same probes: the photo alone, with the tool's own line, with the line of another part. "As good as the tools" can simply mean that the photo is no longer looked at.
+# %% [markdown] lang="ja"
+# ## ツールの誤った一行はハイブリッドを惑わす
+#
+# ハイブリッドは写真**と**ツールの文章の両方を受け取ります。誤った一行はノートブック 05 の「惑わすメモ」そのものなので、同じ検査をします：写真だけ、ツール自身の文章つき、別の部品の文章つき。「ツールと同じくらい良い」は、写真を見ていないだけかもしれません。
+# %%
+for one in found.told["misled"]:
+    print(misled_line(one))
+probes = ["medium_alone", "with_line", "conflict_rate", "medium_alone_there", "with_wrong_line", "followed", "shortcut_index"]
+pd.DataFrame({one["bridge"]: {name: one[name] for name in probes} for one in found.told["misled"]}).apply(lambda column: column.map(lambda told: told and f"{told['value']:.2f} [{told['low']:.2f}, {told['high']:.2f}]"))
+
+# %% [markdown] lang="en"
+# ## A sensor's series: in words, or as a picture
+#
+# A csv beside the photo is no fifth modality. A row names its file in a column (`series_file_name`), and two bridges show it: a summary in the note, or the drawn curve behind the pictures. `poc bridges` adds both rows where your folder has that column; the sample company has none, so here is a made-up sensor. Below: what each way hands over, and macro recall on held-out curves of the same simple reader (logistic regression on the checkpoint's frozen features).
+# %% [markdown] lang="ja"
+# ## センサーの時系列：文章にするか、図にするか
+#
+# 写真に添える csv は、第 5 のモダリティではありません。行が列（`series_file_name`）でファイルを示し、2 つのブリッジがそれを見せます：要約をメモに書くか、波形を図にして画像に並べるか。フォルダーにこの列があれば `poc bridges` が両方を加えます。サンプル会社にはないので、ここでは架空のセンサーを使います。下は、それぞれが渡すものと、同じ簡単な読み手（チェックポイントの凍結特徴量へのロジスティック回帰）の、未使用の波形でのマクロ再現率です。
+# %%
+rng, kinds, sensors = np.random.default_rng(0), ("jump", "drift", "oscillation"), []
+for number in range(72):
+    at, kind = np.linspace(0, 1, 120), kinds[number % 3]
+    shape = {"jump": at > rng.uniform(0.3, 0.7), "drift": at, "oscillation": np.sin(2 * np.pi * (rng.uniform(3, 5) * at + rng.uniform()))}[kind]
+    pd.DataFrame({"time [s]": at * 60, "pressure [kPa]": 50 + rng.uniform(3, 7) * shape + rng.normal(0, 1, 120)}).to_csv(work / f"{number}.csv", index=False)
+    sensors.append(Sample(f"S{number}", "What did the pressure do?", kinds, kind, group=f"day {number}", meta={"series_file_name": f"{number}.csv"}))
+
+# %%
+shown = read_series(work / "0.csv")
+print(as_text(shown, current()))
+as_picture(shown)
+
+# %%
+ways = [WithSeries(way, Kept(Specialist(kind, lesson.model, name=say(f"series {told}", f"時系列（{told}）")), work / "series"), work) for way, kind, told in (("words", "text", say("in words", "文章")), ("picture", "image", say("as a picture", "図")))]
+read = bridge_table(try_bridges(ways, sensors[:36], [], sensors[36:], work / "series"), list(kinds))
+read.set_index("bridge")[["n", "macro_recall", "low", "high", "latency_ms", "failed"]].round(3)
 
 # %% [markdown] lang="en"
 # ## The gap, before and after
@@ -166,11 +216,11 @@ believed[["n", "follows_first", "follows_other", "neither", "auc", "auc_low", "a
 # %% [markdown] lang="en"
 # ## Does a smaller gap mean better answers?
 #
-# Rank correlation over the bridges that were measured, with n. The intervals are wide, and bridges that share a language model are no independent draws.
+# Rank correlation over the bridges that were measured, with n: the number of **different** things. Bridges with one connector (as it is, data-driven, half the layers) are one point for what lies in front of the language model. With four points there is no interval at all, and bridges that share a language model are no independent draws.
 # %% [markdown] lang="ja"
 # ## 隔たりが小さければ答えは良いか
 #
-# 測定したブリッジでの順位相関と n です。区間は広く、同じ言語モデルを使うブリッジどうしは独立ではありません。
+# 測定したブリッジでの順位相関と n（**異なるもの**の数）です。コネクターが同じブリッジ（そのまま、データ駆動、層が半分）は、言語モデルの手前の指標では 1 点と数えます。4 点では区間が求められず、同じ言語モデルを使うブリッジどうしは独立ではありません。
 # %%
 ranks = ROOT / "benchmarks" / "bridges_correlation.csv"
 pd.read_csv(ranks).set_index(["use case", "measure"])[["spearman", "low", "high", "n", "note"]] if ranks.is_file() else print("benchmarks/bridges_correlation.csv is not here")

@@ -28,6 +28,10 @@ _KINDS: dict[str, tuple[Text, Text, Text, Text]] = {
                    both("which evidence decided, and how sure it was", "判断に使った情報と確信度"), both("cannot notice that words and picture contradict each other", "言葉と写真の食い違いに気づけません")),
     "routed": (both("Ask whoever is better", "得意な方に聞く（routed）"), both("each kind of question goes to the way that was surely better on earlier cases", "質問の種類ごとに、過去の事例で確かに優れていた方法が答えます"),
                both("who answered, and why", "どの方法が、なぜ答えたか"), both("a new kind of question goes to the default, however bad it is there", "新しい種類の質問は、苦手でも標準の方法が答えます")),
+    "series in words": (both("Sensor readings as words", "センサー値を文章で渡す（series in words）"), both("a summary of the sensor's curve stands in the note beside the photo", "センサー波形の要約を、写真に添えるメモに書きます"),
+                        both("the summary, word by word", "要約の文章"), both("what the summary leaves out is gone", "要約に書かれないことは失われます")),
+    "series as picture": (both("Sensor readings as a picture", "センサー値を図で渡す（series as picture）"), both("the sensor's curve is drawn and shown beside the photo", "センサー波形を図に描き、写真に並べて見せます"),
+                          both("the drawn curve, not what was seen in it", "描いた波形。そこから何を読み取ったかはわかりません"), both("needs a model that can read curves", "グラフを読めるモデルが必要です")),
     "remote": (both("A model elsewhere", "外部のモデル（remote）"), both("your rows are sent to a server that answers", "データをサーバーに送り、答えを受け取ります"),
                both("what came back, and a digest of what was sent", "返ってきた答えと、送った内容の照合用の値"), both("data leaves the machine, and the model may change without notice", "データが社外に出ます。モデルが予告なく変わることもあります")),
 }  # fmt: skip
@@ -46,8 +50,7 @@ def bridges(found: dict, currency: str) -> dict | None:
     clash = {row["bridge"]: row for row in (found.get("conflict") or {}).get("bridges", [])}
     rows = [_row(row, kpi, currency, best["evidence"].get("chosen"), clash.get(row["bridge"])) for row in found["table"]]
     asked = max(row["n"] for row in found["table"])
-    correlation = found.get("correlation") or {}
-    counted = [one["n"] for one in correlation.get("table", []) if one.get("n")]
+    budgets = found.get("budgets")
     return {
         "rows": rows, "kpi": KPIS[kpi], "verdict": best["verdict"], "summary": t(best["summary"]), "rule": t(best["evidence"].get("rule", "")), "advice": t(best.get("advice", "")),
         "columns": [(key, name) for key, name in _COLUMNS.items() if any(row["cells"][key] for row in rows)],
@@ -55,9 +58,51 @@ def bridges(found: dict, currency: str) -> dict | None:
         "caveat": both("One comparison on your rows: with other rows, other seeds or more labels the order may change. Ways whose ranges overlap are not proven different.",
                        "御社のデータでの 1 回の比較です。行・乱数・ラベル数が変われば順位も変わり得ます。区間が重なるものは、差があるとは言えません。"),
         "gap": both("Beside this the distance between the model's inner pictures of photos (or voices) and of words was measured. "
-                    + (f"It was compared with the results of {max(counted)} ways at most. " if counted else "") + "No such distance predicts who answers better, so it decides nothing here (bridges.json).",
-                    "あわせて、モデル内部での写真（または声）と言葉の表現の隔たりも測りました。" + (f"成績と比べたのは最大 {max(counted)} 方式です。" if counted else "") + "この隔たりだけで成績は予測できないため、選定には使っていません（bridges.json）。") if found.get("gap") else None,
+                    + _ranks(found, "en") + "No such distance predicts who answers better, so it decides nothing here (bridges.json).",
+                    "あわせて、モデル内部での写真（または声）と言葉の表現の隔たりも測りました。" + _ranks(found, "ja") + "この隔たりだけで成績は予測できないため、選定には使っていません（bridges.json）。") if found.get("gap") else None,
+        "budgets": both("How many labels each way needs was tried with " + ", ".join(f"{count:,}" for count in sorted({row["rows"] for row in budgets})) + " labelled cases; between these numbers nothing is known, and a dash stands for ways that were not tried with fewer, or learned nothing.",
+                        "必要なラベル数は " + "、".join(f"{count:,}" for count in sorted({row["rows"] for row in budgets})) + " 件で試しました。その間の値はわかりません。「–」は少ない行で試していないか、何も学ばなかった方法です。") if budgets else
+                   both("How many labels each way needs for 90% of its best was not measured here; this does it: poc bridges RUN --budgets 40,120", "最良の9割に必要なラベル数は、ここでは測っていません。poc bridges RUN --budgets 40,120 で測れます。"),
+        "misled": [_misled(one) for one in found.get("misled") or []],
+        "remote": found.get("remote") and _elsewhere(found["remote"]),
     }  # fmt: skip
+
+
+def _ranks(found: dict, language: str) -> str:
+    """One sentence on how the distances go with the results, over how many ways; "" where that was not measured."""
+    table = [one for one in (found.get("correlation") or {}).get("table", []) if one.get("n")]
+    ranks = [one for one in table if _there(one.get("spearman"))]
+    if not ranks:
+        return both(f"Only {max(one['n'] for one in table)} ways can be compared with their results, too few for a correlation. ", f"成績と比べられるのは最大 {max(one['n'] for one in table)} 方式で、相関を言うには不足です。")[language] if table else ""
+    values, numbers = [one["spearman"] for one in ranks], [one["n"] for one in ranks]
+    sure = sum(_there(one.get("low")) and _there(one.get("high")) and (one["low"] > 0 or one["high"] < 0) for one in ranks)
+    ways = f"{min(numbers)}" if min(numbers) == max(numbers) else f"{min(numbers)} to {max(numbers)}"
+    return both(
+        f"Rank correlations of {len(ranks)} such distances with the results, over n = {ways} ways: {min(values):+.2f} to {max(values):+.2f}, of which {sure or 'none'} surely differ{'s' if sure == 1 else ''} from 0. ",
+        f"{len(ranks)} 種類の隔たりと成績の順位相関（n = {ways.replace(' to ', '〜')} 方式）は {min(values):+.2f}〜{max(values):+.2f} で、0 と確かに異なるのは {sure} 種類です。",
+    )[language]
+
+
+def _misled(one: dict) -> Text:
+    """What a tool's wrong line does to a hybrid."""
+    share = lambda name: percent(one[name]["value"]) if one.get(name) else "–"  # noqa: E731  used eleven times in the next lines
+    index = "" if not one.get("shortcut_index") else f"{one['shortcut_index']['value']:.2f}"
+    return both(
+        f"Tools and the original together ({one['bridge']}), asked with the tools' own lines on {one['n']:,} cases: right with the original alone {share('medium_alone')}, with the line beside it {share('with_line')}; the two contradict each other in {share('conflict_rate')}. "
+        f"With a wrong line beside it, right answers go from {share('medium_alone_there')} to {share('with_wrong_line')}, and {share('followed')} of the answers follow the line ({one['n_wrong']:,} cases)."
+        + (f" Shortcut index {index}: 0 would be the original only, 1 the line only." if index else ""),
+        f"道具の文章と元データの併用（{one['bridge']}）に、道具自身の文章を添えて {one['n']:,} 件で確かめました。元データだけの正解率 {share('medium_alone')}、文章を添えると {share('with_line')}、両者の食い違い {share('conflict_rate')}。"
+        f"誤った文章を添えると正解率は {share('medium_alone_there')} から {share('with_wrong_line')} になり、{share('followed')} が文章に従います（{one['n_wrong']:,} 件）。" + (f"ショートカット指数は {index} です（0 は元データだけ、1 は文章だけを見る状態）。" if index else ""),
+    )
+
+
+def _elsewhere(remote: dict) -> Text:
+    """Where data went, and who agreed."""
+    agreed = remote.get("consent")
+    return both(
+        f"The held-out cases were sent to {remote['host']}, to the model {remote['model']}. " + (f"Agreed, as whoever ran it wrote: {agreed}" if agreed else "That is this machine: nothing left it by itself."),
+        f"評価データを {remote['host']} のモデル {remote['model']} に送りました。" + (f"同意（実行者の記入）：{agreed}" if agreed else "送信先はこの機械の中です。"),
+    )
 
 
 def _row(row: dict, kpi: str, currency: str, chosen: str | None, clash: dict | None) -> dict:
