@@ -11,8 +11,8 @@ from poc.sizing import Measured, plan, size
 from poc.usecase import load_samples, load_usecase
 
 
-def size_run(run: Path, directory: Path | None = None, rows: int = 48, smaller: Path | None = None, tell=quiet) -> tuple[list[Measured], list[dict]]:
-    """(forms as measured, plan of the whole form for the machines of poc.yaml's `business`; [] where it names none).
+def size_run(run: Path, directory: Path | None = None, rows: int = 48, smaller: Path | None = None, tell=quiet) -> tuple[list[Measured], dict[str, list[dict]]]:
+    """(forms as measured, {name of a form: its plan for the machines of poc.yaml's `business`}; {} where it names none).
 
     Args:
         run: a finished run.
@@ -33,10 +33,10 @@ def size_run(run: Path, directory: Path | None = None, rows: int = 48, smaller: 
     held = [sample for sample in load_samples(directory, use, seed=record["seed"], verify=False).samples if sample.split == "test" and sample.answer and sample.options]
     step = max(1, len(held) // rows)
     found = size(run, held[::step][:rows], None if smaller is None else str(smaller), tell=tell)
-    return found, plan(found[0], assumed, machines, record["currency"]) if machines else []
+    return found, {one.name: plan(one, assumed, machines, record["currency"]) for one in found[:-1] if not one.reason} if machines else {}
 
 
-def size_lines(found: list[Measured], planned: list[dict], currency: str) -> list[str]:
+def size_lines(found: list[Measured], planned: dict[str, list[dict]], currency: str) -> list[str]:
     """Both tables, for the terminal."""
     lines = [say(f"Measured on {found[0].device}, {found[0].rows} held-out rows, one form after the other:", f"{found[0].device} で測定（評価行 {found[0].rows} 件、形式ごとに順に）：")]
     for one in found:
@@ -52,13 +52,23 @@ def size_lines(found: list[Measured], planned: list[dict], currency: str) -> lis
         lines.append(again)
     if not planned:
         return [*lines, say("No machine is named: write business: machines: [...] into poc.yaml to compare edge, server and endpoint.", "設備が書かれていません。poc.yaml の business: machines: [...] に書くと、エッジ・サーバー・エンドポイントを比べます。")]
-    lines.append(say(f"For the stated volume, {planned[0]['needed_per_second']:.2f} cases a second are planned for (busiest hour, utilisation):", f"想定件数では毎秒 {planned[0]['needed_per_second']:.2f} 件で計画します（混雑時間帯と稼働率を含む）："))
-    for row in planned:
-        parts = [f"{row['place']}", _known(row["machines"], say("machines", "台")), _known(row["once"], say(f"{currency} once", f"{currency}（一度）")), _known(row["monthly"], say(f"{currency} a month", f"{currency}/月"))]
-        parts += [] if row["fits"] is None else [say("fits into its memory", "メモリに収まる") if row["fits"] else say("DOES NOT FIT into its memory", "メモリに収まらない")]
-        lines.append(f"  {row['name']}: {', '.join(parts)} ({row['source']}, {row['date']})")
-        lines += [f"    - {unknown}" for unknown in row["unknown"]]
+    first = next(iter(planned.values()))
+    lines.append(say(f"For the stated volume, {first[0]['needed_per_second']:.2f} cases a second are planned for (busiest hour, utilisation):", f"想定件数では毎秒 {first[0]['needed_per_second']:.2f} 件で計画します（混雑時間帯と稼働率を含む）："))
+    for place, machine in enumerate(first):
+        lines.append(f"  {machine['name']} ({machine['source']}, {machine['date']})")
+        alike: dict[str, list[str]] = {}
+        for form, rows in planned.items():
+            alike.setdefault(_row(rows[place], currency), []).append(form)
+        lines += [f"    {text}: {', '.join(forms) if len(alike) > 1 else say('every form', 'どの形式でも')}" for text, forms in alike.items()]
+        lines += [f"    - {unknown}" for unknown in machine["unknown"]]
     return lines
+
+
+def _row(row: dict, currency: str) -> str:
+    """What one form needs of one machine."""
+    parts = [row["place"]] + ([] if row["place"] == "endpoint" else [_known(row["machines"], say("machine(s)", "台"))])
+    parts += [_known(row["once"], say(f"{currency} once", f"{currency}（一度）")), _known(row["monthly"], say(f"{currency} a month", f"{currency}/月"))]
+    return ", ".join(parts + ([] if row["fits"] is None else [say("fits into its memory", "メモリに収まる") if row["fits"] else say("DOES NOT FIT into its memory", "メモリに収まらない")]))
 
 
 def _known(value: float | None, unit: str) -> str:
