@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.curation.looks import look_at
 from kit.curation.usual import Usual, usual_inputs
-from kit.data import Sample
+from kit.data import MEDIA, Sample
 from kit.diagnosis.conflict import conflict_scores
 from kit.errors import KitError
 from kit.evaluation.calibration import logs_of, normal_logs
@@ -75,7 +76,7 @@ class InUse:
             KitError: log or queue do not take it. Then none of the answers counts.
         """
         apart = self._apart(loaded, [sample for sample, shares, _ in answers if shares])
-        faults = [self.usual.faults(sample) if shares else [] for sample, shares, _ in answers]
+        faults = [self.usual.faults(sample, _looks(sample)) if shares else [] for sample, shares, _ in answers]
         written = self.standing.log.extend(self._record(*one, fault, apart) for one, fault in zip(answers, faults, strict=True))
         return [self._taken(sample, shares, fault, record, apart) for (sample, shares, _), fault, record in zip(answers, faults, written, strict=True)]
 
@@ -133,6 +134,11 @@ def open_use(run: Path, threshold: float | None = None, directory: Path | None =
     if apart is None:
         notes.append(say(f"contradicting evidence is not looked for: poc diagnose {run} sets the limit", f"証拠どうしの矛盾は調べません：poc diagnose {run} を実行すると基準が決まります"))
     return InUse(here, threshold, heat, promised, usual, apart, tuple(notes))
+
+
+def _looks(sample: Sample) -> dict:
+    """What `kit.curation.looks` sees in the sample's files; no bar of its own, since one is moving already."""
+    return {(path, modality): look_at(path, modality, faces=False) for modality in MEDIA for path in getattr(sample, modality)}
 
 
 def _usual(run: Path, record: dict, directory: Path | None) -> Usual:
