@@ -4,8 +4,7 @@
     taken = use.take(loaded, answers)         # one record each; does the answer count now, and if not, why must a person look
 
 Everything lies in RUN/operations: audit_log.jsonl, review_queue.sqlite with its evidence, usual.json. A new run begins on the step "shadow", where nothing counts; `poc queue RUN --up NAME` enters the next one where it is earned,
-and each opening takes a step back by itself where the measured numbers ask for it. Not covered: files that cannot be read are in the log and in the table, not in the queue (there is nothing to show), and drift charts (`kit.operations.drift`)
-are asked by the caller.
+and each opening takes a step back by itself where the measured numbers ask for it. Not covered: files that cannot be read are in the log and in the table, not in the queue (there is nothing to show).
 """
 
 import json

@@ -1,6 +1,8 @@
 """Where a run in use stands: its audit log, its review queue, the answers that two people must agree on, and the step of autonomy. Reads no model, so that a list opens at once."""
 
 import hashlib
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +67,7 @@ def standing(run: Path, key: bytes | None = None, start: bool = False) -> Standi
     state = state or begin(log, model, SERVICE)
     items, decisions = queue.items(), queue.decisions()
     differing = [item for item in open_disagreements(items, decisions) if {item.answer, *(one.answer for one in decisions[item.id])} & {*dangerous}]
-    found = Measured(tuple(checked(items, decisions, frozenset(dangerous))), model, len(differing), log_ok=verify(log.path).ok)
+    found = Measured(tuple(checked(items, decisions, frozenset(dangerous))), model, len(differing), _drifted(run, state), verify(log.path).ok)
     down = step_down(state, found)
     return Standing(record, adapter, log, queue, dangerous, change(log, down, SERVICE) if down else state, found, down)
 
@@ -74,3 +76,18 @@ def dangerous_of(record: dict) -> tuple[str, ...]:
     """The answers that no single person closes: gates.dangerous of poc.yaml when the run was made; where it is silent, every answer but the good one, which costs people's time and nothing else."""
     named, good = record["gates"].get("dangerous"), (record.get("costs") or {}).get("ok_answer")
     return tuple(named) if named is not None else tuple(option for option in record["options"] if option != good) if good else ()
+
+
+def require_same_names(here: Standing) -> None:
+    """Raises KitError where names were hidden so far and are not now, or the other way round: one person would count as two."""
+    names = {one.who for said in here.queue.decisions().values() for one in said}
+    hidden = {bool(re.fullmatch(r"p-[0-9a-f]{16}", name)) for name in names}
+    if hidden and hidden != {here.log.key is not None}:
+        raise KitError(say("names in this queue are hidden: give the same --key as before" if True in hidden else "names in this queue are not hidden so far: leave --key out, or one person would count as two",
+                           "この確認待ちでは氏名を仮名にしています。これまでと同じ --key を指定してください" if True in hidden else "この確認待ちでは氏名を仮名にしていません。--key を付けずに使ってください（同じ人が 2 人と数えられます）"))  # fmt: skip
+
+
+def _drifted(run: Path, state: State) -> bool:
+    """Whether the newest reading of the drift charts (`poc drift`) alarms; one from before the step began was answered by a step already."""
+    newest = max((run / FOLDER).glob("drift-*/drift.json"), key=lambda file: file.stat().st_mtime, default=None)
+    return newest is not None and newest.stat().st_mtime > state.since.timestamp() and bool(json.loads(newest.read_text(encoding="utf-8"))["alarm"])

@@ -43,9 +43,10 @@ def review(
 ) -> None:
     from kit.operations.audit_record import read_key
     from poc.review import work
-    from poc.standing import standing
+    from poc.standing import require_same_names, standing
 
     here = standing(run_folder, read_key(key) if key else None)
+    require_same_names(here)
     done = work(here, name, lambda text: typer.prompt(text, default="", show_default=False), typer.echo)
     typer.echo(say(f"{done} decided. Thank you.", f"{done} 件を判断しました。お疲れさまでした。"))
 

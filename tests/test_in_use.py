@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -225,11 +226,38 @@ def test_a_step_up_is_refused_with_what_is_missing_and_entered_by_name_where_it_
 
 def test_too_many_wrong_answers_take_the_step_back_by_themselves(run):
     put_on(run, "every")
-    earned(run, 40, wrong=20)
+    earned(run, 30, wrong=20)
     here = standing(run)
     assert here.state.step == "shadow" and "agreement with people is at most" in here.down.why[0]
     last = [record for record in records_in(here.log.path) if record.kind == "step"][-1]
     assert (last.who, last.decision) == ("poc predict", "shadow") and standing(run).down is None
+
+
+def test_a_drift_alarm_takes_one_step_back_and_not_one_at_every_look(run):
+    put_on(run, "automatic")
+    charts = run / "operations" / "drift-monday"
+    charts.mkdir()
+    runs.write_json(charts / "drift.json", {"alarm": True})
+    assert standing(run).state.step == "risky" and standing(run).state.step == "risky"
+    time.sleep(0.01)
+    runs.write_json(charts / "drift.json", {"alarm": True})  # read again, and still on
+    assert standing(run).state.step == "every"
+    runs.write_json(charts / "drift.json", {"alarm": False})
+    assert standing(run).state.step == "every"
+
+
+def test_one_person_is_not_two_because_a_key_was_forgotten(run, folder, tmp_path):
+    from kit.operations.audit_record import new_key
+    from poc.standing import require_same_names
+
+    put_on(run, "risky")
+    predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
+    key = new_key(tmp_path / "key")
+    require_same_names(standing(run, key))
+    work(standing(run, key), "Sato", typed("5", "q"), lambda line: None)
+    with pytest.raises(KitError, match="give the same --key"):
+        require_same_names(standing(run))
+    require_same_names(standing(run, key))
 
 
 def earned(run: Path, rows: int, wrong: int) -> None:
@@ -253,13 +281,13 @@ def test_corrections_come_back_as_rows_of_a_folder_that_the_kit_reads(run, folde
 
     put_on(run, "risky")
     predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
-    work(standing(run), "Sato", typed("5", "2", "3", "", "q"), lambda line: None)
+    work(standing(run), "Sato", typed("5", "2", "2", "", "q"), lambda line: None)
     monkeypatch.setattr(sys, "argv", ["poc", "queue", str(run), "--export", str(tmp_path / "corrected")])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 0 and "2 corrected rows" in capsys.readouterr().out
     rows = {row["reviewed_row"]: row for row in csv.DictReader((tmp_path / "corrected" / "metadata.csv").open(encoding="utf-8"))}
-    assert {(name, row["answer"], row["corrected_by"], row["model_answer"]) for name, row in rows.items()} == {("c", "scratch", "sato", ""), ("d", "dent", "sato", "ok")}
+    assert {(name, row["answer"], row["corrected_by"], row["model_answer"]) for name, row in rows.items()} == {("c", "scratch", "sato", ""), ("d", "scratch", "sato", "ok")}
     read = read_folder(tmp_path / "corrected", question="Which?", options=("ok", "scratch", "dent"), decided_by=("image",)).samples
     assert {sample.split for sample in read} == {"train"} and all(sample.image[0].is_file() for sample in read)
 
