@@ -75,4 +75,4 @@ def item_lines(item: Item) -> list[str]:
     note = [say("Note (may be wrong): ", "メモ（誤りのことがあります）：") + sample.text] if sample.text else []
     why = say(", ", "、").join(reason_told(name) for name in item.reasons if name not in _TELLING)
     options = [f"  {number}  {option}" for number, option in enumerate(sample.options, start=1)]
-    return [f"#{item.id} {sample.id}" + (f" ({why})" if why else ""), *(f"  {file}" for file in files), *note, sample.question, *options, say("  ?  cannot be told    u  take my last answer back    q  stop", "  ?  判断できない    u  直前の答えを取り消す    q  終了")]
+    return [f"#{item.id} {sample.id}" + (f" ({why})" if why else ""), *(f"  {file}" for file in files), *note, sample.question, *options, say("  o  open the file    ?  cannot be told    u  take my last answer back    q  stop", "  o  ファイルを開く    ?  判断できない    u  直前の答えを取り消す    q  終了")]

@@ -47,7 +47,7 @@ def review(
 
     here = standing(run_folder, read_key(key) if key else None)
     require_same_names(here)
-    done = work(here, name, lambda text: typer.prompt(text, default="", show_default=False), typer.echo)
+    done = work(here, name, lambda text: typer.prompt(text, default="", show_default=False), typer.echo, lambda path: typer.launch(str(path)))
     typer.echo(say(f"{done} decided. Thank you.", f"{done} 件を判断しました。お疲れさまでした。"))
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kit.curation.usual import Usual
 from kit.errors import KitError
 from kit.language import speaking
 from kit.operations.audit_log import records_in
@@ -80,17 +79,17 @@ def table(path: Path) -> dict[str, dict]:
     return {row["id"]: row for row in csv.DictReader(path.open(encoding="utf-8"))}
 
 
-def test_on_the_step_risky_only_what_is_sure_usual_and_harmless_counts(run, folder, tmp_path, monkeypatch):
+def test_on_the_step_risky_only_what_is_sure_usual_and_harmless_counts(run, folder, tmp_path):
+    """One in ten is drawn for a check besides, by its record's digest, which is another one each time."""
     put_on(run, "risky")
-    monkeypatch.setattr("poc.in_use.is_drawn", lambda step, digest: False)
     done = predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
     rows = table(done.table)
-    assert {name: (row["answer"], row["reasons"]) for name, row in rows.items()} == {
+    assert {name: (row["answer"], row["reasons"].removesuffix("random").strip()) for name, row in rows.items()} == {
         "a": ("ok", ""), "b": ("", "dangerous"), "c": ("", "abstained"), "d": ("", "input"), "e": ("", "input"), "f": ("", ""),
     }  # fmt: skip
-    assert rows["f"]["error"] and done.reasons == {"dangerous": 1, "abstained": 1, "input": 2} and (done.abstained, done.failed) == (4, 1)
+    assert rows["f"]["error"] and {name: n for name, n in done.reasons.items() if name != "random"} == {"dangerous": 1, "abstained": 1, "input": 2} and (done.abstained, done.failed) == (4, 1)
     here = standing(run)
-    assert [(item.sample.id, item.answer) for item in here.queue.items()] == [("b", "crack"), ("c", ""), ("d", "ok"), ("e", "ok")]
+    assert [(item.sample.id, item.answer) for item in here.queue.items() if item.reasons != ("random",)] == [("b", "crack"), ("c", ""), ("d", "ok"), ("e", "ok")]
     records = [record for record in records_in(here.log.path) if record.kind in ("answer", "event")]
     assert [(record.what, record.decision) for record in records] == [("a", "answered"), ("b", "answered"), ("c", "abstained"), ("d", "answered"), ("e", "answered"), ("f", "unreadable")]
     assert all(record.threshold == 0.9 and len(record.input) == 64 and record.adapter == here.adapter and record.data == here.record["data"]["hash"] for record in records[:-1])
@@ -144,16 +143,16 @@ def test_limits_of_usual_inputs_are_kept_for_a_machine_without_the_rows(run, tmp
     assert open_use(run, directory=tmp_path / "gone").usual.limits == limits
 
 
-def test_evidence_that_contradicts_itself_is_asked_for_where_a_diagnosis_set_the_limit(run, monkeypatch, inspection_row):
+def test_evidence_that_contradicts_itself_is_asked_for_where_a_diagnosis_set_the_limit(run, inspection_row):
     assert any("poc diagnose" in note for note in open_use(run).notes)
-    runs.write_json(run / runs.DIAGNOSIS, {"findings": [{"name": "conflict", "evidence": {"threshold": 0.5}}]})
-    use = open_use(run)
-    assert use.conflict == 0.5 and not any("poc diagnose" in note for note in use.notes)
-    monkeypatch.setattr("poc.in_use.conflict_scores", lambda loaded, samples: pd.DataFrame({"id": [s.id for s in samples], "score": 0.8}))
-    object.__setattr__(use, "usual", Usual({}))
-    alone = inspection_row.replace(id="alone", text="", audio=())
-    both, only = use.take(None, [(inspection_row, SHARES[0], ""), (alone, SHARES[0], "")])
-    assert "conflict" in both.reasons and "conflict" not in only.reasons, "one kind of evidence cannot contradict itself"
+    loaded, alone, reasons = runs.load_tuned(run), inspection_row.replace(id="alone", text="", audio=()), {}
+    for limit in (1e-9, 0.999999):
+        runs.write_json(run / runs.DIAGNOSIS, {"findings": [{"name": "conflict", "evidence": {"threshold": limit}}]})
+        use = open_use(run)
+        assert use.conflict == limit and not any("poc diagnose" in note for note in use.notes)
+        reasons[limit] = [taken.reasons for taken in use.take(loaded, [(inspection_row, SHARES[0], ""), (alone, SHARES[0], "")])]
+    assert "conflict" in reasons[1e-9][0] and "conflict" not in reasons[1e-9][1], "one kind of evidence cannot contradict itself"
+    assert "conflict" not in reasons[0.999999][0]
 
 
 @pytest.fixture
@@ -189,23 +188,41 @@ def typed(*answers: str):
 
 
 def test_two_clerks_close_a_crack_and_neither_is_told_what_the_model_or_the_other_said(run, folder, tmp_path):
-    put_on(run, "risky")
+    put_on(run, "every")
     predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
     heard: list[str] = []
-    assert work(standing(run), "Sato", typed("9", "５", "q"), heard.append) == 1, "wide digits are digits; 9 is no option and is asked for again"
-    first = heard[: heard.index("'9' is none of 1 to 6, ?, u, q")]
+    opened: list[Path] = []
+    assert work(standing(run), "Sato", typed("o", "9", "５", "q"), heard.append, opened.append) == 1, "wide digits are digits; 9 is no option and is asked for again"
+    first = heard[: heard.index("'9' is none of 1 to 6, o, ?, u, q")]
+    assert len(opened) == 1 and opened[0].is_file() and opened[0].parent.name == "evidence"
     first = [line for line in first if "/evidence/" not in line]
-    assert first[0] == "#1 b", "the reason “dangerous” would say what the model said"
+    assert first[0] == "#2 b", "the reason “dangerous” would say what the model said"
     assert [line for line in first if "crack" in line] == ["  5  crack"]
     assert any("Another person" in line for line in heard)
-    assert work(standing(run), "ｓａｔｏ", typed("q"), heard.append) == 0 and "#2 c" in "\n".join(heard), "the same person is not asked twice"
+    assert work(standing(run), "ｓａｔｏ", typed("q"), heard.append) == 0 and "#3 c" in "\n".join(heard), "the same person is not asked twice"
     heard.clear()
-    assert work(standing(run), "Tanaka", typed("5", "u", "5", "2", "?", "", "1", "q"), heard.append) == 4
+    assert work(standing(run), "Tanaka", typed("5", "u", "5", "2", "?", "1", "2", ""), heard.append) == 5
     items = {item.sample.id: item.final for item in standing(run).queue.items()}
-    assert items == {"b": "crack", "c": "scratch", "d": "", "e": "ok"}
-    assert any(line.startswith("Now: ") for line in heard), "what to do about a wrong answer is said at once"
+    assert items == {"a": "scratch", "b": "crack", "c": "scratch", "d": "", "e": "ok"}
+    assert any(line.startswith("Now: Stop the part") for line in heard), "what to do about a wrong answer is said at once"
     lines = queue_lines(standing(run))
-    assert lines[0] == "0 wait, 4 are decided" and any("Step 3 of 4: abstained and dangerous ones checked" in line for line in lines)
+    assert lines[0] == "0 wait, 5 are decided" and any("Step 2 of 4: every answer checked" in line for line in lines)
+
+
+def test_who_was_too_slow_is_told_and_goes_on(run, folder, tmp_path):
+    put_on(run, "every")
+    predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
+    here, heard = standing(run), []
+    here.queue.lease = timedelta(0)  # every claim has run out at once
+
+    def slow(text):
+        if not heard or "not yours any more" not in "\n".join(heard):
+            assert here.queue.claim("Tanaka").item.id == 2, "somebody else takes it meanwhile"
+            return "5"
+        return "q"
+
+    assert work(here, "Sato", slow, heard.append) == 0 and any("not yours any more" in line for line in heard)
+    assert not here.queue.decisions()
 
 
 def test_a_step_up_is_refused_with_what_is_missing_and_entered_by_name_where_it_is_earned(run, monkeypatch, capsys):
@@ -250,7 +267,7 @@ def test_one_person_is_not_two_because_a_key_was_forgotten(run, folder, tmp_path
     from kit.operations.audit_record import new_key
     from poc.standing import require_same_names
 
-    put_on(run, "risky")
+    put_on(run, "every")
     predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
     key = new_key(tmp_path / "key")
     require_same_names(standing(run, key))
@@ -279,7 +296,7 @@ def test_corrections_come_back_as_rows_of_a_folder_that_the_kit_reads(run, folde
     from kit.data import read_folder
     from poc.__main__ import main
 
-    put_on(run, "risky")
+    put_on(run, "every")
     predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
     work(standing(run), "Sato", typed("5", "2", "2", "", "q"), lambda line: None)
     monkeypatch.setattr(sys, "argv", ["poc", "queue", str(run), "--export", str(tmp_path / "corrected")])

@@ -65,7 +65,7 @@ def test_the_clerks_page_is_one_page_without_jargon(page):
 
 
 def test_what_the_pages_call_the_keys_of_poc_review_are_those_that_it_reads():
-    from poc.review import BACK, STOP, UNTOLD
+    from poc.review import BACK, OPEN, STOP, UNTOLD
 
     for page in ("operator.md", "operator.ja.md"):
-        assert all(f"| `{key}` |" in (DOCS / page).read_text(encoding="utf-8") for key in (BACK, STOP, UNTOLD))
+        assert all(f"| `{key}` |" in (DOCS / page).read_text(encoding="utf-8") for key in (BACK, OPEN, STOP, UNTOLD))
