@@ -10,6 +10,8 @@ from poc.runs import quiet
 from poc.sizing import Measured, plan, size
 from poc.usecase import load_samples, load_usecase
 
+_PLACES = {"edge": ("edge", "エッジ"), "server": ("server", "サーバー"), "endpoint": ("endpoint", "エンドポイント")}
+
 
 def size_run(run: Path, directory: Path | None = None, rows: int = 48, smaller: Path | None = None, tell=quiet) -> tuple[list[Measured], dict[str, list[dict]]]:
     """(forms as measured, {name of a form: its plan for the machines of poc.yaml's `business`}; {} where it names none).
@@ -66,7 +68,7 @@ def size_lines(found: list[Measured], planned: dict[str, list[dict]], currency: 
 
 def _row(row: dict, currency: str) -> str:
     """What one form needs of one machine."""
-    parts = [row["place"]] + ([] if row["place"] == "endpoint" else [_known(row["machines"], say("machine(s)", "台"))])
+    parts = [say(*_PLACES[row["place"]])] + ([] if row["place"] == "endpoint" else [_known(row["machines"], say("machine(s)", "台"))])
     parts += [_known(row["once"], say(f"{currency} once", f"{currency}（一度）")), _known(row["monthly"], say(f"{currency} a month", f"{currency}/月"))]
     return ", ".join(parts + ([] if row["fits"] is None else [say("fits into its memory", "メモリに収まる") if row["fits"] else say("DOES NOT FIT into its memory", "メモリに収まらない")]))
 
