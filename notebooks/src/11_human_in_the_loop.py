@@ -69,7 +69,8 @@ loaded, good = runs.load_tuned(lesson.run), (record["costs"] or {}).get("ok_answ
 chooses = predict(loaded, lesson.split("calibration")) if kept.empty else kept  # older runs did not keep these answers
 heat = calibration.temperature(chooses)
 cooled, chosen_on = calibration.tempered(tuned, heat), calibration.tempered(chooses, heat)
-print(say(f"temperature {heat:.2f}, from {len(chooses)} calibration rows; judged on {len(tuned)} held-out rows", f"温度 {heat:.2f}（校正データ {len(chooses)} 行）。評価データ {len(tuned)} 行で確認"))
+bad = int((chooses["answer"] != good).sum())
+print(say(f"temperature {heat:.2f}, from {len(chooses)} calibration rows, {bad} of them bad cases; judged on {len(tuned)} held-out rows", f"温度 {heat:.2f}（校正データ {len(chooses)} 行、うち不良 {bad} 行）。評価データ {len(tuned)} 行で確認"))
 
 # %%
 before, after = say("as trained", "学習のまま"), say("with temperature", "温度を調整")
@@ -105,7 +106,7 @@ try:
     tries[say(f"{risk:.1%}, one row of each lot", f"{risk:.1%}、各ロット 1 行")] = abstention.guarantee(abstention.one_per_group(chosen_on), {wish: risk}, sure_of_it, good)
 except KitError as error:
     print(error)
-columns = say("threshold", "しきい値"), say("answered", "自動で答える割合"), say("rows", "行"), say("rows needed", "必要な行数")
+columns = say("threshold", "しきい値"), say("answered", "自動で答える割合"), say("rows", "行"), say("bad cases needed", "必要な不良の行数") if good else say("rows needed", "必要な行数")
 pd.DataFrame({name: dict(zip(columns, ("–" if one.threshold is None else f"{one.threshold:.3f}", "–" if one.threshold is None else f"{one.kept:.0%}", one.n, "" if one.threshold is not None else next(iter(one.needed.values())) or "–"), strict=True)) for name, one in tries.items()}).T
 
 # %% [markdown] lang="en"
