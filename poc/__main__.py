@@ -16,6 +16,7 @@ from kit.language import say
 from poc.arguments import Directory, RunFolder, numbers, stay_offline
 from poc.audit_commands import audit
 from poc.data_commands import COMMANDS
+from poc.use_commands import IN_USE
 
 app = typer.Typer(
     name="poc",
@@ -133,17 +134,20 @@ def predict(
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help=say("leave rows below this share to a person", "この割合未満の行は人に回す"))
     ] = None,
+    queue: Annotated[bool, typer.Option("--queue", help=say("in use: every answer into RUN's audit log, and what a person must look at into its review queue", "運用として答える：全ての答えを監査ログに、人が見るべきものを確認待ちに入れる"))] = False,
+    folder: Annotated[Path | None, typer.Option(help=say("with --queue: the use case's folder, if it is not found", "--queue のとき：ユースケースのフォルダー（見つからないとき）"))] = None,
 ) -> None:
     stay_offline()
     from poc.closing import predicted_lines
     from poc.predict import predict_folder
 
+    use = _opened(run_folder, threshold, folder) if queue else None
     try:
-        done = predict_folder(run_folder, directory, out, threshold)
+        done = predict_folder(run_folder, directory, out, threshold, use)
     except KeyboardInterrupt:
         typer.echo(say("Interrupted. The same command goes on where it stopped.", "中断しました。同じコマンドで続きから再開します。"), err=True)
         raise typer.Exit(130) from None
-    for line in predicted_lines(done):
+    for line in predicted_lines(done, use):
         typer.echo(line)
     if done.failed:
         raise typer.Exit(2)
@@ -248,7 +252,20 @@ def demo(run_folder: RunFolder) -> None:
     launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
 
 
+for _function, _help in IN_USE.items():
+    app.command(help=_help)(_function)
 app.add_typer(audit, name="audit")
+
+
+def _opened(run_folder: Path, threshold: float | None, folder: Path | None):
+    """The run in use (poc.in_use.InUse), and what it will do, told before it answers."""
+    from poc.in_use import open_use
+    from poc.queue_said import in_use_lines
+
+    use = open_use(run_folder, threshold, folder)
+    for line in in_use_lines(use):
+        typer.echo(line)
+    return use
 
 
 def _names_a_hub(directory: Path, preset: str | None, model: str | None) -> bool:

@@ -21,9 +21,9 @@ def closing_lines(run_folder: Path) -> list[str]:
     return [*lines, say("Report: ", "レポート: ") + str(run_folder / "report.html")]
 
 
-def predicted_lines(done) -> list[str]:
-    """The last lines of `poc predict` (poc.predict.Predicted)."""
-    lines = [
+def predicted_lines(done, use=None) -> list[str]:
+    """The last lines of `poc predict` (poc.predict.Predicted); `use`: the run in use that answered (poc.in_use.InUse)."""
+    lines = _queued_lines(done) if use else [
         say(
             f"{done.table}: {done.rows} rows, {done.abstained} left to a person (share of the most likely answer below {done.threshold:g}), {done.failed} not readable",
             f"{done.table}：{done.rows} 行。人に回す {done.abstained} 行（最有力の答えの割合が {done.threshold:g} 未満）、読めない {done.failed} 行",
@@ -33,10 +33,20 @@ def predicted_lines(done) -> list[str]:
         low, value, high = (100 * done.accuracy[key] for key in ("low", "value", "high"))
         lines.append(say(f"Most likely answers right: {value:.1f} % [{low:.1f}, {high:.1f}] (where the folder has labels)",
                          f"最有力の答えの正解率：{value:.1f} % [{low:.1f}, {high:.1f}]（ラベルのある行）"))  # fmt: skip
-    lines.append(say("The threshold is a plain one on uncalibrated shares: no guarantee.", "しきい値は較正していない割合に対するもので、保証はありません。"))
+    if not use:
+        lines.append(say("The threshold is a plain one on uncalibrated shares: no guarantee.", "しきい値は較正していない割合に対するもので、保証はありません。"))
     if done.rehearsal:
         lines.append(say("Rehearsal: the tiny model answered; nothing may be decided by these answers.", "リハーサル：小さなモデルの答えです。判断に使わないでください。"))
     return lines
+
+
+def _queued_lines(done) -> list[str]:
+    from poc.queue_said import reasons_told
+
+    table, drawn = done.table, done.reasons.get("random", 0)
+    lines = [say(f"{table}: {done.rows} rows, {done.rows - done.abstained - done.failed} count now, {done.abstained} wait for a person, {done.failed} not readable (look at the thing itself)",
+                 f"{table}：{done.rows} 行。確定 {done.rows - done.abstained - done.failed} 行、確認待ち {done.abstained} 行、読めない {done.failed} 行（現物を確認してください）")]  # fmt: skip
+    return [*lines, *([say(f"Why: {reasons_told(done.reasons)}", f"理由：{reasons_told(done.reasons)}")] if done.reasons else []), *([say(f"{drawn} were drawn for a random check.", f"無作為の抜き取り {drawn} 件を含みます。")] if drawn else [])]
 
 
 def estimated_lines(found) -> list[str]:

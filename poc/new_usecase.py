@@ -159,6 +159,7 @@ def _gates(practice: Practice, t) -> str:
   worst_group: null  # {t("accuracy that every held-out group must reach, 0.7 say; null: not asked", "どの評価グループでも必要な正解率（0.7 など）。null なら問いません")}
   latency_seconds: null  # {t("of one answer on this machine; null: not asked", "この機械での 1 件の回答時間の上限。null なら問いません")}
   budget: null       # {t("what the first year may cost in all; null: not asked", "初年度の総費用の上限。null なら問いません")}
+  dangerous: null    # {t("answers that two people must agree on when the model is in use, [crack] say; null: every answer but costs.ok_answer", "運用時に 2 人の一致が必要な答え（[crack] など）。null なら costs.ok_answer 以外の全て")}
   owner: ""          # {t("who answers for this decision", "判定の責任者")}"""
 
 

@@ -2,6 +2,9 @@
 
 Rows are read and appended a chunk at a time, so memory does not grow with the folder and nothing that was answered is asked again. The same rows and files give the same
 bytes, interrupted or not. Beside the table lies `<table>.about.json`, which says what made it; a table that something else made is not touched.
+
+In use (`poc predict --queue`, poc.in_use) each answer goes into the audit log first, then before people where they must look, and into the table last: `answer` holds what counts at once, `reasons` why the others wait. An interruption may
+then have a chunk answered and recorded twice; the queue holds each answer once.
 """
 
 import csv
@@ -9,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +30,7 @@ from poc.record import file_hash
 
 CHUNK = 32  # rows that are written together
 COLUMNS = ("id", "files", "answer", "abstained", "most_likely", "probability", "probabilities", "truth", "group", "error")
+IN_USE = (*COLUMNS, "reasons")  # why a person must look
 _EMPTY = dict.fromkeys(COLUMNS, "") | {"abstained": True}
 RIGHT = 0.95  # of the answers that are given, on the run's held-out rows: what the threshold is set for where nobody names one
 LEAST = 30  # answers that this must have been seen on
@@ -39,6 +44,7 @@ class Predicted:
         table: the file.
         rows: all rows of it; `abstained` were left to a person, `failed` could not be read.
         threshold: below which share of its most likely answer a row is left to a person.
+        reasons: how many rows people must look at, by reason; {} where the run is not in use.
         accuracy: {"value", "low", "high"} of the most likely answers, where the folder has labels; else None.
         rehearsal: whether the model was too small for the data to mean anything.
     """
@@ -48,11 +54,12 @@ class Predicted:
     abstained: int
     failed: int
     threshold: float
+    reasons: dict[str, int]
     accuracy: dict | None
     rehearsal: bool
 
 
-def predict_folder(run: Path, directory: Path, out: Path | None = None, threshold: float | None = None) -> Predicted:
+def predict_folder(run: Path, directory: Path, out: Path | None = None, threshold: float | None = None, use=None) -> Predicted:
     """Answers every row of a folder and writes a table of them.
 
     Args:
@@ -60,6 +67,7 @@ def predict_folder(run: Path, directory: Path, out: Path | None = None, threshol
         directory: a folder as `kit.data.stream_folder` takes it; labels and a poc.yaml are not needed. Question and options are the run's where a row has none.
         out: .csv or .jsonl; default: predictions-<folder>.csv in the working directory.
         threshold: a row whose most likely answer has a smaller share is left to a person; default: see `usual_threshold`.
+        use: poc.in_use.InUse of the run, which brings its own threshold: audit log and queue are written.
 
     Raises:
         KitError: no finished run, no rows, another ending, or `out` was made by something else.
@@ -68,11 +76,11 @@ def predict_folder(run: Path, directory: Path, out: Path | None = None, threshol
     out = Path(out or f"predictions-{root.name}.csv")
     if out.suffix not in (".csv", ".jsonl"):
         raise KitError(say(f"{out} ends in {out.suffix or 'nothing'!r}; allowed: .csv, .jsonl", f"{out} の拡張子は使えません。.csv か .jsonl にしてください"))
-    threshold = usual_threshold(run) if threshold is None else threshold
-    about = _about(run, record, root, threshold)
+    threshold = use.threshold if use else usual_threshold(run) if threshold is None else threshold
+    about = _about(run, record, root, threshold) | ({"in_use": True, "temperature": use.heat} if use else {})
     done, kept = _kept(out, about)
     if done < about["rows"]:
-        _write(run, record, root, out, about, done, kept)
+        _write(run, record, root, out, about, done, kept, use)
     return _summary(out, record, root, threshold)
 
 
@@ -156,20 +164,21 @@ def _note(out: Path) -> Path:
     return out.with_name(out.name + ".about.json")
 
 
-def _write(run: Path, record: dict, root: Path, out: Path, about: dict, done: int, kept: int) -> None:
+def _write(run: Path, record: dict, root: Path, out: Path, about: dict, done: int, kept: int, use) -> None:
     loaded = runs.load_tuned(run)  # before anything is written: it may refuse
     out.parent.mkdir(parents=True, exist_ok=True)
     runs.write_json(_note(out), about)
     bar = progress(total=about["rows"], desc=say("answering", "回答中"))
     bar.update(done)
-    rows = islice(_rows(record, root), done, None)
+    rows, columns = islice(_rows(record, root), done, None), IN_USE if use else COLUMNS
     with out.open("a", encoding="utf-8", newline="") as file:
         file.truncate(kept)
         if not kept and out.suffix == ".csv":
-            csv.DictWriter(file, COLUMNS, lineterminator="\n").writeheader()
+            csv.DictWriter(file, columns, lineterminator="\n").writeheader()
         while chunk := list(islice(rows, CHUNK)):
             answers = _answers(loaded, [row for row in chunk if isinstance(row, Sample)])
-            _append(file, [_fault(row) if isinstance(row, Fault) else _answered(root, *next(answers), about["threshold"]) for row in chunk], out.suffix)
+            answered = iter(_in_use(root, loaded, list(answers), use) if use else (_answered(root, *one, about["threshold"]) for one in answers))
+            _append(file, [_fault(row) | ({"reasons": ""} if use else {}) if isinstance(row, Fault) else next(answered) for row in chunk], columns, out.suffix)
             bar.update(len(chunk))
     bar.close()
 
@@ -197,16 +206,26 @@ def _answered(root: Path, sample: Sample, shares: dict[str, float] | None, error
     return row
 
 
+def _in_use(root: Path, loaded, answers: list[tuple[Sample, dict | None, str]], use) -> list[dict]:
+    """The rows of answers that were recorded and, where people must look, queued."""
+    answers = [(sample, use.heated(shares) if shares else None, error) for sample, shares, error in answers]
+    rows = []
+    for one, taken in zip(answers, use.take(loaded, answers), strict=True):
+        row = _answered(root, *one, use.threshold)
+        rows.append(row | {"answer": row["most_likely"] if taken.counts else "", "abstained": not taken.counts, "reasons": " ".join(taken.reasons)})
+    return rows
+
+
 def _fault(fault: Fault) -> dict:
     return _EMPTY | {"id": fault.id or f"row-{fault.row}", "error": _one_line(fault)}
 
 
-def _append(file, rows: list[dict], ending: str) -> None:
+def _append(file, rows: list[dict], columns: tuple[str, ...], ending: str) -> None:
     if ending == ".jsonl":
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
         plain = [{k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | bool) else " ".join(str(v).split()) for k, v in row.items()} for row in rows]
-        csv.DictWriter(file, COLUMNS, lineterminator="\n").writerows(plain)
+        csv.DictWriter(file, columns, lineterminator="\n").writerows(plain)
     file.flush()
     os.fsync(file.fileno())
 
@@ -216,15 +235,16 @@ def _one_line(error) -> str:
 
 
 def _summary(out: Path, record: dict, root: Path, threshold: float) -> Predicted:
-    kinds = {"id": str, "truth": str, "most_likely": str, "group": str, "error": str}
+    kinds = {"id": str, "truth": str, "most_likely": str, "group": str, "error": str, "reasons": str}
     parts = pd.read_csv(out, dtype=kinds, keep_default_na=False, chunksize=10_000) if out.suffix == ".csv" else pd.read_json(out, lines=True, dtype=kinds, chunksize=10_000)
-    rows, abstained, failed, known = 0, 0, 0, []
+    rows, abstained, failed, known, reasons = 0, 0, 0, [], Counter()
     for part in parts:
         wrong = part["error"] != ""
         rows, failed, abstained = rows + len(part), failed + int(wrong.sum()), abstained + int((part["abstained"].astype(bool) & ~wrong).sum())
+        reasons.update(reason for cell in part.get("reasons", ()) for reason in cell.split())
         known.append(part.loc[(part["truth"] != "") & ~wrong, ["id", "truth", "most_likely", "group"]])
     known = pd.concat(known).rename(columns={"truth": "answer", "most_likely": "predicted"})
     labels = sorted({*record["options"], *known["answer"], *known["predicted"]})
     accuracy = evaluate(known, labels)["accuracy"] if len(known) else None
     rehearsal = record["model"]["name"] == "tiny_omni" and not root.is_relative_to(runs.COMPANY.resolve())
-    return Predicted(out, rows, abstained, failed, threshold, accuracy, rehearsal)
+    return Predicted(out, rows, abstained, failed, threshold, dict(reasons), accuracy, rehearsal)

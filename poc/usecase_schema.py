@@ -56,6 +56,7 @@ class Gates(_Part):
     worst_group: Share | None = None  # accuracy that the lower bound of every held-out group must reach; None = not asked
     latency_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # of one answer, alone; None = not asked
     budget: Yen | None = None  # what the first year may cost in all; None = not asked
+    dangerous: tuple[Word, ...] | None = None  # answers that two people must agree on when the model is in use; None = every answer but costs.ok_answer
     owner: str = ""  # who answers for it
 
 
@@ -275,6 +276,7 @@ def _words_that_must_be_options(use: UseCase):
     yield ("prevalence",), tuple(use.prevalence)
     if use.costs and use.costs.ok_answer:
         yield ("costs", "ok_answer"), (use.costs.ok_answer,)
+    yield ("gates", "dangerous"), use.gates.dangerous or ()
     for place, scenario in enumerate(use.scenarios):
         if scenario.says:
             yield ("scenarios", place, "says"), (scenario.says,)

@@ -53,7 +53,7 @@ def test_a_loaded_model_is_measured(tiny, colours):
     assert one.weights_mb == pytest.approx(sum(part.numel() * 4 for part in [*tiny.model.parameters()]) / 2**20, rel=0.02), "float32 on a CPU"
     assert one.kpi["low"] <= one.kpi["value"] <= one.kpi["high"] and one.difference is None and list(frame["id"]) == [row.id for row in rows]
     again, _ = measure(tiny, rows, "again", reference=frame, batch=4)
-    assert again.difference == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert again.difference["value"] == 0 and again.difference["low"] < 0 < again.difference["high"], "equal answers to a few rows do not say that they always would be"
     with pytest.raises(KitError, match="no rows to measure with"):
         measure(tiny, [], "nothing")
 

@@ -136,7 +136,7 @@ def test_empty_options_mean_free_text_and_missing_ones_do_not(tmp_path):
 @pytest.mark.parametrize("line, told", [
     ("treshold: 3", "line 3: treshold: unknown key; allowed: schema, name, title,"),
     ("gates: {kpi: macro_recal}", "line 3: gates.kpi: given 'macro_recal'; allowed: macro_recall, accuracy, macro_f1 -> did you mean 'macro_recall'?"),
-    ("gates:\n  treshold: 0.9", "line 4: gates.treshold: unknown key; allowed: kpi, threshold, confidence, guard_drop, robust_drop, stop_below, grey, worst_group, latency_seconds, budget, owner -> did you mean 'threshold'?"),
+    ("gates:\n  treshold: 0.9", "line 4: gates.treshold: unknown key; allowed: kpi, threshold, confidence, guard_drop, robust_drop, stop_below, grey, worst_group, latency_seconds, budget, dangerous, owner -> did you mean 'threshold'?"),
     ("gates: {threshold: 80}", "line 3: gates.threshold: given 80; allowed: 1 or less (80 % is 0.8) -> correct the value"),
     ("gates: 3", "line 3: gates: given 3; allowed: lines of the form key: value below it -> correct the value"),
     ("model: {preset: cpu}", "line 3: model.preset: given 'cpu'; allowed: tiny, laptop, gpu -> did you mean 'gpu'?"),

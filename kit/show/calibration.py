@@ -43,7 +43,7 @@ def risk_over_coverage(curve, area: dict, threshold: float | None = None, kept: 
     ax.text(0.02, area["random"], say("if confidence said nothing", "確信度に意味がない場合"), color=SOFT, fontsize=9, va="bottom", transform=ax.get_yaxis_transform())
     if kept is not None:
         ax.axvline(kept, color=GREEN, lw=1)
-        ax.text(kept, 1.0, say(f" threshold {threshold:.3g}", f" しきい値 {threshold:.3g}"), color=GREEN, fontsize=9, va="top", ha="right" if kept > 0.6 else "left", transform=ax.get_xaxis_transform())
+        ax.text(kept, 1.0, say(f" threshold {threshold:.3g} ", f" しきい値 {threshold:.3g} "), color=GREEN, fontsize=9, va="top", ha="right" if kept > 0.6 else "left", transform=ax.get_xaxis_transform())
     ax.set_xlim(0, 1.01)
     ax.set_ylim(0, max(1.25 * area["random"], float(curve["high"].max()), 0.01))
     for axis in (ax.xaxis, ax.yaxis):

@@ -1,0 +1,93 @@
+"""Where a run in use stands: its audit log, its review queue, the answers that two people must agree on, and the step of autonomy. Reads no model, so that a list opens at once."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import KitError
+from kit.language import say
+from kit.operations.audit_log import FILE as LOG
+from kit.operations.audit_log import AuditLog, records_in
+from kit.operations.audit_verify import verify
+from kit.operations.autonomy import Change, Measured, State, begin, change, state_in, step_down
+from kit.operations.review_queue import FILE as QUEUE
+from kit.operations.review_queue import ReviewQueue
+from kit.operations.review_rows import checked, open_disagreements
+from poc import runs
+from poc.audit_commands import FOLDER
+
+SERVICE = "poc predict"  # who answered and referred, in the audit log
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a run in use is, apart from its model.
+
+    Attributes:
+        record: run.json.
+        adapter: 16 hex digits of its weights' digest.
+        log, queue: open.
+        dangerous: answers that two people must agree on.
+        state, measured: of the autonomy ladder, now.
+        down: the change that was made on opening, where the numbers asked for one.
+    """
+
+    record: dict
+    adapter: str
+    log: AuditLog
+    queue: ReviewQueue
+    dangerous: tuple[str, ...]
+    state: State
+    measured: Measured
+    down: Change | None
+
+
+def standing(run: Path, key: bytes | None = None, start: bool = False) -> Standing:
+    """Log, queue and step of a run in use; where the measured numbers ask for it, a step back is made and written first.
+
+    Args:
+        run: a finished run.
+        key: hides names; see `kit.operations.audit_record`.
+        start: put a model that was never in use on the first step.
+
+    Raises:
+        KitError: not a finished run, or never in use.
+    """
+    record, log = runs.read(run), AuditLog(run / FOLDER / LOG, key)
+    with (run / "adapter" / "adapter_model.safetensors").open("rb") as weights:
+        adapter = hashlib.file_digest(weights, "sha256").hexdigest()[:16]
+    model = f"{record['model']['name']} {adapter}"  # as review_rows.model_of puts it together
+    state = state_in(records_in(log.path)) if log.path.is_file() else None
+    if state is None and not start:
+        raise KitError(say(f"{run} is not in use yet: `poc predict {run} DIR --queue` answers new files, writes the audit log and fills the queue", f"{run} はまだ運用されていません。`poc predict {run} DIR --queue` で新しいファイルに答えると、監査ログと確認待ち一覧が始まります"))
+    dangerous = dangerous_of(record)
+    queue = ReviewQueue(run / FOLDER / QUEUE, log, dangerous)
+    state = state or begin(log, model, SERVICE)
+    items, decisions = queue.items(), queue.decisions()
+    differing = [item for item in open_disagreements(items, decisions) if {item.answer, *(one.answer for one in decisions[item.id])} & {*dangerous}]
+    found = Measured(tuple(checked(items, decisions, frozenset(dangerous))), model, len(differing), _drifted(run, state), verify(log.path).ok)
+    down = step_down(state, found)
+    return Standing(record, adapter, log, queue, dangerous, change(log, down, SERVICE) if down else state, found, down)
+
+
+def dangerous_of(record: dict) -> tuple[str, ...]:
+    """The answers that no single person closes: gates.dangerous of poc.yaml when the run was made; where it is silent, every answer but the good one, which costs people's time and nothing else."""
+    named, good = record["gates"].get("dangerous"), (record.get("costs") or {}).get("ok_answer")
+    return tuple(named) if named is not None else tuple(option for option in record["options"] if option != good) if good else ()
+
+
+def require_same_names(here: Standing) -> None:
+    """Raises KitError where names were hidden so far and are not now, or the other way round: one person would count as two."""
+    names = {one.who for said in here.queue.decisions().values() for one in said}
+    hidden = {bool(re.fullmatch(r"p-[0-9a-f]{16}", name)) for name in names}
+    if hidden and hidden != {here.log.key is not None}:
+        raise KitError(say("names in this queue are hidden: give the same --key as before" if True in hidden else "names in this queue are not hidden so far: leave --key out, or one person would count as two",
+                           "この確認待ちでは氏名を仮名にしています。これまでと同じ --key を指定してください" if True in hidden else "この確認待ちでは氏名を仮名にしていません。--key を付けずに使ってください（同じ人が 2 人と数えられます）"))  # fmt: skip
+
+
+def _drifted(run: Path, state: State) -> bool:
+    """Whether the newest reading of the drift charts (`poc drift`) alarms; one from before the step began was answered by a step already."""
+    newest = max((run / FOLDER).glob("drift-*/drift.json"), key=lambda file: file.stat().st_mtime, default=None)
+    return newest is not None and newest.stat().st_mtime > state.since.timestamp() and bool(json.loads(newest.read_text(encoding="utf-8"))["alarm"])
