@@ -1,4 +1,4 @@
-"""The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 1 an audit log that was changed, 2 something to mend, 130 interrupted."""
+"""The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 1 an alarm (a changed audit log, drift, a challenger that may not replace the champion), 2 something to mend, 130 interrupted."""
 
 import logging
 import os
@@ -16,6 +16,7 @@ from kit.language import say
 from poc.arguments import Directory, RunFolder, stay_offline
 from poc.audit_commands import audit
 from poc.data_commands import COMMANDS
+from poc.later_commands import COMMANDS as LATER
 
 app = typer.Typer(
     name="poc",
@@ -237,6 +238,9 @@ def demo(run_folder: RunFolder) -> None:
 
     launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
 
+
+for _function, _help in LATER.items():
+    app.command(help=_help)(_function)
 
 app.add_typer(audit, name="audit")
 

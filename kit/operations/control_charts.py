@@ -110,6 +110,14 @@ class Charts:
         return rate, min(usual + limit * error, 1.0), max(usual - limit * error, 0.0)
 
 
+def least_limit(chart: str, window: int) -> float:
+    """Below which no limit is set, though the reference never came near it: a column that did not vary there (no sound was clipped) would alarm at the first row that differs.
+
+    KS: five rows of the window; PSI: 0.1, which credit scoring calls no shift; p-chart: Shewhart's three standard errors.
+    """
+    return {"KS": 5 / window, "PSI": 0.1, "p-chart": 3.0}.get(chart.partition(" of ")[0], 0.0)
+
+
 def kind_of(chart: str, scores: list[str]) -> str:
     """What a chart watches: "scores", "quality", "embeddings" or "rates"."""
     if chart.startswith("p-chart"):

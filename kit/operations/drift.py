@@ -25,7 +25,7 @@ from kit.finding import Finding
 from kit.language import say
 from kit.operations import monitor_file
 from kit.operations.advice import alarm
-from kit.operations.control_charts import FOLDS, Charts
+from kit.operations.control_charts import FOLDS, Charts, least_limit
 from kit.operations.observed import Observed, together
 from kit.operations.policy import Policy, balanced_limits, require_groups, widening
 from kit.show import progress
@@ -69,7 +69,8 @@ class Monitor:
         highest = table.max(1)
         limits = np.array(balanced_limits(highest, policy.false_alarms))
         usual = np.median(table, axis=(0, 1))
-        return dict(zip(self.charts.names, (usual + (limits - usual) * widening(len(of_group), len(limits), policy.false_alarms)).tolist(), strict=True))
+        limits = usual + (limits - usual) * widening(len(of_group), len(limits), policy.false_alarms)
+        return {name: max(float(limit), least_limit(name, policy.window)) for name, limit in zip(self.charts.names, limits, strict=True)}
 
     def _ordinary_period(self, of_group: list[np.ndarray], order: np.ndarray) -> np.ndarray:
         """(looks, C) of the reference's groups in this order."""
