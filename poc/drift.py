@@ -165,3 +165,20 @@ def _labelled(table: Path) -> pd.DataFrame:
 def _risk(reference: pd.DataFrame, labelled: pd.DataFrame) -> list:
     """The alarm of errors, where labels came and the run has enough of its own."""
     return RiskMonitor(reference).add(labelled) if len(labelled) and len(reference) >= LEAST else []
+
+
+def recorded_month() -> dict[str, tuple[Observed, pd.DataFrame]]:
+    """name -> (rows as a monitor sees them, columns answer, predicted) of the sample company's recorded photos: reference, ordinary (later lots), light (a low evening sun), part (a part number that is new).
+
+    A person checks what the model leaves to people (a tenth of the reference) and a fifth of the rest. benchmarks/drift_lesson.py wrote the file.
+    """
+    with np.load(runs.COMPANY.parent / "recorded_month.npz") as kept:
+        names = list(dict.fromkeys(key.partition("|")[0] for key in kept))
+        sets = {name: {key.partition("|")[2]: kept[key] for key in kept if key.startswith(f"{name}|")} for name in names}
+    threshold, found = float(np.quantile(sets["reference"]["confidence"], 0.1)), {}
+    for name, seen in sets.items():
+        abstained, wrong = seen["confidence"] < threshold, seen["predicted"] != seen["answer"]
+        quality = {key.removeprefix("quality "): values for key, values in seen.items() if key.startswith("quality ")}
+        rates = {"abstention": abstained, "override": np.where(abstained | seen["checked"], wrong, np.nan)}
+        found[name] = Observed(seen["group"], {"confidence": seen["confidence"], "answer": seen["predicted"]}, quality, rates, seen["embedding"]), pd.DataFrame({"answer": seen["answer"], "predicted": seen["predicted"]})
+    return found
