@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from kit.operations.drift import Monitor
 from kit.operations.observed import Observed, together
@@ -28,7 +29,7 @@ from kit.operations.policy import Policy
 from kit.operations.replay import detection, replays
 
 ROOT = Path(__file__).resolve().parents[1]
-WORK, TABLE = ROOT / "build" / "benchmarks" / "drift", ROOT / "benchmarks" / "drift.csv"
+WORK, TABLE, KEPT_REPLAYS = ROOT / "build" / "benchmarks" / "drift", ROOT / "benchmarks" / "drift.csv", ROOT / "benchmarks" / "drift"
 EDITION = 1
 COLUMNS = (
     *("date", "stream", "change", "strength", "rows", "reference_rows", "reference_groups", "references", "policy", "replays", "false_alarms", "found", "delay", "first_chart", "charts", "accuracy", "accuracy_ordinary"),
@@ -77,12 +78,13 @@ def rows_of(stream: str, names: tuple[str, ...], changes: list[tuple[str, float,
     threshold = float(np.quantile(sets["reference"]["shares"].max(1), LEFT_TO_PEOPLE))
     sets["some"] = {name: values[np.isin(sets["month"]["group"], np.unique(sets["month"]["group"])[-SOME:])] for name, values in sets["month"].items()}
     rows = {name: observed(seen, threshold) for name, seen in sets.items()}
-    watching, found = monitors(rows["reference"]), []
+    watching, found, kept = monitors(rows["reference"]), [], []
     right = {name: seen["predicted"] == seen["answer"] for name, seen in sets.items()}
     for change, strength, after in changes:
         changed = together([rows[name] for name in after]) if after else None
         table = replays(watching, rows["month"], changed, AT, REPLAYS, POLICY.every, seed=len(found), desc=f"{stream}: {change} {strength:g}")
         told = detection(table)
+        kept.append(table.assign(change=change, strength=strength, reference=np.arange(len(table)) % REFERENCES, charts=table["charts"].map("|".join)))
         found.append({
             "date": date.today().isoformat(), "stream": stream, "change": change, "strength": strength, "rows": len(rows["month"]), "reference_rows": len(watching[0].reference), "reference_groups": len(set(watching[0].reference.group)),
             "references": REFERENCES, "policy": json.dumps(asdict(POLICY)), "replays": told["replays"], "false_alarms": shares(told["false_alarms"]), "found": shares(told["found"]), "delay": json.dumps(told["delay"] and {share: None if np.isnan(delay) else delay for share, delay in told["delay"].items()}),
@@ -92,6 +94,8 @@ def rows_of(stream: str, names: tuple[str, ...], changes: list[tuple[str, float,
         })  # fmt: skip
         began = time.process_time()
         print(*(f"{name}={found[-1][name]}" for name in ("stream", "change", "strength", "false_alarms", "found", "delay", "first_chart", "accuracy", "processor_seconds")), flush=True)
+    KEPT_REPLAYS.mkdir(exist_ok=True)
+    pd.concat(kept).to_csv(KEPT_REPLAYS / f"{stream}.csv", index=False)
     return found
 
 

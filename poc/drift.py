@@ -119,8 +119,9 @@ def _of_folder(run: Path, record: dict, root: Path, out: Path, name: str) -> tup
     left_out = len(frame) - len(samples)
     frame = frame[frame["error"] == ""].reset_index(drop=True)
     if (without := int((frame["group"] == "").sum())) or frame.empty:
-        raise KitError(say(f"{root}: {without} of {len(frame)} rows have no group; a monitor compares whole lots, days or callers: add that column to the table as `group` (or group_by in poc.yaml, before the run)",
-                           f"{root}：{len(frame)} 行中 {without} 行にグループがありません。ロット・日・話者などの単位で比べるため、表に `group` 列を加えてください（実行前なら poc.yaml の group_by でも可）"))  # fmt: skip
+        column = record["data"].get("group_by") or "group"
+        raise KitError(say(f"{root}: {without} of {len(frame)} readable rows have no group; a monitor compares whole lots, days or callers: write them into the column `{column}` of its table",
+                           f"{root}：読める {len(frame)} 行中 {without} 行にグループがありません。ロット・日・話者などの単位で比べるため、表の `{column}` 列に書いてください"))  # fmt: skip
     return _observed(run, samples, frame["group"], frame["most_likely"], frame["probability"].astype(float), out / f"{name}.npz", file_hash(table)), left_out
 
 

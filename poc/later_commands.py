@@ -13,7 +13,7 @@ Name = Annotated[str, typer.Option(help=say("who decides it", "決定者の名�
 
 def drift(
     run_folder: RunFolder,
-    stream: Annotated[Path, typer.Argument(metavar="DIR", help=say("new files, in the order of its table, with a column `group` (lot, day, caller)", "新しいファイルのフォルダー（表の順に、ロット・日・話者などの `group` 列つき）"))],
+    stream: Annotated[Path, typer.Argument(metavar="DIR", help=say("new files, in the order of its table, with the run's group column (lot, day, caller)", "新しいファイルのフォルダー（表の順に見ます。ロット・日・話者など、実行と同じグループ列つき）"))],
     reference: Annotated[Path | None, typer.Option(metavar="DIR", help=say("an ordinary period, like DIR; default: the run's held-out rows", "通常の期間のフォルダー。省略時は実行の評価行"))] = None,
     folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
     window: Annotated[int | None, typer.Option(min=1, help=say("rows compared at a look; default: 100, or four of the largest groups", "1 回に比べる行数。省略時は 100、または最大グループの 4 倍"))] = None,
