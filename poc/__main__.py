@@ -1,4 +1,4 @@
-"""The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 1 an audit log that was changed, 2 something to mend, 130 interrupted."""
+"""The `poc` command. Each subcommand imports what it needs and calls one function; exit codes: 0 done, 1 an alarm (a changed audit log, drift, a challenger that may not replace the champion), 2 something to mend, 130 interrupted."""
 
 import logging
 import os
@@ -16,7 +16,8 @@ from kit.language import say
 from poc.arguments import Directory, RunFolder, numbers, stay_offline
 from poc.audit_commands import audit
 from poc.data_commands import COMMANDS
-from poc.use_commands import IN_USE
+from poc.later_commands import COMMANDS as LATER
+from poc.use_commands import IN_USE, opened
 
 app = typer.Typer(
     name="poc",
@@ -141,7 +142,7 @@ def predict(
     from poc.closing import predicted_lines
     from poc.predict import predict_folder
 
-    use = _opened(run_folder, threshold, folder) if queue else None
+    use = opened(run_folder, threshold, folder) if queue else None
     try:
         done = predict_folder(run_folder, directory, out, threshold, use)
     except KeyboardInterrupt:
@@ -252,20 +253,9 @@ def demo(run_folder: RunFolder) -> None:
     launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
 
 
-for _function, _help in IN_USE.items():
+for _function, _help in (IN_USE | LATER).items():
     app.command(help=_help)(_function)
 app.add_typer(audit, name="audit")
-
-
-def _opened(run_folder: Path, threshold: float | None, folder: Path | None):
-    """The run in use (poc.in_use.InUse), and what it will do, told before it answers."""
-    from poc.in_use import open_use
-    from poc.queue_said import in_use_lines
-
-    use = open_use(run_folder, threshold, folder)
-    for line in in_use_lines(use):
-        typer.echo(line)
-    return use
 
 
 def _names_a_hub(directory: Path, preset: str | None, model: str | None) -> bool:

@@ -62,8 +62,8 @@ def compare_runs(first: Path, second: Path) -> Comparison:
                 f"{first} は {a['use_case']}、{second} は {b['use_case']} の実行です。同じユースケースの実行どうしだけ比べられます",
             )
         )
-    frames = [_answers(run) for run in (first, second)]
-    ours, theirs = _common(*frames)
+    frames = [answers_of(run) for run in (first, second)]
+    ours, theirs = common(*frames)
     if ours.empty:
         raise KitError(
             say(
@@ -77,7 +77,7 @@ def compare_runs(first: Path, second: Path) -> Comparison:
     if a["costs"]:
         costs = {name: yen for name, yen in a["costs"].items() if yen is not None}
         lines.append(_line("cost_per_1000", ours, theirs, labels, confidence, costs=costs, prevalence=a["prevalence"] or None))
-    without = _common(*(_answers(run, "without_text") for run in (first, second)))
+    without = common(*(answers_of(run, "without_text") for run in (first, second)))
     if len(without[0]):
         lines.append(_line(a["gates"]["kpi"], *without, labels, confidence, condition="without_text"))
     times = [record.get("seconds_per_answer") for record in records]
@@ -100,12 +100,13 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     return [*shown, *comparison.remarks, _verdict(comparison)]
 
 
-def _answers(run: Path, condition: str = "as_is") -> pd.DataFrame:
+def answers_of(run: Path, condition: str = "as_is") -> pd.DataFrame:
+    """The tuned model's answers to the run's held-out rows."""
     frame = runs.read_predictions(run)
     return frame[(frame["arm"] == "tuned") & (frame["condition"] == condition) & (frame["split"] == "test")]
 
 
-def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of both, in one order; a row whose right answer was changed meanwhile is another row."""
     keys = [frame["id"] + "\t" + frame["answer"] for frame in (a, b)]
     there = set(keys[1])

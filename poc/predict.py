@@ -97,14 +97,15 @@ def usual_threshold(run: Path) -> float:
     return round(float(shares.sort_values(ascending=False).iloc[kept[-1] - 1]), 3) if kept else 1.0
 
 
-def _rows(record: dict, root: Path) -> Iterator[Sample | Fault]:
+def rows_of(record: dict, root: Path) -> Iterator[Sample | Fault]:
+    """The rows of a folder as they are answered; question and options are the run's where a row has none."""
     return stream_folder(root, record["question"], tuple(record["options"]), tuple(record["decided_by"]), record["data"].get("group_by"))
 
 
 def _about(run: Path, record: dict, root: Path, threshold: float) -> dict:
     """What decides the table's bytes, without any path of this machine."""
     digest, rows = hashlib.sha256(), 0
-    for row in progress(_rows(record, root), desc=say("reading the rows", "行を読み込み中")):
+    for row in progress(rows_of(record, root), desc=say("reading the rows", "行を読み込み中")):
         said = str(row) if isinstance(row, Fault) else json.dumps([row.id, row.question, *row.options, *_files(root, row), *_stamps(row), row.text], ensure_ascii=False)
         digest.update(said.encode())
         rows += 1
@@ -170,7 +171,7 @@ def _write(run: Path, record: dict, root: Path, out: Path, about: dict, done: in
     runs.write_json(_note(out), about)
     bar = progress(total=about["rows"], desc=say("answering", "回答中"))
     bar.update(done)
-    rows, columns = islice(_rows(record, root), done, None), IN_USE if use else COLUMNS
+    rows, columns = islice(rows_of(record, root), done, None), IN_USE if use else COLUMNS
     with out.open("a", encoding="utf-8", newline="") as file:
         file.truncate(kept)
         if not kept and out.suffix == ".csv":

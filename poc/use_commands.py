@@ -66,6 +66,17 @@ def size(
         typer.echo(line)
 
 
+def opened(run_folder: Path, threshold: float | None, folder: Path | None):
+    """The run in use (poc.in_use.InUse), and what it will do, told before it answers."""
+    from poc.in_use import open_use
+    from poc.queue_said import in_use_lines
+
+    use = open_use(run_folder, threshold, folder)
+    for line in in_use_lines(use):
+        typer.echo(line)
+    return use
+
+
 IN_USE = {
     queue: say("What waits for people in RUN's queue and why, how often they agree with the model, and its step of autonomy.", "RUN の確認待ちとその理由、人とモデルの一致率、自律の段階。"),
     review: say("Decide on what waits in RUN's queue, one after the other.", "RUN の確認待ちを 1 件ずつ判断します。"),

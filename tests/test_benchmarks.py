@@ -189,3 +189,15 @@ def test_every_cell_of_the_bridges_table_is_counted_from_the_kept_answers():
     four = {"converter (linear)", "perceiver", "tool learning", "data-driven"}
     assert all(rows[case, bridge]["macro_recall"] for case in bridges.CASES for bridge in four | {"hybrid", "late fusion", "routed", "data-driven, smaller checkpoint"})
 
+
+
+def test_every_cell_of_the_drift_table_is_counted_from_the_kept_replays():
+    for row in table("drift"):
+        kept = [one for one in csv.DictReader((ROOT / "benchmarks" / "drift" / f"{row['stream']}.csv").open(encoding="utf-8")) if (one["change"], float(one["strength"])) == (row["change"], float(row["strength"]))]
+        planted = row["change"] != "none"
+        alarms = [float(one["alarm"]) if one["alarm"] else None for one in kept]
+        early = sum(alarm is not None and (not planted or alarm <= 200) for alarm in alarms)
+        assert len(kept) == int(row["replays"]) == 100 and row["edition"] == "1"
+        assert json.loads(row["false_alarms"])["value"] == pytest.approx(early / 100), row["change"]
+        assert not planted or json.loads(row["found"])["value"] == pytest.approx(sum(alarm is not None and 200 < alarm <= 400 for alarm in alarms) / 100), row["change"]
+        assert sum(json.loads(row["first_chart"]).values()) == sum(alarm is not None for alarm in alarms)

@@ -34,7 +34,7 @@ def in_process(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
 
 def test_help_names_every_command_in_both_languages():
     english, japanese = poc("--help"), poc("--help", POC_LANGUAGE="ja")
-    for command in ("doctor", "init", "check", "label", "agreement", "forecast", "passport", "mask", "sign", "estimate", "run", "report", "predict", "compare", "diagnose", "roi", "bridges", "export", "demo", "queue", "review", "size", "audit"):
+    for command in ("doctor", "init", "check", "label", "agreement", "forecast", "passport", "mask", "sign", "estimate", "run", "report", "predict", "compare", "diagnose", "roi", "bridges", "export", "demo", "queue", "review", "size", "drift", "challenge", "rollback", "audit"):
         assert f"  {command}" in english.stdout and f"  {command}" in japanese.stdout
     assert "フォルダー" in japanese.stdout and "フォルダー" not in english.stdout
     assert english.returncode == japanese.returncode == 0 and english.stderr == ""

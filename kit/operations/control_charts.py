@@ -17,6 +17,7 @@ from kit.operations.observed import Observed
 
 WIDTH = 24  # coordinates of an embedding; a window of a hundred rows cannot tell more of them apart
 FOLDS = 4
+EMBEDDED = ("MMD of embeddings", "domain classifier", "novelty of groups")
 _HEURISTIC = 1000  # rows that the median of all distances is taken of
 _NAMED = {  # what is watched -> in Japanese
     "confidence": "確信度", "margin": "1 位と 2 位の差", "answer": "答え", "abstention": "保留", "override": "人による訂正", "brightness": "明るさ", "contrast": "コントラスト", "sharpness": "鮮明さ", "red to blue": "色味（赤と青の差）",
@@ -26,8 +27,10 @@ _NAMED = {  # what is watched -> in Japanese
 
 @dataclass(frozen=True)
 class Prepared:
-    """Rows as the charts read them: places (N, number of PSI charts), numbers (N, number of KS charts), rates (N, number of p-charts), coordinates and vectors (N, d), kernel (N, N)."""
+    """Rows as the charts read them: group (N,) numbered, known (N,) 1 where a group is the reference's, places (N, number of PSI charts), numbers (N, number of KS charts), rates (N, number of p-charts), coordinates and vectors (N, d), kernel (N, N)."""
 
+    group: np.ndarray
+    known: np.ndarray
     places: np.ndarray
     numbers: np.ndarray
     rates: np.ndarray
@@ -35,11 +38,11 @@ class Prepared:
     vectors: np.ndarray
     kernel: np.ndarray
 
-    def followed_by(self, rows: "Prepared", bandwidth: float) -> "Prepared":
-        """These rows and then those."""
+    def followed_by(self, rows: "Prepared", bandwidth: float, known: np.ndarray) -> "Prepared":
+        """These rows, of which those are known, and then rows that are not."""
         joined = (np.concatenate([getattr(self, name), getattr(rows, name)]) for name in ("places", "numbers", "rates", "coordinates", "vectors"))
         across = drift_statistics.kernel_of(self.coordinates, rows.coordinates, bandwidth)
-        return Prepared(*joined, np.block([[self.kernel, across], [across.T, rows.kernel]]))
+        return Prepared(np.concatenate([self.group, rows.group + self.group.max() + 1]), np.concatenate([known, np.zeros(len(rows.group))]), *joined, np.block([[self.kernel, across], [across.T, rows.kernel]]))
 
 
 class Charts:
@@ -49,7 +52,7 @@ class Charts:
         reference: the rows that all others are compared with.
 
     Attributes:
-        names: of the C charts, "PSI of confidence", "KS of brightness", "MMD of embeddings", "domain classifier", "p-chart of abstention".
+        names: of the C charts, "PSI of confidence", "KS of brightness", "MMD of embeddings", "domain classifier", "novelty of groups", "p-chart of abstention".
     """
 
     def __init__(self, reference: Observed):
@@ -58,7 +61,7 @@ class Charts:
         self._numbers = [*((name, "scores") for name in numeric), *((name, "quality") for name in sorted(reference.quality))]
         self._rates = sorted(reference.rates)
         self._fit(reference.embedding.astype(float))
-        seen = ["MMD of embeddings", "domain classifier"] if self.axes.shape[1] else []
+        seen = list(EMBEDDED) if self.axes.shape[1] else []
         self.names = [*(f"PSI of {name}" for name in self.edges), *(f"KS of {name}" for name, _ in self._numbers), *seen, *(f"p-chart of {name}" for name in self._rates)]
 
     def _fit(self, embedding: np.ndarray) -> None:
@@ -85,7 +88,7 @@ class Charts:
         coordinates = (rows.embedding - self.middle) / self.spread @ self.axes if self.axes.shape[1] else np.empty((len(rows), 0))
         vectors = coordinates / self.scale if self.axes.shape[1] else coordinates
         kernel = drift_statistics.kernel_of(coordinates, coordinates, self.bandwidth)
-        return Prepared(_table(places, len(rows)).astype(int), _table(numbers, len(rows)), _table([rows.rates[name] for name in self._rates], len(rows)), coordinates, vectors, kernel)
+        return Prepared(np.unique(rows.group, return_inverse=True)[1], np.ones(len(rows)), _table(places, len(rows)).astype(int), _table(numbers, len(rows)), _table([rows.rates[name] for name in self._rates], len(rows)), coordinates, vectors, kernel)
 
     def values(self, rows: Prepared, window: np.ndarray, base: np.ndarray, fold: np.ndarray) -> np.ndarray:
         """(L, C) of windows and bases (L, N): distances, the classifier's area, and of a p-chart how many standard errors the window's rate is away from the base's, either way."""
@@ -93,18 +96,26 @@ class Charts:
         found = [drift_statistics.psi(window, base, place, len(edges) + 1) for place, edges in zip(rows.places.T, self.edges.values(), strict=True)]
         found += [drift_statistics.ks(window, base, numbers) for numbers in rows.numbers.T]
         if self.axes.shape[1]:
-            found += [drift_statistics.mmd(window, base, rows.kernel), drift_statistics.domain_auc(window, base, rows.vectors, fold)]
+            found += [drift_statistics.mmd(window, base, rows.kernel), drift_statistics.domain_auc(window, base, rows.vectors, fold), drift_statistics.novelty(window, rows.known, rows.vectors, rows.group)]
         for known in rows.rates.T:
             rate, usual, error = drift_statistics.rates(window, base, known)
             found.append(np.abs(rate - usual) / error)
         return np.stack(found, 1)
 
-    def shown(self, name: str, rows: Prepared, window: np.ndarray, base: np.ndarray, value: float, limit: float) -> tuple[float, float]:
-        """(value, limit) of one look as a person reads them: those of a p-chart are rates, and the limit is the one on the rate's side."""
+    def shown(self, name: str, rows: Prepared, window: np.ndarray, base: np.ndarray, value: float, limit: float) -> tuple[float, float, float | None]:
+        """(value, limit, lower limit or None) of one look as a person reads them: a p-chart has rates and both limits, the others one."""
         if not name.startswith("p-chart"):
-            return value, limit
+            return value, limit, None
         rate, usual, error = (float(part[0]) for part in drift_statistics.rates(window.astype(float), base.astype(float), rows.rates[:, self._rates.index(name.removeprefix("p-chart of "))]))
-        return rate, float(np.clip(usual + (1 if rate >= usual else -1) * limit * error, 0, 1))
+        return rate, min(usual + limit * error, 1.0), max(usual - limit * error, 0.0)
+
+
+def least_limit(chart: str, window: int) -> float:
+    """Below which no limit is set, though the reference never came near it: a column that did not vary there (no sound was clipped) would alarm at the first row that differs.
+
+    KS: five rows of the window; PSI: 0.1, which credit scoring calls no shift; p-chart: Shewhart's three standard errors.
+    """
+    return {"KS": 5 / window, "PSI": 0.1, "p-chart": 3.0}.get(chart.partition(" of ")[0], 0.0)
 
 
 def kind_of(chart: str, scores: list[str]) -> str:
@@ -112,14 +123,14 @@ def kind_of(chart: str, scores: list[str]) -> str:
     if chart.startswith("p-chart"):
         return "rates"
     watched = chart.partition(" of ")[2]
-    return "embeddings" if chart in ("MMD of embeddings", "domain classifier") else "scores" if watched in scores else "quality"
+    return "embeddings" if chart in EMBEDDED else "scores" if watched in scores else "quality"
 
 
 def name_of_chart(chart: str) -> str:
     """A chart's name as a person reads it."""
     how, _, watched = chart.partition(" of ")
-    if how in ("domain classifier", "MMD"):
-        return say(*(("domain classifier (AUC)", "新旧の見分けやすさ（AUC）") if how != "MMD" else (chart, "特徴の分布の差（MMD）")))
+    if chart in EMBEDDED:
+        return say(*dict(zip(EMBEDDED, ((chart, "特徴の分布の差（MMD）"), ("domain classifier (AUC)", "新旧の見分けやすさ（AUC）"), ("novelty of groups (distance)", "グループの新しさ（既知のグループとの距離）")), strict=True))[chart])
     kind, _, plain = watched.partition(" ")
     media = {"image": "画像", "video": "動画", "audio": "音声"}
     told = _NAMED.get(watched) or (f"{media[kind]}の{_NAMED[plain]}" if kind in media and plain in _NAMED else watched)

@@ -25,7 +25,7 @@ from kit.finding import Finding
 from kit.language import say
 from kit.operations import monitor_file
 from kit.operations.advice import alarm
-from kit.operations.control_charts import FOLDS, Charts
+from kit.operations.control_charts import FOLDS, Charts, least_limit
 from kit.operations.observed import Observed, together
 from kit.operations.policy import Policy, balanced_limits, require_groups, widening
 from kit.show import progress
@@ -41,7 +41,7 @@ class Monitor:
     Attributes:
         limits: chart -> its limit (of p-charts in standard errors).
         count: rows seen.
-        history: one row per look and chart: seen, chart, value, limit, over (values of p-charts are rates).
+        history: one row per look and chart: seen, chart, value, limit, lower (of p-charts, whose values are rates; else NaN), over.
         alarms: all Findings so far.
 
     Raises:
@@ -69,7 +69,8 @@ class Monitor:
         highest = table.max(1)
         limits = np.array(balanced_limits(highest, policy.false_alarms))
         usual = np.median(table, axis=(0, 1))
-        return dict(zip(self.charts.names, (usual + (limits - usual) * widening(len(of_group), len(limits), policy.false_alarms)).tolist(), strict=True))
+        limits = usual + (limits - usual) * widening(len(of_group), len(limits), policy.false_alarms)
+        return {name: max(float(limit), least_limit(name, policy.window)) for name, limit in zip(self.charts.names, limits, strict=True)}
 
     def _ordinary_period(self, of_group: list[np.ndarray], order: np.ndarray) -> np.ndarray:
         """(looks, C) of the reference's groups in this order."""
@@ -108,17 +109,17 @@ class Monitor:
         there = ~np.isin(self.reference.group, groups)
         if there.sum() < self.policy.window:
             raise KitError(say("the stream's groups are the reference's: a group is a lot, a day or a caller, and a new one has a new name", "監視対象のグループ名が基準と同じです。グループはロット・日・話者などで、新しいものには新しい名前を付けてください"))
-        rows = self._rows.followed_by(self.charts.prepared(window), self.charts.bandwidth)
+        rows = self._rows.followed_by(self.charts.prepared(window), self.charts.bandwidth, there)
         inside, base = np.zeros((1, len(fold))), np.zeros((1, len(fold)))
         inside[0, len(there) :], base[0, : len(there)] = 1, there
         new = []
         for name, value in zip(self.charts.names, self.charts.values(rows, inside, base, fold)[0], strict=True):
             over = bool(value > self.limits[name])
-            shown, limit = self.charts.shown(name, rows, inside, base, float(value), self.limits[name])
-            self._looks.append((end, name, shown, limit, over))
+            shown, limit, lower = self.charts.shown(name, rows, inside, base, float(value), self.limits[name])
+            self._looks.append((end, name, shown, limit, lower, over))
             if over and name not in self._over:
                 self._over[name] = end
-                new.append(alarm(name, shown, limit, end, self.policy.window, groups, sorted(self.reference.scores)))
+                new.append(alarm(name, shown, limit if lower is None or shown > lower else lower, end, self.policy.window, groups, sorted(self.reference.scores)))
             elif not over:
                 self._over.pop(name, None)
         return new
@@ -131,7 +132,7 @@ class Monitor:
 
     @property
     def history(self) -> pd.DataFrame:
-        return pd.DataFrame(self._looks, columns=["seen", "chart", "value", "limit", "over"])
+        return pd.DataFrame(self._looks, columns=["seen", "chart", "value", "limit", "lower", "over"]).astype({"lower": float})
 
     def save(self, path: Path) -> None:
         """Everything, into one .npz (no pickle), in one move."""

@@ -1,6 +1,6 @@
 """How far the rows of a window are from those of a reference, for many windows at once: a window is a row of a 0/1 matrix, so that a thousand resampled ones cost a few matrix products.
 
-Shapes: L looks (one window and one base each), N rows of all, d width of the embedding, F folds. `window` and `base` are (L, N) 0/1 and never both 1.
+Shapes: L looks (one window and one base each), N rows of all, G groups, d width of the embedding, F folds. `window` and `base` are (L, N) 0/1 and never both 1.
 PSI: Siddiqi, "Credit Risk Scorecards" (2006); KS: Kolmogorov and Smirnov's two-sample distance; MMD: Gretton et al., JMLR 2012, eq. 3; domain classifier: Lopez-Paz and Oquab, ICLR 2017.
 """
 
@@ -77,6 +77,27 @@ def _auc(worth: np.ndarray, window: np.ndarray, base: np.ndarray) -> np.ndarray:
     n, m = window.sum(1), base.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return ((ranks * window).sum(1) - n * (n + 1) / 2) / (n * m)
+
+
+def novelty(window: np.ndarray, known: np.ndarray, vectors: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """How far the groups of the window are from the nearest OTHER known group, (L,): root of the mean, over the window's rows, of the squared distance from the mean of their group's rows in the window to the nearest mean of a whole known group.
+
+    A new kind of lot is far from every known lot, while the rows of both overlap: distances of rows to their nearest neighbours hide it in their scatter, the mean of a dozen rows does not.
+
+    Args:
+        known: (N,) 1 for the rows of the reference; those in the window, too, so that an ordinary group is as near to the others as a new one will be.
+        vectors: (N, d).
+        group: (N,) numbers of the groups, each with known rows only or with none.
+    """
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    rows_of = np.add.reduceat(window[:, order], starts, 1)  # (L, G)
+    means = np.add.reduceat((window[:, :, None] * vectors)[:, order], starts, 1) / np.maximum(rows_of, 1)[:, :, None]
+    whole = np.add.reduceat(vectors[order], starts, 0) / np.diff(np.append(starts, len(order)))[:, None]
+    squares = (means**2).sum(2)[:, :, None] + (whole**2).sum(1) - 2 * means @ whole.T  # (L, G, G)
+    others = (known[order][starts] > 0) & ~np.eye(len(starts), dtype=bool)
+    nearest = np.maximum(np.where(others, squares, np.inf).min(2), 0)
+    return np.sqrt((np.where(rows_of > 0, nearest, 0) * rows_of).sum(1) / window.sum(1))
 
 
 def rates(window: np.ndarray, base: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from kit.language import say
 from kit.operations.observed import Observed
 from kit.operations.policy import Policy
 
-_SCHEMA = 1
+_SCHEMA = 2
 _KINDS = ("scores", "quality", "rates")
 
 

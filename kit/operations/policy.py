@@ -51,11 +51,13 @@ def balanced_limits(highest: np.ndarray, false_alarms: float) -> list[float]:
 
     Ranks are those that the periods would have beside one more that is worse: the limit at which just so many of the periods themselves are over would be too low, by one period per chart (twenty charts and 500 periods: 4 points).
 
+    A period is over a limit where more than `rank - 1` others are below it, so equal maxima (a column that never varies) share the lowest rank.
+
     Raises:
         KitError: too few periods for so many charts and so rare an alarm.
     """
     periods = len(highest)
-    worst = np.sort(rankdata(highest, method="max", axis=0).max(1))
+    worst = np.sort(rankdata(highest, method="min", axis=0).max(1))
     place = int(np.ceil((1 - false_alarms) * (periods + 1)))
     rank = int(worst[place - 1]) + 1 if place <= periods else periods + 1
     if rank > periods:

@@ -12,7 +12,7 @@ def control_charts(history, planted: int | None = None, names: dict[str, str] | 
     """Small charts of value (line) and limit (dashed) over the rows seen; looks over the limit are red dots, and the first of them is named.
 
     Args:
-        history: of `kit.operations.Monitor`: seen, chart, value, limit, over.
+        history: of `kit.operations.Monitor`: seen, chart, value, limit, lower, over.
         planted: rows before a change that was planted, or None.
         names: chart -> its title (`kit.operations.control_charts.name_of_chart`); default: the chart.
         most: how many are drawn, those that alarm first, then those nearest to their limit.
@@ -25,7 +25,8 @@ def control_charts(history, planted: int | None = None, names: dict[str, str] | 
         part = history[history["chart"] == chart]
         rate = chart.startswith("p-chart")
         ax.plot(part["seen"], part["value"], color=BLUE, lw=1.6)
-        ax.plot(part["seen"], part["limit"], color=GREY, lw=1.2, ls="--")
+        for bound in ("limit", "lower"):
+            ax.plot(part["seen"], part[bound], color=GREY, lw=1.2, ls="--")
         over = part[part["over"]]
         ax.scatter(over["seen"], over["value"], color=RED, s=16, zorder=3)
         if planted is not None:
