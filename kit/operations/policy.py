@@ -77,8 +77,8 @@ def require_groups(reference: Observed, policy: Policy) -> None:
     if len(sizes) < MIN_GROUPS:
         raise KitError(
             say(
-                f"the reference has {len(sizes)} groups in {len(reference)} rows; limits need {MIN_GROUPS} at least (better 40): take a longer ordinary period, or name finer groups (shift or day instead of month)",
-                f"基準のグループは {len(sizes)} 個（{len(reference)} 行）です。{MIN_GROUPS} 個以上（できれば 40 個）必要です。基準の期間を延ばすか、日や直など、より細かいグループにしてください",
+                f"the reference has {len(sizes)} groups in {len(reference)} rows; limits need {MIN_GROUPS} at least (better 80): take a longer ordinary period, or name finer groups (shift or day instead of month)",
+                f"基準のグループは {len(sizes)} 個（{len(reference)} 行）です。{MIN_GROUPS} 個以上（できれば 80 個）必要です。基準の期間を延ばすか、日や直など、より細かいグループにしてください",
             )
         )
     if (largest := int(sizes.max())) * MIN_SPAN > policy.window:
