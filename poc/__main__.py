@@ -191,6 +191,15 @@ def roi(
         typer.echo(line)
 
 
+@app.command(help=say("The board's report of RUN: one page in both languages (board.html) and six slides in each (board.en.pptx, board.ja.pptx).",
+                      "RUN の経営会議用レポート：日英切り替えの 1 ページ（board.html）と、各言語 6 枚のスライド（board.en.pptx、board.ja.pptx）。"))
+def board(run_folder: RunFolder) -> None:
+    from poc.board import write
+
+    for path in write(run_folder):
+        typer.echo(path)
+
+
 @app.command(help=say("Which way should photos, voices or films reach the language model? Every bridge on RUN's rows: KPI, yen, parameters, latency, and a recommendation.",
                       "画像・音声・動画を言語モデルにつなぐ方法を、RUN の行で比べます：KPI、円、パラメーター数、応答時間、推奨。"))
 def bridges(
