@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parent))
 from poc.pipeline import run  # noqa: E402
 from poc.runs import write_json  # noqa: E402
 from poc.signature import sign  # noqa: E402
+from poc.worth import worth  # noqa: E402
 
 KEPT = {"adapter", "report.html", "run.json", "checks.json", "findings.json", "audit.json", "predictions.csv"}
 READ_AGAIN = {("base", "as_is"), ("tuned", "as_is"), ("tuned", "without_text"), ("cheap_model", "as_is")}
@@ -46,6 +47,7 @@ def main() -> None:
     frame.to_csv(target / "predictions.csv", index=False, lineterminator="\n")
     (target / "adapter" / "README.md").unlink(missing_ok=True)
     write_audit(target)
+    worth(target, case)  # roi.json, from the answers that are shipped
 
 
 def shorter(probabilities: str) -> str:

@@ -177,10 +177,20 @@ def _log(known: Known) -> Done:
 
 
 def _data(known: Known) -> Done:
-    data = known.record["data"]
-    text = both(f"{data['groups']} groups ({data['group_rule']}), none of them split between teaching and testing; fingerprint {data['hash'][:8]}; audit of the rows: {'done' if known.audit else 'NOT done'}",
-                f"{data['groups']} グループ（{data['group_rule']}）を学習と評価に分断せず使用。ハッシュ {data['hash'][:8]}。データの検査：{'実施' if known.audit else '未実施'}")  # fmt: skip
-    return text, bool(known.audit)
+    data, crossing = known.record["data"], next((finding["verdict"] for finding in known.audit if finding["name"] == "groups across splits"), None)
+    apart = {None: both("whether one was split between teaching and testing was not audited", "学習と評価への分断は未検査"), "good": both("none split between teaching and testing", "学習と評価に分断なし")}.get(crossing, both("some SPLIT between teaching and testing", "学習と評価に分断あり"))
+    text = both(f"{data['groups']} groups ({data['group_rule']}), {apart['en']}; fingerprint {data['hash'][:8]}; audit of the rows: {'done' if known.audit else 'NOT done'}",
+                f"{data['groups']} グループ（{data['group_rule']}）、{apart['ja']}。ハッシュ {data['hash'][:8]}。データの検査：{'実施' if known.audit else '未実施'}")  # fmt: skip
+    return text, crossing == "good"
+
+
+def _local(known: Known) -> Done:
+    """Whether anything went out or came in; a checkpoint of a hub has no digest of its weights in run.json."""
+    if not _remote(known)[1]:
+        return _remote(known)
+    if known.record["model"].get("hash") is None:
+        return both("the checkpoint came from a hub; rows stayed on the machine, nothing is reported home", "チェックポイントはハブから取得。データは端末の外に出ず、利用状況の報告なし"), True
+    return both("everything stayed on the machine; nothing is fetched, sent or reported home", "すべて端末内で実行。取得・送信・利用状況の報告なし"), True
 
 
 def _accuracy(known: Known) -> Done:
@@ -200,7 +210,7 @@ def _people(known: Known) -> Done:
 DONE: dict[str, Callable[[Known], Done]] = {
     "checks": _checks, "signed": _signed, "gates": _gates, "groups": _groups, "privacy": _privacy, "remote": _remote, "model": _model, "believes": _believes, "abstention": _abstention, "log": _log, "data": _data,
     "accuracy": _accuracy, "people": _people,
-    "local": lambda known: (both("everything ran on one machine; nothing is fetched, sent or reported home", "すべて 1 台の計算機で実行。取得・送信・利用状況の報告なし"), True) if _remote(known)[1] else _remote(known),
+    "local": _local,
     "report": lambda known: (both("this report, report.html, and the list of what was not tested", "本レポート、report.html、調べていないことの一覧"), True),
     "nothing": lambda known: (both("nothing: that is people's work", "なし（人の仕事です）"), False),
 }  # fmt: skip
