@@ -25,6 +25,7 @@ WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.6
 LATIN, JAPANESE = "Arial", "Yu Gothic"  # both are on every Windows and Mac with Office; elsewhere any Japanese sans serif stands in
 INK, SOFT, LINE, BLUE, PALE, RED, WASH = "1B2026", "5A636E", "DFE3E8", "1F5FA8", "A9C8EC", "B42318", "F6F7F9"
 LEADING, SMALLEST = 1.25, 9
+_LONGEST = 26.0  # em of a bar's name, which a chart breaks into two lines
 _NARROW, _WIDE = set("'\"IJijl ,./:;\\|!()-[]ftr·"), set("mwMW@%→−…●○")
 
 Box = tuple[float, float, float, float]  # left, top, width, height
@@ -74,7 +75,7 @@ class Deck:
     def ranges(self, bars: list[Bar], box: Box, ends: tuple[float, float] | None = None, form: str = "0") -> None:
         """Horizontal bars from low to high, the first on top: a stacked chart whose lower part is invisible; below zero the visible part is split at it."""
         data = CategoryChartData(number_format=form)
-        data.categories = [bar.name for bar in reversed(bars)]
+        data.categories = [_shortened(bar.name) for bar in reversed(bars)]
         parts = [("gap below zero", [min(bar.high, 0.0) for bar in bars]), ("range below zero", [min(bar.low, 0.0) - min(bar.high, 0.0) for bar in bars]), ("gap", [max(bar.low, 0.0) for bar in bars]), ("range", [max(bar.high, 0.0) - max(bar.low, 0.0) for bar in bars])]
         low, high = ends or _round_ends(bars)
         parts.append(("label", [(high - low) / 4] * len(bars)))  # an invisible place beside each bar
@@ -162,6 +163,11 @@ class Deck:
         _japanese(properties)
         properties.set("lang", "ja-JP" if self.language == "ja" else "en-US")
         properties.set("altLang", "en-US")
+
+
+def _shortened(name: str) -> str:
+    """A bar's name that leaves room for the bars."""
+    return name if sum(map(_em, name)) <= _LONGEST else next(name[:place].rstrip() + "…" for place in range(len(name), 0, -1) if sum(map(_em, name[:place])) < _LONGEST)
 
 
 def _round_ends(bars: list[Bar]) -> tuple[float, float]:

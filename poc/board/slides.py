@@ -86,8 +86,11 @@ def _tested(deck: Deck, known: Known, t) -> None:
     if beliefs:
         deck.text(t(both("Right answers of 100 with misleading evidence beside the case", "惑わす情報を添えたときの正解（100 件あたり）")), (MARGIN, 1.25, _HALF, 0.5), 13, colour=SOFT)
         _with_labels(deck, [Bar(t(row["name"]), row["left"], row["left"] + row["width"], row["text"]) for row in beliefs["bars"]], (MARGIN, 1.7, _HALF, 3.5), (0, 100))
-    deck.panel((MARGIN, 5.35, _HALF, 1.55))
-    deck.text(t(beliefs["headline"]) if beliefs else f"{t(lacks['diagnosis']['said'])} {lacks['diagnosis']['command']}", (MARGIN + 0.2, 5.45, _HALF - 0.4, 1.35), 14, top=False)
+        deck.panel((MARGIN, 5.35, _HALF, 1.55))
+        deck.text(t(beliefs["headline"]), (MARGIN + 0.2, 5.45, _HALF - 0.4, 1.35), 14, top=False)
+    else:
+        deck.panel((MARGIN, 1.7, _HALF, 5.2))
+        deck.text([t(lacks["diagnosis"]["said"]), lacks["diagnosis"]["command"]], (MARGIN + 0.4, 1.9, _HALF - 0.8, 4.8), 20, top=False)
     if groups:
         deck.text(t(both("Right answers of 100 in each group, worst first", "グループごとの正解（100 件あたり、悪い順）")), (_RIGHT, 1.25, _HALF, 0.5), 13, colour=SOFT)
         _with_labels(deck, [Bar(f"{row['name']} ({row['n']})", row["left"], row["left"] + row["width"], row["text"]) for row in groups["rows"][:6]], (_RIGHT, 1.7, _HALF, 3.5), (0, 100))
@@ -131,7 +134,9 @@ def _road(deck: Deck, known: Known, t) -> None:
         series = {t(name): [phase["amounts"][key][1] / scale if key in phase["amounts"] else 0.0 for phase in found["phases"]] for key, name in kinds.items()}
         deck.text(t(both(f"Costs ({unit['en']})", f"費用（{unit['ja']}）")), (MARGIN, 4.5, WIDTH * 0.5, 0.3), 12, colour=SOFT)
         deck.columns([t(both(f"Phase {number}", f"段階 {number}")) for number in (1, 2, 3)], series, (MARGIN, 4.8, WIDTH * 0.53, 2.4))
-    deck.text(notes, (MARGIN + WIDTH * 0.58, 4.7, WIDTH - 2 * MARGIN - WIDTH * 0.58, 2.2), 13, colour=SOFT)
+        deck.text(notes, (MARGIN + WIDTH * 0.58, 4.7, WIDTH - 2 * MARGIN - WIDTH * 0.58, 2.2), 13, colour=SOFT)
+    else:
+        deck.text(notes, (MARGIN, 4.8, WIDTH - 2 * MARGIN, 1.5), 18, colour=SOFT)
 
 
 def _say(deck: Deck, known: Known, t) -> None:
