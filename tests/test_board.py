@@ -7,6 +7,7 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from made_run import make_folder, make_run
 from PIL import ImageFont
@@ -17,6 +18,7 @@ from kit.operations.autonomy import begin
 from poc import runs
 from poc.audit_commands import FOLDER
 from poc.board import deck, write
+from poc.board.first import certainty
 from poc.board.governance import AS_OF, FRAMEWORKS, governance
 from poc.board.known import missing, read
 from poc.board.page import render
@@ -138,6 +140,15 @@ def test_the_first_page_has_one_verdict_one_range_of_yen_one_picture_one_sentenc
     tuned = next(row for row in record["results"] if (row["arm"], row["condition"]) == ("tuned", "as_is"))["macro_recall"]
     assert 88 <= 100 * tuned["low"] and 100 * tuned["high"] <= 94, "rounded outwards"
     assert "Not decided" in seen(html) and "保留" in seen(html, "ja")
+
+
+@pytest.mark.parametrize(("groups", "told"), [([""], "had never seen."), (["L1"], "from only 1 group (a new"), ([f"L{i}" for i in range(12)], "from 12 groups.")])
+def test_the_sentence_on_certainty_counts_groups_where_there_are_any(good, tmp_path, groups, told):
+    run = shutil.copytree(good, tmp_path / "run")
+    table = pd.read_csv(run / "predictions.csv", dtype=str, keep_default_na=False)
+    table["group"] = [groups[i % len(groups)] for i in range(len(table))]
+    table.to_csv(run / "predictions.csv", index=False)
+    assert told in certainty(read(run))["en"]
 
 
 def test_a_loss_is_called_a_loss(whole, tmp_path):
@@ -345,7 +356,13 @@ def test_six_slides_with_charts_that_can_be_edited(slides):
         low, width = (list(next(series for series in first.series if series.name == one).values) for one in ("gap", "range"))
         if name == "whole":
             assert (round(low[-1], 1), round(low[-1] + width[-1], 1)) == (88.2, 93.4) and 80 - 1 < low[0] < 80, "this model on top, the mark at the bottom"
+        assert (name == "bare") == ("poc diagnose RUN" in "\n".join(words_of(show)))
         assert re.search(r"[぀-ヿ]", "".join(words_of(show))) is None or language == "ja" or name == "long"
+
+
+def test_bad_news_is_among_what_can_be_said(slides):
+    last = slides["whole", "en"].slides[5]
+    assert "With “misleading note A (en)” beside it, 52% of its answers are right" in "\n".join(shape.text_frame.text for shape in last.shapes if shape.has_text_frame)
 
 
 def test_a_japanese_font_is_named_on_every_run(slides):

@@ -33,16 +33,24 @@ def first(known: Known) -> dict:
 
 def certainty(known: Known) -> Text:
     """How sure we are, in one sentence."""
-    measured, groups = known.rows["tuned"], int(known.tested["group"].nunique())
+    measured, where = known.rows["tuned"], _from(len(set(known.tested["group"]) - {""}))
     low, high = of_hundred(measured[known.kpi])
-    few = both(f", from only {groups} groups (a new one may differ more)", f"。グループは {groups} つだけなので、新しいグループではもっと違う可能性があります") if groups < _FEW else both(f", from {groups} groups", f"、{groups} グループ")
     what = {
         "macro_recall": both(f"of 100 new cases of each kind it gets {low} to {high} right on average", f"新しい事例を種類ごとに 100 件見せると、平均 {low}～{high} 件に正しく答えます"),
         "accuracy": both(f"of 100 new cases it gets {low} to {high} right", f"新しい事例 100 件のうち {low}～{high} 件に正しく答えます"),
         "macro_f1": both(f"on a scale to 100 it reaches {low} to {high}", f"100 点満点で {low}～{high} 点です"),
     }[known.kpi]
-    return both(f"We are {known.sure} sure that {what['en']}, tested on {measured['n']:,} cases that it had never seen{few['en']}.",
-                f"{known.sure} の確かさで、{what['ja']}（学ばせていない {measured['n']:,} 件で確認{few['ja']}）。")  # fmt: skip
+    return both(f"We are {known.sure} sure that {what['en']}, tested on {measured['n']:,} cases that it had never seen{where['en']}.",
+                f"{known.sure} の確かさで、{what['ja']}（学ばせていない {measured['n']:,} 件で確認{where['ja']}）。")  # fmt: skip
+
+
+def _from(groups: int) -> Text:
+    """How many groups the cases came from, as the end of the sentence; nothing where they have none."""
+    if not groups:
+        return both("", "")
+    if groups < _FEW:
+        return both(f", from only {groups} group{'s' if groups > 1 else ''} (a new one may differ more)", f"。グループは {groups} つだけなので、新しいグループではもっと違う可能性があります")
+    return both(f", from {groups} groups", f"、{groups} グループ")
 
 
 def of_hundred(measured: dict) -> tuple[int, int]:

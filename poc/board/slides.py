@@ -142,12 +142,12 @@ def _road(deck: Deck, known: Known, t) -> None:
 def _say(deck: Deck, known: Known, t) -> None:
     deck.begin(t(both("What you can say, and what was not done", "会議で言えることと、行っていないこと")))
     told = sentences(known)
-    picked = [told[0], *(one for one in told[2:] if one.source.startswith(("run.json: comparisons", "roi.json: options.tuned.payback", "roi.json: tornado", "run.json: abstention", "run.json: guard")))][:5]
-    height = 0.86
+    picked = [told[0], *(one for one in told[2:] if one.source.startswith(("run.json: comparisons", "run.json: guard", "diagnosis.json: table", "run.json: abstention", "roi.json: options.tuned.payback", "roi.json: tornado")))][:6]
+    height = 0.72
     for place, one in enumerate(picked):
         top = 1.3 + place * height
         mark = t(both(" (example figures)", "（金額は例）")) if one.example else ""
-        deck.text(t(one.text) + mark, (MARGIN, top, WIDTH - 2 * MARGIN - 2.9, height - 0.12), 15 if place == 0 else 13.5, place == 0)
+        deck.text(t(one.text) + mark, (MARGIN, top, WIDTH - 2 * MARGIN - 2.9, height - 0.08), 15 if place == 0 else 13.5, place == 0)
         deck.text(one.source, (WIDTH - MARGIN - 2.6, top, 2.6, height - 0.12), 10, colour=SOFT)
     lacks = [f"{t(one['said'])} {one['command']}" for one in missing(known).values()]
     deck.panel((MARGIN, 5.7, WIDTH - 2 * MARGIN, 1.25), WASH)
