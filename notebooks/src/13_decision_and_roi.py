@@ -27,7 +27,7 @@ from poc.business import SIZING, figures
 from poc.gates import rows_to_decide
 from poc.lesson import open_lesson, written
 from poc.sizing import plan, size
-from poc.usecase import load_usecase
+from poc.usecase import load_samples, load_usecase
 from poc.words import VERDICTS
 from poc.worth import worth
 from poc.worth_said import OPTIONS, name_of
@@ -58,6 +58,7 @@ work = Path(tempfile.mkdtemp()) / lesson.run.name
 shutil.copytree(lesson.run, work)
 record, answers = lesson.record, lesson.predictions
 verdict = record["verdict"]
+print("" if lesson.of_this_use_case else say(f"note: this run is of the use case {record['use_case']}, not of {lesson.use.name}", f"注：この実行は {record['use_case']} のもので、{lesson.use.name} のものではありません"))
 print(say(**VERDICTS[verdict["decision"]]))
 print(*("- " + reason[current()] for reason in verdict["reasons"]), verdict.get("next", {}).get(current(), ""), sep="\n")
 
@@ -154,7 +155,8 @@ pd.DataFrame({what: found for what, found in (roi or {}).get("break_even", {}).i
 #
 # 実行のモデルを、この端末で動かせるすべての形式で、同じ行を使って順に測ります。最後に最初の形式をもう一度測ります。**最初の行と再測定が違うなら、端末が別の仕事で忙しかった**ということであり、ほかの行の差もその程度の意味しかありません。
 # %%
-measured = size(work, lesson.few("test", rows))
+held_out = [sample for sample in load_samples(case, use, verify=False).samples if sample.split == "test" and sample.answer]
+measured = size(work, held_out[:: max(len(held_out) // rows, 1)][:rows])
 pd.DataFrame([{"": one.name, say("seconds, one case", "1 件の秒数"): one.median_s, say("cases a second", "毎秒の件数"): one.rows_per_second, "GB": one.memory_gb, kpi: one.kpi and written(one.kpi), say("why not", "測れない理由"): one.reason} for one in measured]).set_index("").round(3)
 
 # %% [markdown] lang="en"

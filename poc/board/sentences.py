@@ -17,7 +17,7 @@ class Sentence:
     Attributes:
         text: the sentence.
         source: the file of the run's folder, and the place in it.
-        example: whether amounts in it rest on example prices, so that nobody may quote them.
+        example: whether it rests on example prices or assumptions, so that nobody may quote it.
     """
 
     text: Text
@@ -44,11 +44,8 @@ def sentences(known: Known) -> list[Sentence]:
         red = [check for check in known.checks if check["status"] == "red"]
         told.append(Sentence(both(f"The run passed {len(green)} of the {len(green) + len(red)} checks of itself that apply.", f"この実行は、該当する自己チェック {len(green) + len(red)} 項目のうち {len(green)} 項目に合格しました。"), "checks.json"))
     if known.roi:
-        told += [Sentence(text, f"roi.json: {place}", known.roi["examples"] and place not in _WITHOUT_MONEY) for place, text in of_money(known.roi).items()]
+        told += [Sentence(text, f"roi.json: {place}", known.roi["examples"]) for place, text in of_money(known.roi).items()]
     return told
-
-
-_WITHOUT_MONEY = ("measured.tuned.looks", "measured.seconds_per_answer")
 
 
 def _whole(known: Known) -> Sentence:
