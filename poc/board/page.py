@@ -37,7 +37,7 @@ def context(known: Known, language: str | None) -> dict:
         "run": record, "language": language or record["language"], "script": Markup(script), "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "first": first(known), "decided": decided, "missing": missing(known), "signature": signature_state(record), "reasons": record["verdict"]["reasons"], "next": record["verdict"].get("next"),
         "checks": check_rows(known.checks), "kpi": {"name": KPIS[known.kpi], "meaning": KPI_MEANING[known.kpi]}, "table": _ways(known) if decided else [],
-        "worth": worth(known), "believes": beliefs, "general": measures.general(known) if decided else None, "groups": measures.groups(known) if decided else None,
+        "worth": worth(known), "believes": beliefs, "findings": [finding for finding in known.findings if finding["verdict"] in ("warn", "bad")] if decided else [], "general": measures.general(known) if decided else None, "groups": measures.groups(known) if decided else None,
         "people": people(known), "risks": risks(known) if decided else [], "limits": limits(record, known.rows["tuned"], groups, diagnosed=bool(known.diagnosis), worked_out=bool(known.roi)), "roadmap": roadmap(known), "sentences": sentences(known),
         "governance": governance(known), "as_of": AS_OF, "questions": QUESTIONS, "answers": answers(known), "machine": measures.machine(known), "bridges": bridges(known.bridges, known.currency) if decided else None,
     }  # fmt: skip

@@ -39,6 +39,9 @@ def sentences(known: Known) -> list[Sentence]:
         told.append(Sentence(beliefs["headline"], "diagnosis.json: table"))
         if (known.diagnosis.get("price") or {}).get("yen"):
             told.append(Sentence(beliefs["price"], "diagnosis.json: price", bool(known.record["costs_are_examples"])))
+    told += [Sentence(_text(finding["summary"]), f"findings.json: {finding['name']}") for finding in known.findings if finding["verdict"] in ("warn", "bad")]
+    if known.bridges:
+        told.append(Sentence(_text(known.bridges["recommended"]["summary"]), "bridges.json: recommended"))
     told += [Sentence(text, "run.json: abstention") for text in said_of_certainty(known.record)[1:]]
     if green := [check for check in known.checks if check["status"] == "green"]:
         red = [check for check in known.checks if check["status"] == "red"]
@@ -46,6 +49,11 @@ def sentences(known: Known) -> list[Sentence]:
     if known.roi:
         told += [Sentence(text, f"roi.json: {place}", known.roi["examples"]) for place, text in of_money(known.roi).items()]
     return told
+
+
+def _text(summary: str | Text) -> Text:
+    """What a finding says; older files hold it in one language."""
+    return both(summary, summary) if isinstance(summary, str) else summary
 
 
 def _whole(known: Known) -> Sentence:
