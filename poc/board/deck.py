@@ -25,7 +25,7 @@ WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.6
 LATIN, JAPANESE = "Arial", "Yu Gothic"  # both are on every Windows and Mac with Office; elsewhere any Japanese sans serif stands in
 INK, SOFT, LINE, BLUE, PALE, RED, WASH = "1B2026", "5A636E", "DFE3E8", "1F5FA8", "A9C8EC", "B42318", "F6F7F9"
 LEADING, SMALLEST = 1.25, 9
-_LONGEST = 26.0  # em of a bar's name, which a chart breaks into two lines
+_LONGEST = 30.0  # em of a bar's name, which a chart breaks into two lines
 _NARROW, _WIDE = set("'\"IJijl ,./:;\\|!()-[]ftr·"), set("mwMW@%→−…●○")
 
 Box = tuple[float, float, float, float]  # left, top, width, height

@@ -27,7 +27,7 @@ def first(known: Known) -> dict:
     return {
         "decision": verdict, "word": VERDICTS[verdict], "loud": loud, "notice": None if known.decision_run or loud else both("The criteria were not signed beforehand, so this decides nothing yet.", "判定の基準が事前に署名されていないため、まだ決定には使えません。"),
         "money": _money(known) if known.decided else None, "certainty": certainty(known) if known.decided else both("How sure are we? Not at all: a run like this measures nothing that you could rely on.", "確かさ：ありません。このような実行で測れるものは頼りになりません。"),
-        "rows": picture(known) if known.decided else [], "mark": 100 * known.record["gates"]["threshold"], "caption": _caption(known),
+        "rows": picture(known) if known.decided else [], "mark": 100 * known.record["gates"]["threshold"], "caption": caption(known),
     }  # fmt: skip
 
 
@@ -64,11 +64,12 @@ def picture(known: Known) -> list[dict]:
     return [rows[arm] for arm in ("tuned", known.best, "base") if arm in rows]
 
 
-def _caption(known: Known) -> Text:
+def caption(known: Known, dashed: bool = True) -> Text:
+    """What the picture shows; `dashed`: with the mark as a line through all rows, as on the page (slides draw it as a row)."""
     mark = f"{100 * known.record['gates']['threshold']:g}"
     what = {"macro_recall": both("Right answers of 100, each kind of case counting the same", "100 件あたりの正解（どの種類の事例も同じ重み）"), "accuracy": both("Right answers of 100 cases", "100 件あたりの正解"), "macro_f1": both("Score of 100", "100 点満点の得点")}[known.kpi]
-    return both(f"{what['en']}, on cases that none of them had seen. Bar: the range that we are {known.sure} sure of. Dashed: {mark}, the mark that was set.",
-                f"{what['ja']}。どの方法も見ていない事例で測定。帯は {known.sure} 確かな範囲、破線は定めた基準 {mark}。")  # fmt: skip
+    return both(f"{what['en']}, on cases that none of them had seen. Bar: the range that we are {known.sure} sure of." + (f" Dashed: {mark}, the mark that was set." if dashed else ""),
+                f"{what['ja']}。どの方法も見ていない事例で測定。帯は {known.sure} 確かな範囲" + (f"、破線は定めた基準 {mark}。" if dashed else "。"))  # fmt: skip
 
 
 def _money(known: Known) -> dict:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from poc.board import measures
 from poc.board.deck import BLUE, HEIGHT, MARGIN, PALE, RED, SOFT, WASH, WIDTH, Bar, Deck
-from poc.board.first import first
+from poc.board.first import caption, first
 from poc.board.known import Known, missing
 from poc.board.money import worth
 from poc.board.people import risks
@@ -41,7 +41,7 @@ def _verdict(deck: Deck, known: Known, t) -> None:
     bars = [Bar(t(row["name"]), row["marks"][0]["left"], row["marks"][0]["left"] + row["marks"][0]["width"], row["marks"][0]["text"], BLUE if row["arm"] == "tuned" else PALE) for row in page["rows"]]
     mark = Bar(t(both("The mark that was set", "定めた基準")), page["mark"] - 0.6, page["mark"] + 0.6, f"{page['mark']:g}", RED)
     _with_labels(deck, [*bars, mark], (_RIGHT, 1.35, _HALF, 3.4), (0, 100))
-    deck.text(t(page["caption"]), (_RIGHT, 4.8, _HALF, 0.75), 11, colour=SOFT)
+    deck.text(t(caption(known, dashed=False)), (_RIGHT, 4.8, _HALF, 0.75), 11, colour=SOFT)
     deck.panel((MARGIN, 5.75, WIDTH - 2 * MARGIN, 1.15))
     deck.text(t(page["certainty"]), (MARGIN + 0.25, 5.85, WIDTH - 2 * MARGIN - 0.5, 0.95), 17, top=False)
 
