@@ -215,6 +215,23 @@ def test_a_finding_that_warns_and_a_recommended_bridge_are_among_the_sentences(g
     assert "Taking the note away changes 7%" in seen(section(html, "believes")) and "Take the specialist." in seen(section(html, "bridges")) and html.count(' id="bridges"') == 1
 
 
+def test_a_promise_and_a_sized_machine_are_told_where_they_were_measured(variant):
+    off = {"value": 0.021, "low": 0.0, "high": 0.044, "n": 520}
+    run = variant(lambda record: record.update(calibration={"temperature": 1.3, "rows": 312, "groups": 3, "before": off, "after": off}, abstention={
+        "targets": {"miss": 0.05}, "confidence": 0.95, "threshold": 0.83, "needed": {}, "kept": 0.72, "held_out": {"miss": 0.013, "wrong": 0.02, "precision": 0.97, "abstention": 0.28}}))  # fmt: skip
+    form = {"name": "4-bit", "median_s": 0.21, "rows_per_second": 9.4, "weights_mb": 1024.0, "working_mb": 512.0, "kpi": {"value": 0.91}, "reason": ""}
+    runs.write_json(run / "sizing.json", [form, {key: None for key in form} | {"name": "8-bit", "reason": "cannot run here"}])
+    known = read(run)
+    assert not missing(known).keys() & {"certainty", "sizing"}
+    html = render(known)
+    people, machine = seen(section(html, "people")), seen(section(html, "size"))
+    assert "at most 5% of the bad cases pass as good, at 95% confidence" in people and "was not measured how far its certainty" not in people
+    assert "run.json: abstention" in {one.source for one in sentences(known)}
+    assert "4-bit 91.0% 0.21 9.4 1.50" in machine and "8-bit cannot run here – – – –" in machine
+    done = {asks["en"]: there for one in governance(known) for asks, _, there, _ in one["points"]}
+    assert done["Filter of outputs"] is True
+
+
 def test_a_red_check_is_counted_in_the_sentence_about_checks(good, tmp_path):
     run = shutil.copytree(good, tmp_path / "run")
     checks = json.loads((run / "checks.json").read_text(encoding="utf-8"))
