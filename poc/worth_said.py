@@ -24,15 +24,22 @@ REVIEW: dict[str, Text] = {
 }
 
 
-def said(found: dict) -> list[Text]:
-    """One sentence per thing an executive is asked: today's cost, the investment and its return, how sure, what moves it, whether something cheaper does it, what people still do, what wrong notes cost.
+def sentences(found: dict) -> dict[str, Text]:
+    """One sentence per thing an executive is asked, by the place in roi.json that its figures come from: today's cost, the investment and its return, how sure, what moves it, whether something cheaper does it, what people
+    still do, how much sooner, what wrong notes cost.
 
     Args:
         found: roi.json (poc.worth.worth).
     """
     rows = {row["option"]: row for row in found["options"]}
-    parts = [_today(found), _return(rows["tuned"], found), _sure(rows["tuned"], found), _moves(found), _cheaper(found), _people(found), _sooner(rows["tuned"], found), _notes_cost(rows, found)]
-    return [part for part in parts if part]
+    parts = {"today": _today(found), "options.tuned.payback": _return(rows["tuned"], found), "options.tuned.npv": _sure(rows["tuned"], found), "tornado": _moves(found), "better_than_baseline": _cheaper(found),
+             "measured.tuned.looks": _people(found), "measured.seconds_per_answer": _sooner(rows["tuned"], found), "options.tuned_wrong_notes": _notes_cost(rows, found)}  # fmt: skip
+    return {place: part for place, part in parts.items() if part}
+
+
+def said(found: dict) -> list[Text]:
+    """The sentences alone."""
+    return list(sentences(found).values())
 
 
 def _today(found: dict) -> Text:

@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parent))
 from poc.pipeline import run  # noqa: E402
 from poc.runs import write_json  # noqa: E402
 from poc.signature import sign  # noqa: E402
+from poc.worth import worth  # noqa: E402
 
 KEPT = {"adapter", "report.html", "run.json", "checks.json", "findings.json", "audit.json", "predictions.csv"}
 READ_AGAIN = {("base", "as_is"), ("tuned", "as_is"), ("tuned", "without_text"), ("tuned", "calibration"), ("cheap_model", "as_is")}
@@ -28,6 +29,11 @@ def write_audit(run: Path) -> None:
     """The audit without its evidence, which is long and which nobody reads again."""
     findings = json.loads((run / "audit.json").read_text(encoding="utf-8"))
     write_json(run / "audit.json", [finding | {"evidence": {}} for finding in findings])
+
+
+def on_one_line(file: Path) -> None:
+    """Without indents: the shipped run has little room left."""
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
 def main() -> None:
@@ -46,6 +52,9 @@ def main() -> None:
     frame.to_csv(target / "predictions.csv", index=False, lineterminator="\n")
     (target / "adapter" / "README.md").unlink(missing_ok=True)
     write_audit(target)
+    worth(target, case)  # roi.json, from the answers that are shipped
+    for name in ("run.json", "roi.json"):
+        on_one_line(target / name)
 
 
 def shorter(probabilities: str) -> str:

@@ -34,7 +34,7 @@ def in_process(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
 
 def test_help_names_every_command_in_both_languages():
     english, japanese = poc("--help"), poc("--help", POC_LANGUAGE="ja")
-    for command in ("doctor", "init", "check", "label", "agreement", "forecast", "passport", "mask", "sign", "estimate", "run", "report", "predict", "compare", "diagnose", "roi", "bridges", "export", "demo", "queue", "review", "size", "drift", "challenge", "rollback", "audit"):
+    for command in ("doctor", "init", "check", "label", "agreement", "forecast", "passport", "mask", "sign", "estimate", "run", "report", "predict", "compare", "diagnose", "roi", "board", "bridges", "export", "demo", "queue", "review", "size", "drift", "challenge", "rollback", "audit"):
         assert f"  {command}" in english.stdout and f"  {command}" in japanese.stdout
     assert "フォルダー" in japanese.stdout and "フォルダー" not in english.stdout
     assert english.returncode == japanese.returncode == 0 and english.stderr == ""
@@ -58,7 +58,7 @@ def test_a_folder_without_poc_yaml_is_one_line_and_exit_2(monkeypatch, capsys, t
     assert list(tmp_path.iterdir()) == [], "nothing half-written"
 
 
-@pytest.mark.parametrize("command", ["report", "roi", "demo"])
+@pytest.mark.parametrize("command", ["report", "roi", "board", "demo"])
 def test_a_folder_that_is_no_run_is_one_line_and_exit_2(monkeypatch, capsys, tmp_path, command, need):
     if command == "demo":
         need("demo")

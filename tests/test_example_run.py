@@ -1,6 +1,7 @@
 """The shipped run is small, honest and not stale: it belongs to the data, the gates and the model that are shipped with it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from poc import runs
 from poc.pipeline import COMPANY
 from poc.record import weights_hash
 from poc.usecase import data_hash, gates_hash, load_samples, load_usecase
+from poc.worth import worth
 
 REMAKE = "remake it with `python sample_data/make_example_run.py`"
 
@@ -44,6 +46,13 @@ def test_every_run_check_of_it_is_green():
 
 def test_it_is_a_decision_run_that_says_example(record):
     assert record["rehearsal"] is False and record["costs_are_examples"] is True and record["gates"]["signed"] is True
+
+
+def test_its_roi_is_what_poc_roi_makes_of_it(tmp_path):
+    run = shutil.copytree(runs.EXAMPLE, tmp_path / "run")
+    shipped, now = json.loads((run / "roi.json").read_text(encoding="utf-8")), worth(run, COMPANY / "inspection")
+    assert [row["key"] for row in shipped["assumptions"]] == [row["key"] for row in now["assumptions"]] and shipped["said"] == now["said"], f"poc.yaml's business changed; {REMAKE}"
+    assert [row["npv"] for row in shipped["options"]] == [pytest.approx(row["npv"], rel=1e-6) for row in now["options"]]
 
 
 def test_its_adapter_still_gives_its_recorded_answers(inspection):

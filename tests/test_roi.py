@@ -250,7 +250,7 @@ def test_poc_init_writes_the_section_as_a_comment_that_only_wants_figures(tmp_pa
 
 @pytest.fixture
 def run(tmp_path):
-    return shutil.copytree(runs.EXAMPLE, tmp_path / "run")
+    return shutil.copytree(runs.EXAMPLE, tmp_path / "run", ignore=shutil.ignore_patterns("roi.json"))
 
 
 def changed(run, **changes) -> None:

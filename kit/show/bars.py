@@ -19,13 +19,14 @@ def progress(iterable=None, desc: str = "", total: int | None = None, disable: b
         iterable: what to go through.
         desc: what is being done, in the reader's language.
         total: length, where `iterable` has none.
-        disable: None decides: a bar on a terminal, in a notebook or with POC_PROGRESS=1; silence in logs, tests and all processes but the first.
+        disable: None decides: a bar on a terminal, in a notebook or with POC_PROGRESS=1; silence in logs, tests, all processes but the first, and for a single step, of which there is nothing to see.
 
     Returns:
         the tqdm object: iterable, and a context manager.
     """
     if disable is None:
-        disable = not processes.first() or not (os.environ.get("POC_PROGRESS") == "1" or in_notebook() or sys.stderr.isatty())
+        single = total == 1 or (hasattr(iterable, "__len__") and len(iterable) == 1)
+        disable = single or not processes.first() or not (os.environ.get("POC_PROGRESS") == "1" or in_notebook() or sys.stderr.isatty())
     if in_notebook() and not disable:
         from tqdm.auto import tqdm  # a widget
     else:

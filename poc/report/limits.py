@@ -5,8 +5,8 @@ from poc.words import Text, both
 _FEW = 30  # rows of one answer below which its recall is a rough number
 
 
-def limits(record: dict, tuned: dict, groups: int, diagnosed: bool = False) -> list[Text]:
-    """The sentences of the last section, those that fit this run."""
+def limits(record: dict, tuned: dict, groups: int, diagnosed: bool = False, worked_out: bool = False) -> list[Text]:
+    """The sentences of the last section, those that fit this run; `worked_out`: what it is worth, all costs in it (roi.json)."""
     rare = [label for label, row in tuned["per_class"].items() if row["n"] < _FEW]
     found = [
         both(f"Cases unlike these {tuned['n']:,}: other machines, seasons, suppliers or rooms were not in the folder, so nothing here speaks for them.",
@@ -17,9 +17,10 @@ def limits(record: dict, tuned: dict, groups: int, diagnosed: bool = False) -> l
              "「何を信じているか」で調べた以外の乱れた入力：汚れ、反射、別のカメラ。") if diagnosed else
         both("Disturbed evidence: dirt, glare, noise, a note that contradicts the photo on purpose (poc diagnose RUN; notebook 05).",
              "乱れた入力：汚れ、反射、雑音、写真と食い違うメモ（poc diagnose RUN、ノートブック 05）。"),
-        both("Cost of the machine, of labels, of people who check, and of keeping the model alive: the yen here are those of wrong answers only.",
-             "設備・ラベル付け・確認作業・保守の費用：ここの金額は誤答の費用だけです。"),
     ]  # fmt: skip
+    if not worked_out:
+        found.append(both("Cost of the machine, of labels, of people who check, and of keeping the model alive: the yen here are those of wrong answers only.",
+                          "設備・ラベル付け・確認作業・保守の費用：ここの金額は誤答の費用だけです。"))  # fmt: skip
     if not record.get("calibration"):
         found.append(both("Whether a shown probability can be taken at its word: it was not calibrated. See notebook 11.",
                           "表示される確率の正しさ：校正していません。ノートブック 11 を参照してください。"))  # fmt: skip
