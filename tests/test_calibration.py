@@ -101,6 +101,8 @@ def test_a_share_without_an_error_is_not_certain():
     assert evaluate(frame, ["a", "b"])["macro_recall"]["low"] < 0.75
     same = compare(frame, frame, ["a", "b"], "accuracy")
     assert (same["low"], same["value"], same["high"]) == (pytest.approx(-0.3085, abs=1e-4), 0, pytest.approx(0.3085, abs=1e-4))  # Clopper and Pearson of 0 in 10
+    others = compare(frame.assign(predicted=["c", *frame["predicted"][1:]]), frame.assign(predicted=["b", *frame["predicted"][1:]]), ["a", "b", "c"], "accuracy")
+    assert others["low"] < -0.3 and others["high"] > 0.3, "wrong on the same row in different ways is no proof of anything either"
     always = evaluate(pd.concat([frame] * 5).assign(predicted="a"), ["a", "b"])["macro_recall"]
     assert always["low"] == always["high"] == 0.5  # whoever always says one thing has this recall whatever the rows are
 
