@@ -16,6 +16,7 @@ from kit.language import say
 from poc.arguments import Directory, RunFolder, stay_offline
 from poc.audit_commands import audit
 from poc.data_commands import COMMANDS
+from poc.demo_command import DEMO, demo
 
 app = typer.Typer(
     name="poc",
@@ -230,14 +231,7 @@ def export(
         raise typer.Exit(2)
 
 
-@app.command(help=say("Open the demo of a run in the browser, on this machine only.", "実行結果のデモをこの端末のブラウザーで開きます。"))
-def demo(run_folder: RunFolder) -> None:
-    stay_offline()
-    from poc.demo import launch
-
-    launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
-
-
+app.command(help=DEMO)(demo)
 app.add_typer(audit, name="audit")
 
 

@@ -30,7 +30,7 @@ def log_of(place: Path) -> Path:
 
     found = [path for path in (place, place / FOLDER / FILE, place / FILE) if path.is_file() or (path.name == FILE and head_of(path).is_file())]
     if not found:
-        raise KitError(say(f"{place} is no audit log and has none in {FOLDER}/{FILE}; one begins when a program of yours writes to it (kit.operations.audit_log, review_queue); the demo does not write one yet", f"{place} は監査ログではなく、{FOLDER}/{FILE} もありません。kit.operations の audit_log や review_queue を使うプログラムが書き込むと始まります（デモはまだ記録しません）"))
+        raise KitError(say(f"{place} is no audit log and has none in {FOLDER}/{FILE}; one begins with the first question that somebody asks the demo (poc demo), or when a program of yours writes to it (kit.operations.audit_log, review_queue)", f"{place} は監査ログではなく、{FOLDER}/{FILE} もありません。デモ（poc demo）で最初の質問があったとき、または kit.operations の audit_log や review_queue を使うプログラムが書き込むと始まります"))
     return found[0]
 
 
