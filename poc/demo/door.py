@@ -5,6 +5,7 @@ queue); what is not on the list is "not found". Written as plain ASGI, so that s
 Not covered: many machines at once that each stay below the limits; that is a reverse proxy's work.
 """
 
+import json
 import os
 import re
 from pathlib import Path
@@ -23,6 +24,7 @@ READ = re.compile(  # what may be fetched
 SENT = re.compile(rf"{API}/(queue/join/?|cancel|reset/?|upload|call/\w+/?)|/login/?")  # what may be sent
 # calls that cost something -> (how often a minute, how often in a row), of one address. Questions have a limit of their own, per visitor (poc.demo.counter)
 RATES = {"/login": (10, 10), f"{API}/upload": (120, 40), f"{API}/queue/join": (3000, 600), f"{API}/call": (600, 200)}
+ADDRESS = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]+:/")  # two letters at least: C:/ is a drive
 LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1")
 HEADERS = {
     # the page is one document from here: no other host may be asked, even if somebody's text should become markup
@@ -53,6 +55,12 @@ class Door:
         if refused:
             await _say(send, *refused)
             return
+        if scope["method"] == "POST" and scope["path"] != f"{API}/upload":
+            body = await _body(receive, LARGEST_REQUEST)
+            if body is None or _names_elsewhere(body):
+                await _say(send, 403, "a file must be uploaded first; addresses of other places are not fetched")
+                return
+            receive = _again(body, receive)
         await self.app(scope, _counted(receive, _largest(scope["path"])), _with_headers(send))
 
     def _refused(self, scope) -> tuple[int, str] | None:
@@ -96,6 +104,53 @@ def temporary() -> Path:
 
 def _stored() -> int:
     return sum(entry.stat().st_size for entry in temporary().rglob("*") if entry.is_file())
+
+
+async def _body(receive, most: int) -> bytes | None:
+    """The whole body; None where it is longer than it may be, or the client has gone."""
+    parts, got = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        got += len(parts[-1])
+        if got > most:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _names_elsewhere(body: bytes) -> bool:
+    """Whether a call's JSON names a file by an address: Gradio would fetch it, and nothing of a demo asks another machine."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return False  # a form, or nonsense that Gradio refuses
+    left = [said]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("path"), str) and ADDRESS.match(one["path"]):
+                return True
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return False
+
+
+def _again(body: bytes, receive):
+    """`receive` that gives a body which was read already, and then goes on."""
+    given = False
+
+    async def again():
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 def _counted(receive, most: int):

@@ -92,6 +92,8 @@ def stay_here() -> None:
     if not Path(os.environ.get("GRADIO_TEMP_DIR", "")).name.startswith(PREFIX):  # one of its own even where a common one is named: everything in it is deleted in the end
         os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix=PREFIX, dir=os.environ.get("GRADIO_TEMP_DIR"))
         atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+    # Gradio keeps times of its events and puts them into a table after every single one, for a page that is off here: memory and milliseconds for nothing
+    os.environ.update(GRADIO_ANALYTICS_MAX_EVENTS="1", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000000")
     os.environ["GRADIO_EXAMPLES_CACHE"] = os.environ["GRADIO_TEMP_DIR"]  # else files of a folder .gradio in the working directory are served, too
 
 
