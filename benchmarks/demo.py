@@ -45,7 +45,10 @@ class Visitor:
         self.http = httpx.Client(trust_env=False, timeout=_TIMEOUT)
         config = self.http.get(f"{self.url}/config").raise_for_status().json()
         ids = {component["props"].get("elem_id"): component["id"] for component in config["components"]}
-        wired = {(target[0], target[1]): event for event in config["dependencies"] for target in event["targets"] if event["backend_fn"]}
+        wired: dict[tuple, dict] = {}
+        for event in config["dependencies"]:  # the first one of a component does the work, the later ones hush the voice
+            for target in event["targets"] if event["backend_fn"] else ():
+                wired.setdefault((target[0], target[1]), event)
         self.events = {name: wired[ids[name], event]["id"] for name, event in (("ask", "click"), ("sample", "input"), ("upload", "upload"), ("clear", "click"))}
 
     def _call(self, event: str, data: list) -> list:
@@ -86,7 +89,7 @@ class Visitor:
         page = self._call("ask", [None, note, "en"])[1]
         shown = {arm: tuple(re.findall(rf'id="{arm}-answer".*?</article>', page, re.S)) for arm in ("base", "tuned")}
         if not all(shown.values()):
-            raise RuntimeError(f"no answer on the page: {page[:300]}")
+            raise RuntimeError(f"no answer on the page: {str(page)[:300]}")
         return {arm: (re.search(r'class="said"><b>(.*?)</b>', html)[1], *re.findall(r'class="share">(.*?)<', html)) for arm, (html,) in shown.items()}
 
 
@@ -121,14 +124,14 @@ def load(url: str, server: psutil.Process, samples: list[str], own: list[Path], 
     def visit(number: int) -> None:
         draws, visitor = random.Random(number), Visitor(url, f"visitor{number}")
         while not over.is_set():
-            what = draws.choice(own if number % 4 == 0 else samples)
+            what = draws.choice(own if own and number % 4 == 0 else samples)
             began = time.perf_counter()
             try:
                 if isinstance(what, Path):
                     visitor._call("clear", [None, "en"])
                     visitor.bring(what)
-                elif f'data-sample="{what}"' not in (seen := visitor.pick(what)):
-                    found.strangers.append(f"visitor {number} chose {what} and sees {seen[:80]}")
+                elif f'data-sample="{what}"' not in str(seen := visitor.pick(what)):
+                    found.strangers.append(f"visitor {number} chose {what} and sees {str(seen)[:80]}")
                 told = visitor.ask()
                 if told != expected[what]:
                     found.strangers.append(f"visitor {number} asked about {what} and was told {told} instead of {expected[what]}")

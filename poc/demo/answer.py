@@ -114,13 +114,15 @@ class ModelPair:
                 tuned = self._shares(sample)
                 seconds = time.perf_counter() - began
                 return Answer(base, tuned, seconds, **vars(self.doubts_about(self.loaded, sample, self._shares, self.reads_photos)))
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
+            except (KitError, RuntimeError) as error:
+                reason = error.__cause__ if isinstance(error, KitError) else error  # the kit tries smaller batches first, and then says it in its own words
+                if not isinstance(reason, RuntimeError) or not is_out_of_memory(reason):
                     raise
-                cuda.empty_cache()  # nothing where no GPU was used
-                raise Refusal(fill(OUT_OF_MEMORY, where=MEMORY[isinstance(error, OutOfMemoryError)])) from error
+                on_gpu = isinstance(reason, OutOfMemoryError)
             finally:
                 self._stop = never
+            cuda.empty_cache()  # outside the handler, whose traceback holds on to the tensors of the failed pass; nothing where no GPU was used
+        raise Refusal(fill(OUT_OF_MEMORY, where=MEMORY[on_gpu]))
 
     def hear(self, file: Path, questions: tuple[str, ...], stop: Callable[[], None] = never) -> dict[str, float]:
         """{question: share} of what a recorded voice asks; see `kit.speech.questions.which_question`."""

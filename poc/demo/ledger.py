@@ -83,7 +83,7 @@ class Ledger:
             Refusal: the log does not take it; then the answer must not be shown.
         """
         said, sure = answer.said("tuned"), self.threshold.confidence(answer.tuned)
-        note = {"base": answer.said("base"), "recorded": answer.recorded, "conflict": None if answer.conflict is None else round(answer.conflict, 4), "swayed": answer.swayed and list(answer.swayed)}
+        note = {"base": answer.said("base"), "recorded": answer.recorded, "conflict": None if answer.conflict is None else round(answer.conflict, 4), "swayed": list(answer.swayed)}
         decision = "answered" if sure >= self.threshold.value else "abstained"
         return self._write("answer", sample, visitor, digest, decision, note, threshold=self.threshold.value, answer=said, confidence=round(sure, 5))
 
