@@ -225,6 +225,18 @@ def test_where_the_model_cannot_come_the_recordings_stay_and_say_why(exhibit):
 # everything at once
 
 
+def answers_are_those_of_the_run(url: str, run: Path, samples: list[str]) -> None:
+    """What the HTTP interface says now, and what `poc run` wrote down when it made the run."""
+    from gradio_client import Client
+
+    client, recorded = Client(url, verbose=False), runs.read_predictions(run).query("condition == 'as_is' and split == 'test'")
+    for sample in samples:
+        given, rows = client.predict(sample_id=sample, api_name="/answer"), recorded[recorded["id"] == sample].set_index("arm")
+        assert not given["recorded"] and given["truth"] == rows.at["tuned", "answer"]
+        for arm in ("base", "tuned"):
+            assert given[arm]["says"] == rows.at[arm, "predicted"] and given[arm]["probabilities"] == pytest.approx(rows.at[arm, "probabilities"], abs=0.01)
+
+
 @pytest.mark.slow
 def test_twenty_people_at_once(tmp_path):
     """`poc demo` in a process of its own, on a copy of the example run: the page is there before the model, nobody is told somebody else's answer, nothing fails, and nothing is left behind."""
@@ -239,6 +251,7 @@ def test_twenty_people_at_once(tmp_path):
         temporary = Path(re.search(r"file=(.*?/poc-demo-\w+)/", bench.httpx.get(url, trust_env=False).text)[1])
         bench.until_loaded(url)
         samples = [sample["id"] for sample in bench.held_out(url)][:24]
+        answers_are_those_of_the_run(url, run, samples[:8])
         found = bench.load(url, server, samples, bench.photos(tmp_path), SECONDS)
         assert temporary.is_dir()
     assert not found.errors and not found.strangers and len(found.seconds) >= bench.CLIENTS / 2

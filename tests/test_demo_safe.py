@@ -99,7 +99,7 @@ def test_no_path_leads_to_another_file_of_this_machine(served, exhibit, tmp_path
 def test_what_gradio_offers_beyond_the_page_is_not_found(served):
     for method, path in (("GET", "/gradio_api/proxy=https://huggingface.co/x"), ("GET", "/gradio_api/file=https://example.com/a.png"), ("GET", "/gradio_api/file=http://127.0.0.1:1/"), ("POST", "/gradio_api/process_recording"), ("GET", "/gradio_api/runs"),
                          ("POST", "/gradio_api/run-history/connect"), ("GET", "/gradio_api/deep_link"), ("POST", "/gradio_api/vibe-edit"), ("GET", "/monitoring"), ("GET", "/gradio_api/dev/reload"), ("POST", "/gradio_api/run/answer"),
-                         ("POST", "/gradio_api/api/answer"), ("POST", "/gradio_api/component_server"), ("GET", "/docs"), ("GET", "/openapi.json"), ("PUT", "/gradio_api/upload"), ("DELETE", "/")):  # fmt: skip
+                         ("POST", "/gradio_api/api/answer"), ("POST", "/gradio_api/component_server"), ("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "/gradio_api/token"), ("PUT", "/gradio_api/upload"), ("DELETE", "/")):  # fmt: skip
         assert ask(served, method, path, b"{}" if method == "POST" else None)[0] in (404, 405), path
 
 
@@ -348,6 +348,18 @@ def test_an_answer_that_cannot_be_recorded_is_not_shown_and_that_is_said(desk, r
     assert "head file" in caplog.text, "the person at the terminal is told what is wrong"
     with pytest.raises(w.Refusal, match="could not be written into the audit log"):
         reply(desk, next(iter(desk.exhibit.samples)))
+
+
+def test_one_who_wants_a_person_to_check_finds_it_in_the_queue_and_in_the_log(desk, run):
+    from kit.operations.review_queue import FILE, ReviewQueue
+
+    view = desk.answered(desk.first_view(), "", SATO)
+    assert desk.refer(desk.first_view(), SATO) is None, "nothing was asked yet"
+    item = desk.refer(view, SATO)
+    (waiting,) = ReviewQueue(run / "operations" / FILE, desk.counter.ledger.log).items()
+    assert waiting == item and (item.reasons, item.record, item.answer, item.sample.id) == (("click",), 1, view.answer.said("tuned"), view.asked.id)
+    _, referral = records_in(run / "operations" / "audit_log.jsonl")
+    assert (referral.kind, referral.who) == ("referral", view.record.who) and all(file.is_relative_to(run) for file in item.sample.image)
 
 
 def test_what_the_run_promises_is_the_threshold_and_its_temperature_counts(desk, exhibit):

@@ -19,11 +19,11 @@ MOST_STORED = 2048 * MB  # of all visitors' files together, on the disk at once
 API = "/gradio_api"
 READ = re.compile(  # what may be fetched
     rf"/|/config/?|/(assets|static|svelte)/[^\\]*|/favicon\.ico|/robots\.txt|/manifest\.json|/pwa_icon(/\d+)?|/theme\.css|/logout/?"
-    rf"|{API}/(theme\.css|info/?|openapi\.json|app_id/?|user/?|login_check/?|token/?|startup-events|upload_progress|queue/data)|{API}/heartbeat/\w+|{API}/call/\w+/\w+|{API}/file=.+"
+    rf"|{API}/(theme\.css|info/?|openapi\.json|app_id/?|user/?|login_check/?|startup-events|upload_progress|queue/data)|{API}/heartbeat/\w+|{API}/call/\w+/\w+|{API}/file=.+"
 )
 SENT = re.compile(rf"{API}/(queue/join/?|cancel|reset/?|upload|call/\w+/?)|/login/?")  # what may be sent
 # calls that cost something -> (how often a minute, how often in a row), of one address. Questions have a limit of their own, per visitor (poc.demo.counter)
-RATES = {"/login": (10, 10), f"{API}/upload": (120, 40), f"{API}/queue/join": (3000, 600), f"{API}/call": (600, 200)}
+RATES = {"/login": (10, 10), f"{API}/upload": (120, 40), f"{API}/queue/join": (3000, 600), f"{API}/call": (120, 60)}
 ADDRESS = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]+:/")  # two letters at least: C:/ is a drive
 LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1")
 HEADERS = {

@@ -10,6 +10,8 @@
 Without Python: POST /gradio_api/call/answer with {"data": [sample_id, files, note, question]} gives an event_id, and GET /gradio_api/call/answer/<event_id> its result; /gradio_api/info describes all of it.
 """
 
+import logging
+
 import gradio as gr
 
 from kit.errors import KitError
@@ -49,8 +51,9 @@ def add_interface(desk: Desk, waiting: int) -> None:
             return reply(desk, sample_id, files, note, question, visitor)
         except w.Refusal as no:
             raise gr.Error(no.text[current()], print_exception=False) from no
-        except KitError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        except (KitError, OSError, ValueError, RuntimeError) as error:
+            logging.getLogger(__name__).exception("no answer")  # it may name folders of this machine: for the terminal
+            raise gr.Error(w.FAILED[current()], print_exception=False) from error
         finally:
             for file in files or []:
                 desk.belongings.drop(visitor.page, file)

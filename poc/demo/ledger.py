@@ -13,6 +13,7 @@ import secrets
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.data import Sample
 from kit.errors import KitError
@@ -24,6 +25,9 @@ from poc.demo.exhibit import Exhibit
 from poc.demo.words import Refusal
 from poc.threshold import Threshold, threshold_of
 from poc.words import both
+
+if TYPE_CHECKING:
+    from kit.operations.review_rows import Item
 
 UNWRITTEN = both(
     "The question was asked, but its answer is not shown, because it could not be written into the audit log. The terminal that started the demo says why.",
@@ -86,6 +90,17 @@ class Ledger:
         note = {"base": answer.said("base"), "recorded": answer.recorded, "conflict": None if answer.conflict is None else round(answer.conflict, 4), "swayed": list(answer.swayed)}
         decision = "answered" if sure >= self.threshold.value else "abstained"
         return self._write("answer", sample, visitor, digest, decision, note, threshold=self.threshold.value, answer=said, confidence=round(sure, 5))
+
+    def refer(self, sample: Sample, record: Record, visitor: Visitor) -> "Item":
+        """Puts an answer before people, with its evidence, since somebody asked for it; `poc queue RUN` and `poc review RUN` show the queue.
+
+        Raises:
+            KitError: queue or log do not take it.
+        """
+        from kit.operations.review_queue import FILE as QUEUE
+        from kit.operations.review_queue import ReviewQueue
+
+        return ReviewQueue(self.log.path.parent / QUEUE, self.log).add(sample, record, ("click",), visitor.who)
 
     def failed(self, sample: Sample, visitor: Visitor, digest: str, why: str) -> Record:
         """The record of a question that a model was asked and did not answer: stopped, out of time, out of memory."""

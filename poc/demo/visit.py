@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.data import MEDIA, Sample
 from kit.errors import KitError
@@ -19,6 +20,9 @@ from poc.demo.line import Line
 from poc.demo.loading import Loading
 from poc.demo.uploads import checked, own_sample
 from poc.words import Text
+
+if TYPE_CHECKING:
+    from kit.operations.review_rows import Item
 
 SHOWN = 8  # samples offered at once
 GLANCE = 0.5  # seconds between two looks at whether the answer is there: so often the page hears how many come first, and Gradio can end a question that nobody waits for
@@ -215,6 +219,16 @@ class Desk:
         """The view with the answer, or with one sentence that says why there is none."""
         *_, (done, _) = self.ask(view, note, "en", visitor)
         return done
+
+    def refer(self, view: View, visitor: Visitor = NOBODY) -> "Item | None":
+        """"A person should check": the answer before the visitor goes into the run's review queue; None where there is none, or nothing is recorded.
+
+        Raises:
+            KitError: queue or log do not take it.
+        """
+        if view.asked is None or view.record is None or self.counter.ledger is None:
+            return None
+        return self.counter.ledger.refer(view.asked, view.record, visitor)
 
     @staticmethod
     def _busy(before: int) -> Text:
