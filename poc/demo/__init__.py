@@ -14,6 +14,7 @@ Only 127.0.0.1 unless `Access` says otherwise, no share link, no telemetry, no f
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,7 @@ def launch(
     if wait:
         where = say("on this machine only", "この端末のみ") if not access or access.address == Access.address else access.address
         tell(say(f"Demo: {demo.local_url} ({where}; Ctrl-C ends it)", f"デモ: {demo.local_url}（{where}。Ctrl-C で終了）"))
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the visitors' files are deleted then, too
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the visitors' files are deleted then, too
         demo.block_thread()
     return demo

@@ -87,9 +87,10 @@ class Ledger:
             Refusal: the log does not take it; then the answer must not be shown.
         """
         said, sure = answer.said("tuned"), self.threshold.confidence(answer.tuned)
-        note = {"base": answer.said("base"), "recorded": answer.recorded, "conflict": None if answer.conflict is None else round(answer.conflict, 4), "swayed": list(answer.swayed)}
-        decision = "answered" if sure >= self.threshold.value else "abstained"
-        return self._write("answer", sample, visitor, digest, decision, note, threshold=self.threshold.value, answer=said, confidence=round(sure, 5))
+        kept = sure >= self.threshold.value
+        note = {"most_likely": said, "base": answer.said("base"), "recorded": answer.recorded, "conflict": None if answer.conflict is None else round(answer.conflict, 4), "swayed": list(answer.swayed)}
+        # as everywhere in the log, an answer below the threshold is none, whatever the page shows beside its "left to a person"
+        return self._write("answer", sample, visitor, digest, "answered" if kept else "abstained", note, threshold=self.threshold.value, answer=said if kept else "", confidence=round(sure, 5))
 
     def refer(self, sample: Sample, record: Record, visitor: Visitor) -> "Item":
         """Puts an answer before people, with its evidence, since somebody asked for it; `poc queue RUN` and `poc review RUN` show the queue.

@@ -4,6 +4,7 @@ import atexit
 import hmac
 import os
 import shutil
+import socket
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -51,7 +52,10 @@ class Access:
     @property
     def hosts(self) -> tuple[str, ...] | None:
         """What the page is asked for as; None where the address stands for every name of this machine (there the login keeps others out)."""
-        return None if self.address in ("0.0.0.0", "::", "[::]") else tuple(dict.fromkeys((*LOCAL, self.address.lower())))
+        if self.address in ("0.0.0.0", "::", "[::]"):
+            return None
+        named = () if self.address in LOCAL else (self.address, socket.gethostname(), socket.getfqdn())
+        return tuple(dict.fromkeys((*LOCAL, *(name.lower() for name in named))))
 
     def lets_in(self, name: str, password: str) -> bool:
         known = (self.users or {}).get(name, "")

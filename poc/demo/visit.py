@@ -1,5 +1,6 @@
 """What happens when a visitor picks, uploads, asks. Plain methods from a View to a View; the page only wires them."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -206,8 +207,9 @@ class Desk:
             given, record = self.counter.told(question)
             return replace(view.fresh(), asked=sample, answer=given, record=record)
         except GeneratorExit:
-            for question in asked:
-                self.counter.failed(question, "stopped by the visitor")
+            with contextlib.suppress(w.Refusal):  # a log that takes nothing was told to the terminal, and nobody waits here
+                for question in asked:
+                    self.counter.failed(question, "stopped by the visitor")
             raise
         except w.Refusal as no:
             return replace(view.fresh(), refusal=no.text)
