@@ -16,6 +16,7 @@ from kit.language import say
 from poc.arguments import Directory, RunFolder, stay_offline
 from poc.audit_commands import audit
 from poc.data_commands import COMMANDS
+from poc.demo_command import DEMO, demo
 from poc.judging_commands import COMMANDS as JUDGING
 from poc.later_commands import COMMANDS as LATER
 from poc.use_commands import IN_USE, opened
@@ -202,14 +203,7 @@ def export(
         raise typer.Exit(2)
 
 
-@app.command(help=say("Open the demo of a run in the browser, on this machine only.", "実行結果のデモをこの端末のブラウザーで開きます。"))
-def demo(run_folder: RunFolder) -> None:
-    stay_offline()
-    from poc.demo import launch
-
-    launch(run_folder, open_browser=sys.stdout.isatty(), tell=typer.echo)
-
-
+app.command(help=DEMO)(demo)
 for _function, _help in (JUDGING | IN_USE | LATER).items():
     app.command(help=_help)(_function)
 app.add_typer(audit, name="audit")

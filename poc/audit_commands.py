@@ -30,7 +30,8 @@ def log_of(place: Path) -> Path:
 
     found = [path for path in (place, place / FOLDER / FILE, place / FILE) if path.is_file() or (path.name == FILE and head_of(path).is_file())]
     if not found:
-        raise KitError(say(f"{place} is no audit log and has none in {FOLDER}/{FILE}; one begins with `poc predict RUN DIR --queue`, or when a program of yours writes to it (kit.operations.audit_log)", f"{place} は監査ログではなく、{FOLDER}/{FILE} もありません。`poc predict RUN DIR --queue` か、kit.operations.audit_log を使うプログラムが書き込むと始まります"))
+        raise KitError(say(f"{place} is no audit log and has none in {FOLDER}/{FILE}; one begins with `poc predict RUN DIR --queue`, with the first question that somebody asks the demo (poc demo RUN), or when a program of yours writes to it (kit.operations.audit_log)",
+                           f"{place} は監査ログではなく、{FOLDER}/{FILE} もありません。`poc predict RUN DIR --queue`、デモ（poc demo RUN）での最初の質問、または kit.operations.audit_log を使うプログラムの書き込みで始まります"))  # fmt: skip
     return found[0]
 
 

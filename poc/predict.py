@@ -27,13 +27,12 @@ from kit.language import say
 from kit.show import progress
 from poc import runs
 from poc.record import file_hash
+from poc.threshold import plain_threshold
 
 CHUNK = 32  # rows that are written together
 COLUMNS = ("id", "files", "answer", "abstained", "most_likely", "probability", "probabilities", "truth", "group", "error")
 IN_USE = (*COLUMNS, "reasons")  # why a person must look
 _EMPTY = dict.fromkeys(COLUMNS, "") | {"abstained": True}
-RIGHT = 0.95  # of the answers that are given, on the run's held-out rows: what the threshold is set for where nobody names one
-LEAST = 30  # answers that this must have been seen on
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,8 @@ def predict_folder(run: Path, directory: Path, out: Path | None = None, threshol
 
 
 def usual_threshold(run: Path) -> float:
-    """The smallest share from which on RIGHT of the answers given, LEAST of them at least, are right on the run's own held-out rows; 1 where there is none.
-
-    A plain threshold on uncalibrated shares, measured on those rows: no guarantee for other ones.
-    """
-    frame = runs.read_predictions(run)
-    frame = frame[(frame["arm"] == "tuned") & (frame["condition"] == "as_is") & (frame["split"] == "test")]
-    shares = frame["probabilities"].map(lambda p: max(p.values()))
-    right = (frame["answer"] == frame["predicted"]).to_numpy()[shares.argsort()[::-1]]
-    kept = [count for count in range(LEAST, len(right) + 1) if right[:count].mean() >= RIGHT]
-    return round(float(shares.sort_values(ascending=False).iloc[kept[-1] - 1]), 3) if kept else 1.0
+    """The run's `plain_threshold`."""
+    return plain_threshold(runs.read_predictions(run))
 
 
 def rows_of(record: dict, root: Path) -> Iterator[Sample | Fault]:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -217,18 +218,24 @@ def test_a_newer_photo_takes_the_place_of_the_older_one(desk, tmp_path):
 
 def test_a_failure_nobody_foresaw_is_one_sentence_too(desk, caplog):
     class Broken(demo.Recordings):
-        def answer(self, sample):
+        def answer(self, sample, stop):
             raise RuntimeError("shape mismatch at /secret/place")
 
-    desk.source = Broken(desk.exhibit.predictions)
+    desk.receive(Broken(desk.exhibit.predictions))
     shown = desk.outcome(desk.answered(desk.first_view(), ""), "en")
     assert "something failed" in shown and "secret" not in shown and "shape mismatch" in caplog.text
 
 
 def test_who_comes_while_another_is_answered_is_told_to_wait(desk):
-    with desk.source.lock:
-        _, first = next(desk.ask(desk.first_view(), "", "en"))
+    going_on = threading.Event()
+    others = [desk.counter.line.join(lambda stop: going_on.wait(30)) for _ in range(2)]
+    _, first = next(desk.ask(desk.first_view(), "", "en"))
+    assert "2 questions come before yours" in first
+    others[1].stop()
+    _, first = next(desk.ask(desk.first_view(), "", "en"))
     assert "Yours comes next" in first
+    going_on.set()
+    assert others[0].result()
     _, first = next(desk.ask(desk.first_view(), "", "ja"))
     assert "モデルが答えています" in first
 
@@ -396,10 +403,12 @@ def test_the_served_app_answers_through_its_client(served, exhibit):
 
     assert served.local_url.startswith("http://127.0.0.1:") and served.share_url is None
     client = Client(served.local_url, verbose=False)
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/answer"]
+    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/answer", "/samples", "/status"]
     sample = next(iter(exhibit.samples.values()))
     given = client.predict(sample_id=sample.id, api_name="/answer")
     assert given["truth"] == sample.answer and given["tuned"]["says"] in sample.options
-    assert given == reply(Desk(exhibit, demo.Recordings(exhibit.predictions)), sample.id)
+    threshold = client.predict(api_name="/status")["threshold"]
+    in_words = {"confidence": pytest.approx(max(given["tuned"]["probabilities"].values()), abs=1e-4), "decision": "answered" if given["confidence"] >= threshold else "abstained", "record": 1}
+    assert given == reply(Desk(exhibit, demo.Recordings(exhibit.predictions)), sample.id) | in_words
     with pytest.raises(Exception, match="no held-out sample nowhere"):
         client.predict(sample_id="nowhere", api_name="/answer")

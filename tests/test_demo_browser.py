@@ -6,6 +6,9 @@ Screenshots are kept in build/screenshots/ for a person to look at.
 """
 
 import re
+import shutil
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,12 +38,27 @@ def served(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def example():
+def copied(tmp_path_factory):
+    """A copy of the shipped run, whose audit log grows with every question."""
+    from poc import runs
+
+    return Path(shutil.copytree(runs.EXAMPLE, tmp_path_factory.mktemp("example") / "run", ignore=shutil.ignore_patterns("operations")))
+
+
+@pytest.fixture(scope="module")
+def pair(copied):
+    from poc import demo
+
+    return demo.load_pair(copied)
+
+
+@pytest.fixture(scope="module")
+def example(copied, pair):
     """The shipped run's demo, with the tiny model and the run's adapter loaded."""
     pytest.importorskip("gradio", reason='needs demo: pip install "mllm-poc-kit[demo]"')
-    from poc import demo, runs
+    from poc import demo
 
-    app = demo.launch(runs.EXAMPLE, wait=False, source=demo.load_pair(runs.EXAMPLE))
+    app = demo.launch(copied, wait=False, source=pair)
     yield app
     app.close()
 
@@ -112,6 +130,60 @@ def test_the_model_answers_a_question_about_a_held_out_part(example, chromium):
             assert low <= 100 * probability <= high, (arm, share, probability)
     assert truth == rows.loc["tuned", "answer"]
     assert re.fullmatch(r"Both models answered in \d+\.\d\d s\.", took), "answered now, not read from a record"
+
+
+def test_a_question_is_stopped_with_one_click(example, pair, copied, chromium):
+    """Every layer is made slow; the click ends the question at the model, and the log says so."""
+    from torch import nn
+
+    from kit.operations.audit_log import records_in
+
+    towers = [module for module in pair.loaded.model.modules() if isinstance(module, nn.ModuleList)]
+    hooks = [layer.register_forward_pre_hook(lambda *_: time.sleep(0.3)) for layers in towers for layer in layers]
+    try:
+        with opened(example.local_url, chromium) as page:
+            assert page.locator("#stop").count() == 0 or not page.locator("#stop").is_visible()
+            page.locator("#ask").click()
+            page.locator("#stop:visible").click()
+            page.locator("#message.refused").wait_for()
+            assert page.locator("#message").inner_text() == "Stopped before there was an answer."
+            page.screenshot(path=SHOTS / "demo-stopped-en.png", full_page=True)
+            until = time.monotonic() + 20
+            log = copied / "operations" / "audit_log.jsonl"
+            while (last := list(records_in(log))[-1]).note.get("why") != "stopped by the visitor" and time.monotonic() < until:
+                time.sleep(0.2)
+            assert last.note["why"] == "stopped by the visitor", "the model was told"
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def test_the_page_is_there_before_the_model(copied, chromium):
+    """The progress bar first, and answers that are labelled as recordings; then, without a reload, the model's own."""
+    from poc import demo
+    from poc.demo.loading import Loading
+    from poc.demo.serving import serve, stay_here
+
+    stay_here()
+    loading = Loading(copied)
+    loading.seen = lambda: None  # the model comes when the test says so
+    began, loading._page.wait = threading.Event(), lambda seconds: began.wait(60)
+    app = demo.build_demo(copied, loading=loading, language="en")
+    serve(app, None, False)
+    try:
+        with opened(app.local_url, chromium) as page:
+            page.locator("#loading-banner progress").wait_for()
+            ask(page)
+            assert page.locator("#seconds").inner_text() == "These answers were recorded when the run was made."
+            page.screenshot(path=SHOTS / "demo-loading-en.png", full_page=True)
+            began.set()
+            page.locator("#loading-banner").wait_for(state="detached")
+            page.locator("#ask").click()
+            page.wait_for_function("document.querySelector('#seconds') && document.querySelector('#seconds').innerText.startsWith('Both models answered in')")
+            assert re.match(r"Record \d+ of the audit log", page.locator("#record").inner_text())
+    finally:
+        began.set()
+        app.close()
 
 
 def test_a_visitor_picks_a_sample_asks_and_reads_the_answer(page):

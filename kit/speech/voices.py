@@ -13,7 +13,6 @@ from typing import Protocol
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 from kit.errors import KitError
 from kit.language import say
@@ -54,7 +53,11 @@ class Sound:
 
     def at(self, rate: int) -> "Sound":
         """The same sound at another rate, e.g. HEARD_AT, before a model hears it."""
-        return self if rate == self.rate else Sound(resample_poly(self.samples, rate, self.rate), rate)
+        if rate == self.rate:
+            return self
+        from scipy.signal import resample_poly  # a second to import, which the demo's first page does without
+
+        return Sound(resample_poly(self.samples, rate, self.rate), rate)
 
     def wav(self) -> bytes:
         """A 16-bit WAV file, which every browser plays."""

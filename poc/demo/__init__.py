@@ -1,13 +1,20 @@
 """The demo of a finished run: choose evidence, ask, and see base and tuned model answer side by side.
 
-    launch(run)                     serves it on this machine only, until Ctrl-C
+    launch(run)                     serves it on this machine only, until Ctrl-C; the page is there at once, the model a little later
     launch(run, wait=False)         returns the running app (notebooks, tests); `.close()` ends it
     build_demo(run)                 the app, not served
 
-Only 127.0.0.1, no share link, no telemetry, no font or script from anywhere else.
+Only 127.0.0.1 unless `Access` says otherwise, no share link, no telemetry, no font or script from anywhere else. Every answer is written into the run's audit log before it is shown.
+
+    page, visit      what a visitor sees and does              counter, line, rate, loading, answer, doubts      how a question becomes an answer
+    door, serving    who and what gets in                      ledger                                            who asked what, and what came of it
+    uploads, belongings    what visitors bring                 interface                                         the same for programs
 """
 
 import os
+import signal
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,62 +33,77 @@ except ImportError as missing:
 from poc.demo.answer import Answer, ModelPair, Recordings, answer, load_pair, open_source  # noqa: E402
 from poc.demo.exhibit import Exhibit, open_exhibit  # noqa: E402
 from poc.demo.interface import add_interface  # noqa: E402
+from poc.demo.ledger import Ledger  # noqa: E402
+from poc.demo.line import LONGEST, MOST, Line  # noqa: E402
+from poc.demo.loading import Loading  # noqa: E402
 from poc.demo.page import Page  # noqa: E402
-from poc.demo.serving import serve, stay_here  # noqa: E402
+from poc.demo.serving import Access, read_users, serve, stay_here  # noqa: E402
 from poc.demo.visit import Desk  # noqa: E402
 
-__all__ = ["Answer", "Exhibit", "ModelPair", "Recordings", "answer", "build_demo", "launch", "load_pair", "open_exhibit", "open_source"]
+__all__ = ["Access", "Answer", "Exhibit", "ModelPair", "Recordings", "answer", "build_demo", "launch", "load_pair", "open_exhibit", "open_source", "read_users"]
 
-VISITORS = 16  # handlers at once; the models answer one question at a time whatever this is
-IN_LINE = 64
-KEPT = 3600  # seconds that a visitor's files stay on the disk
+VISITORS = 16  # handlers of one kind at once; who waits for an answer has a place in line instead
+EVENTS = 256  # of Gradio's own line, before it says that it is full
+KEPT = 3600  # seconds that a visitor's files stay on the disk where nobody notices that they left
 
 
 def build_demo(
-    run: Path, source: ModelPair | Recordings | None = None, media: Path | None = None, language: str | None = None
-) -> gr.Blocks:
+    run: Path, source: ModelPair | Recordings | None = None, media: Path | None = None, language: str | None = None,
+    loading: Loading | None = None, key: bytes | None = None, longest: float = LONGEST,
+) -> gr.Blocks:  # fmt: skip
     """The app of a finished run.
 
     Args:
-        run: the run's folder.
+        run: the run's folder; what is asked and answered is written into its audit log.
         source: who answers; None loads the run's model, and takes its recorded answers where that fails.
         media: the use case's folder; None looks for it.
         language: "en" or "ja" to begin with; None for the reader's.
+        loading: loads the model in the background, and the recorded answers are there at once.
+        key: of the audit log's pseudonyms; None draws one that is forgotten with the demo.
+        longest: seconds that a question may take, its wait included.
 
     Raises:
         KitError: the folder is no finished run.
     """
     exhibit = open_exhibit(run, media)
-    source, reason = (source, "") if source else open_source(Path(run))
+    reason = ""
+    if source is None:
+        source, reason = (Recordings(exhibit.predictions), "") if loading else open_source(Path(run))
     language = language or current()
     with gr.Blocks(title=exhibit.record["title"][language], analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as demo:
-        desk = Desk(exhibit, source, reason)
+        desk = Desk(exhibit, source, reason, loading, Ledger(exhibit, key), Line(longest=longest))
         Page(demo, desk, language)
-        add_interface(desk)
-    return demo.queue(max_size=IN_LINE, default_concurrency_limit=VISITORS)
+        add_interface(desk, MOST)
+    if loading:
+        loading.start(desk.warm, desk.receive)
+    return demo.queue(max_size=EVENTS, default_concurrency_limit=VISITORS)
 
 
 def launch(
     run: Path, wait: bool = True, port: int | None = None, open_browser: bool = False, media: Path | None = None,
-    source: ModelPair | Recordings | None = None, tell: Callable[[str], None] = print,
+    source: ModelPair | Recordings | None = None, tell: Callable[[str], None] = print, access: Access | None = None, key: bytes | None = None, longest: float = LONGEST,
 ) -> gr.Blocks:  # fmt: skip
-    """Serves the demo of a run on 127.0.0.1.
+    """Serves the demo of a run, on 127.0.0.1 where `access` says nothing else.
 
     Args:
         run: the run's folder.
-        wait: until Ctrl-C; False returns at once.
+        wait: until Ctrl-C, and the model is loaded behind the page; False returns at once, with the model loaded.
         port: None takes the first free one from 7860.
         open_browser: open the page too.
-        media, source: as in `build_demo`.
+        media, source, key, longest: as in `build_demo`.
         tell: receives the address.
+        access: address, users and certificate.
 
     Raises:
         KitError: the folder is no finished run, or the page cannot be served.
     """
     stay_here()
-    demo = build_demo(run, source, media)
-    serve(demo, port, open_browser)
+    demo = build_demo(run, source, media, loading=Loading(run) if wait and source is None else None, key=key, longest=longest)
+    serve(demo, port, open_browser, access=access)
     if wait:
-        tell(say(f"Demo: {demo.local_url} (on this machine only; Ctrl-C ends it)", f"デモ: {demo.local_url}（この端末のみ。Ctrl-C で終了）"))
+        where = say("on this machine only", "この端末のみ") if not access or access.address == Access.address else access.address
+        tell(say(f"Demo: {demo.local_url} ({where}; Ctrl-C ends it)", f"デモ: {demo.local_url}（{where}。Ctrl-C で終了）"))
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the visitors' files are deleted then, too
         demo.block_thread()
     return demo

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,22 @@ from kit.data import Sample
 from kit.errors import KitError
 from kit.language import say
 from poc import runs
-from poc.demo.words import Refusal
+from poc.demo.words import Refusal, fill
 from poc.words import both
 
 # torch and transformers are imported where a model is used: recorded answers must be there within seconds, and without them
 if TYPE_CHECKING:
     from kit.models import Loaded
 
-LONGEST_WAIT = 120.0  # seconds in line before a person is told to try again
+OUT_OF_MEMORY = both(
+    "{where} was not enough for this evidence, so there is no answer; nothing else is lost, and the next question is answered again. Try a smaller photo or a shorter video, or ask when no other program needs the memory.",
+    "{where}が足りず、この判断材料には回答できませんでした（ほかへの影響はなく、次の質問には答えられます）。写真を小さく、動画を短くするか、他のプログラムがメモリを使っていないときにお試しください。",
+)
+MEMORY = {True: both("The GPU's memory", "GPU のメモリ"), False: both("This machine's memory", "この端末のメモリ")}
+
+
+def never() -> None:
+    """Nobody stops this question."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class Answer:
         recorded: read from predictions.csv instead of asked now.
         alone: modality -> (option, probability) of what the tuned model says to each kind of evidence alone, where there are several.
         conflict: how much these disagree, 0 to 1 (kit.diagnosis.conflict); None where there is one kind of evidence, or where the answer is recorded.
+        without: what the tuned model says when something is taken away, as `poc.demo.doubts` has it: "beside" (all that should not decide), "writing" (in the photo).
+        orders: the note reads like an order to the model.
     """
 
     base: dict[str, float]
@@ -40,6 +51,13 @@ class Answer:
     recorded: bool = False
     alone: dict[str, tuple[str, float]] = field(default_factory=dict)
     conflict: float | None = None
+    without: dict[str, tuple[str, float]] = field(default_factory=dict)
+    orders: bool = False
+
+    @property
+    def swayed(self) -> tuple[str, ...]:
+        """Which keys of `without` turned the answer: taken away, the model says something else."""
+        return tuple(name for name, (option, _) in self.without.items() if option != self.said("tuned"))
 
     def said(self, arm: str) -> str:
         """The option that "base" or "tuned" gives the most to; ties go to the option named first."""
@@ -48,7 +66,11 @@ class Answer:
 
 
 class ModelPair:
-    """A loaded model with its adapter: base and tuned in one. Safe to share between threads, one question at a time."""
+    """A loaded model with its adapter: base and tuned in one. Safe to share between threads, one question at a time.
+
+    Between its layers the model asks whether anybody still waits, so a question can be stopped in the middle; what a stopped one leaves behind (a family's `rope_deltas`, say) the next one never reads, because
+    the kit always gives positions explicitly (tests/test_demo_load.py).
+    """
 
     recorded = False
 
@@ -57,42 +79,64 @@ class ModelPair:
             name = loaded.checkpoint.name
             raise KitError(say(f"{name} was loaded without an adapter; the demo shows both: load({name!r}, adapter=RUN/'adapter')",
                                f"{name} にアダプターがありません。load({name!r}, adapter=RUN/'adapter') で読み込んでください"))  # fmt: skip
-        from kit.diagnosis import conflict_scores  # here, so that the first question does not wait for it
-        from kit.evaluation import predict
+        from torch import nn
 
-        self.loaded, self.lock, self.predict, self.conflict_scores = loaded, threading.Lock(), predict, conflict_scores
+        from kit.evaluation import predict  # here, so that the first question does not wait for them
+        from poc.demo.doubts import doubts_about
 
-    def answer(self, sample: Sample) -> Answer:
+        self.loaded, self.lock, self.predict, self.doubts_about = loaded, threading.Lock(), predict, doubts_about
+        self.reads_photos = False  # the photos of this use case have writing as their evidence, so that nothing is wrong with writing that decides
+        self._stop = never
+        for layers in (module for module in loaded.model.modules() if isinstance(module, nn.ModuleList)):
+            for layer in layers:
+                layer.register_forward_pre_hook(self._look)
+
+    def answer(self, sample: Sample, stop: Callable[[], None] = never) -> Answer:
         """Both answers.
 
+        Args:
+            stop: called between the model's layers; what it raises ends the question.
+
         Raises:
-            Refusal: too long in line, or out of GPU memory.
+            Refusal: out of memory.
             KitError: a file of the sample cannot be used.
         """
         from torch import OutOfMemoryError, cuda
 
-        if not self.lock.acquire(timeout=LONGEST_WAIT):
-            raise Refusal(both("Too many questions are waiting; please try again in a minute.", "質問が混み合っています。1 分ほど後にお試しください。"))
-        try:
-            began = time.perf_counter()
-            with self.loaded.model.disable_adapter():
-                base = self._shares(sample)
-            tuned = self._shares(sample)
-            seconds = time.perf_counter() - began
-            return Answer(base, tuned, seconds, **self._disagreement(sample))
-        except OutOfMemoryError as error:
-            cuda.empty_cache()
-            raise Refusal(both("The GPU's memory was not enough for this evidence; try a smaller photo or a shorter video.",
-                               "GPU のメモリが足りません。写真を小さく、動画を短くしてください。")) from error  # fmt: skip
-        finally:
-            self.lock.release()
+        from kit.models.forward import is_out_of_memory
 
-    def _disagreement(self, sample: Sample) -> dict:
-        """The tuned model's answers to each kind of evidence alone, and how far they are apart."""
-        if len(sample.modalities) < 2:
-            return {}
-        told = self.conflict_scores(self.loaded, [sample]).iloc[0]
-        return {"alone": {modality: (told[f"{modality} says"], float(told[f"{modality} sure"])) for modality in sample.modalities}, "conflict": float(told["score"])}
+        with self.lock:
+            self._stop = stop
+            try:
+                began = time.perf_counter()
+                with self.loaded.model.disable_adapter():
+                    base = self._shares(sample)
+                tuned = self._shares(sample)
+                seconds = time.perf_counter() - began
+                return Answer(base, tuned, seconds, **vars(self.doubts_about(self.loaded, sample, self._shares, self.reads_photos)))
+            except (KitError, RuntimeError) as error:
+                reason = error.__cause__ if isinstance(error, KitError) else error  # the kit tries smaller batches first, and then says it in its own words
+                if not isinstance(reason, RuntimeError) or not is_out_of_memory(reason):
+                    raise
+                on_gpu = isinstance(reason, OutOfMemoryError)
+            finally:
+                self._stop = never
+            cuda.empty_cache()  # outside the handler, whose traceback holds on to the tensors of the failed pass; nothing where no GPU was used
+        raise Refusal(fill(OUT_OF_MEMORY, where=MEMORY[on_gpu]))
+
+    def hear(self, file: Path, questions: tuple[str, ...], stop: Callable[[], None] = never) -> dict[str, float]:
+        """{question: share} of what a recorded voice asks; see `kit.speech.questions.which_question`."""
+        from kit.speech.questions import which_question
+
+        with self.lock:
+            self._stop = stop
+            try:
+                return which_question(self.loaded, file, questions)
+            finally:
+                self._stop = never
+
+    def _look(self, *_) -> None:
+        self._stop()
 
     def _shares(self, sample: Sample) -> dict[str, float]:
         return self.predict(self.loaded, [sample]).iloc[0]["probabilities"]
@@ -106,10 +150,9 @@ class Recordings:
     def __init__(self, predictions: pd.DataFrame):
         rows = predictions[(predictions["split"] == "test") & (predictions["condition"] == "as_is")]
         self.shares = {(row.id, row.arm): row.probabilities for row in rows.itertuples() if row.arm in ("base", "tuned")}
-        self.lock = threading.Lock()  # never held; the page asks whether it is
 
-    def answer(self, sample: Sample) -> Answer:
-        """Both recorded answers.
+    def answer(self, sample: Sample, stop: Callable[[], None] = never) -> Answer:
+        """Both recorded answers, at once.
 
         Raises:
             Refusal: the run has none for this sample.
@@ -121,11 +164,11 @@ class Recordings:
                                "モデルを読み込めないため、評価用サンプルだけを試せます。そちらを選んでください。")) from None  # fmt: skip
 
 
-def answer(source: ModelPair | Recordings, sample: Sample) -> Answer:
+def answer(source: ModelPair | Recordings, sample: Sample, stop: Callable[[], None] = never) -> Answer:
     """What base and tuned model say about `sample`; see `ModelPair.answer` and `Recordings.answer`."""
     if len(sample.options) < 2:
         raise Refusal(both("This question has no options to choose from; the demo asks closed questions.", "選択肢のない質問には答えられません。"))
-    return source.answer(sample)
+    return source.answer(sample, stop)
 
 
 def load_pair(run: Path) -> ModelPair:
@@ -141,5 +184,5 @@ def open_source(run: Path) -> tuple[ModelPair | Recordings, str]:
     """(the run's models, "") or, where they cannot be loaded, (its recorded answers, why)."""
     try:
         return load_pair(run), ""
-    except (KitError, OSError, ValueError, RuntimeError, KeyError) as error:  # what loading a broken or foreign checkpoint raises
+    except Exception as error:  # a broken checkpoint, a foreign adapter, no memory, no torch: whatever it is, the recorded answers are still there
         return Recordings(runs.read_predictions(run)), (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,11 +1,11 @@
 """What the page says in words and bars: the head with the verdict, the question, both answers, the run's facts. Plain functions that return HTML."""
 
 from kit.data import Sample
+from kit.operations.audit_record import Record
 from poc.demo import words as w
 from poc.demo.answer import Answer
 from poc.demo.exhibit import Exhibit
 from poc.demo.words import safe
-from poc.report.believes import believes
 from poc.words import ARMS, KPIS, VERDICTS, Text, both
 
 FIGURES = both(
@@ -30,10 +30,10 @@ ADAPTER = both("LoRA on {parts}, rank {rank}, {updates:,} updates", "LoRA（{par
 CHECKS = both("{green} green, {red} red, {na} not applicable", "緑 {green}、赤 {red}、該当なし {na}")
 
 
-def head(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
+def head(exhibit: Exhibit, language: str, recorded: bool, reason: str, believed: Text | None = None) -> str:
     """Title, what a person must know before reading on, and the verdict."""
     title = exhibit.record["title"][language]
-    return f'<p class="kicker">{w.KICKER[language]}</p><h1>{safe(title)}</h1>{banners(exhibit, language, recorded, reason)}{verdict(exhibit.record, language, (believes(exhibit.diagnosis) or {}).get("headline"))}'
+    return f'<p class="kicker">{w.KICKER[language]}</p><h1>{safe(title)}</h1>{banners(exhibit, language, recorded, reason)}{verdict(exhibit.record, language, believed)}'
 
 
 def banners(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
@@ -120,8 +120,8 @@ def message(text: Text, language: str, kind: str = "quiet") -> str:
     return f'<p class="message {kind}" id="message" role="{role}">{safe(text[language])}</p>'
 
 
-def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str) -> str:
-    """Both answers side by side, the truth above them."""
+def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str, record: Record | None = None) -> str:
+    """Both answers side by side, the truth above them, what speaks against them and how they were recorded below."""
     if sample.answer:
         truth = f'<p class="truth" id="truth"><span class="label">{w.TRUTH[language]}</span><b>{safe(sample.answer)}</b></p>'
     else:
@@ -129,8 +129,10 @@ def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str) -> s
     cards = "".join(_card(arm, answer, sample, language) for arm in ("base", "tuned"))
     took = w.FROM_RECORD[language] if answer.recorded else w.BOTH_ANSWERED[language].format(seconds=answer.seconds)
     made = f"{exhibit.record['model']['name']} + {exhibit.adapter_name}"
-    foot = f'<p class="foot"><span id="seconds">{took}</span> <span id="model-name">{safe(made)}</span></p><p class="foot">{w.CAUTION[language]}</p>'
-    return f'<div class="result" id="result" role="status">{truth}<div class="pair">{cards}</div>{_disagreement(answer, exhibit, language)}{foot}</div>'
+    audited = f' <span id="record">{w.AUDITED[language].format(n=record.n)}</span>' if record else ""
+    foot = f'<p class="foot"><span id="seconds">{took}</span> <span id="model-name">{safe(made)}</span>{audited}</p><p class="foot">{w.CAUTION[language]}</p>'
+    doubts = _disagreement(answer, exhibit, language) + _orders(answer, language) + _unsure(record, language)
+    return f'<div class="result" id="result" role="status">{truth}<div class="pair">{cards}</div>{doubts}{foot}</div>'
 
 
 def _disagreement(answer: Answer, exhibit: Exhibit, language: str) -> str:
@@ -146,6 +148,21 @@ def _disagreement(answer: Answer, exhibit: Exhibit, language: str) -> str:
         says = (w.DISAGREES if answer.conflict >= threshold else w.AGREES)[language].format(threshold=threshold, caught=measured["caught"], alarms=measured["false_alarms"])
     chip = f' <span class="chip wrong">{w.A_PERSON[language]}</span>' if threshold is not None and answer.conflict >= threshold else ""
     return f'<p class="alone" id="conflict"><span class="label">{w.ALONE[language]}</span>{alone}. {w.CONFLICT[language].format(score=answer.conflict)}{chip} {safe(says)}</p>'
+
+
+def _orders(answer: Answer, language: str) -> str:
+    """What turned the answer and should not have, and a note that gives orders: shown as a conflict."""
+    said = [w.SWAYED[name][language].format(option=answer.without[name][0], share=answer.without[name][1], said=answer.said("tuned")) for name in answer.swayed]
+    said += [w.ORDERS[language]] if answer.orders else []
+    chip = f'<span class="chip wrong">{w.A_PERSON[language]}</span> '
+    return f'<p class="alone" id="swayed" role="alert">{chip}{safe(" ".join(said))}</p>' if said else ""
+
+
+def _unsure(record: Record | None, language: str) -> str:
+    if record is None or record.decision != "abstained":
+        return ""
+    said = w.UNSURE[language].format(sure=record.confidence, threshold=record.threshold)
+    return f'<p class="alone" id="unsure"><span class="chip wrong">{w.A_PERSON[language]}</span> {safe(said)}</p>'
 
 
 def _card(arm: str, answer: Answer, sample: Sample, language: str) -> str:

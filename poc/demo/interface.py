@@ -1,18 +1,43 @@
-"""The same question over HTTP: `gradio_client.Client(url).predict(sample_id="L2603-004", api_name="/answer")`."""
+"""The same functions over HTTP, for programs. Every answer goes the way of the page's answers: line, limits, audit log.
+
+    from gradio_client import Client, handle_file
+    demo = Client("http://127.0.0.1:7860")                                     # auth=("name", "password") where `poc demo --users` was given
+    demo.predict(api_name="/status")                                           # is the model there yet?
+    demo.predict(api_name="/samples")                                          # ids of the held-out samples
+    demo.predict(sample_id="L2603-004", api_name="/answer")                    # about one of them
+    demo.predict(files=[handle_file("part.jpg")], note="", api_name="/answer") # about one's own evidence
+
+Without Python: POST /gradio_api/call/answer with {"data": [sample_id, files, note, question]} gives an event_id, and GET /gradio_api/call/answer/<event_id> its result; /gradio_api/info describes all of it.
+"""
+
+import logging
 
 import gradio as gr
 
 from kit.errors import KitError
 from kit.language import current
 from poc.demo import words as w
+from poc.demo.counter import NOBODY
+from poc.demo.ledger import Visitor
 from poc.demo.uploads import own_sample
 from poc.demo.visit import Desk
 
 
-def add_interface(desk: Desk) -> None:
-    """Adds /answer to the app that is being built. Hidden components, so that Gradio checks the files that a client sends."""
+def visitor_of(request: gr.Request | None) -> Visitor:
+    """Who asks."""
+    if request is None:
+        return NOBODY
+    return Visitor(request.username or "", request.client.host if request.client else "", request.session_hash or "")
 
-    def answer(sample_id: str = "", files: list[str] | None = None, note: str = "", question: str = "") -> dict:
+
+def add_interface(desk: Desk, waiting: int) -> None:
+    """Adds /answer, /samples and /status to the app that is being built. Hidden components, so that Gradio checks the files that a client sends.
+
+    Args:
+        waiting: handlers that may wait for an answer at the same time.
+    """
+
+    def answer(sample_id: str = "", files: list[str] | None = None, note: str = "", question: str = "", request: gr.Request | None = None) -> dict:
         """Base and tuned answer about a held-out sample, or about one's own files and note.
 
         Args:
@@ -21,23 +46,45 @@ def add_interface(desk: Desk) -> None:
             note: text evidence.
             question: one of the use case's; "" for its first.
         """
+        visitor = visitor_of(request)
         try:
-            return reply(desk, sample_id, files, note, question)
+            return reply(desk, sample_id, files, note, question, visitor)
         except w.Refusal as no:
             raise gr.Error(no.text[current()], print_exception=False) from no
-        except KitError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        except (KitError, OSError, ValueError, RuntimeError) as error:
+            logging.getLogger(__name__).exception("no answer")  # it may name folders of this machine: for the terminal
+            raise gr.Error(w.FAILED[current()], print_exception=False) from error
+        finally:
+            for file in files or []:
+                desk.belongings.drop(visitor.page, file)
+
+    def samples() -> list[dict]:
+        """The held-out samples: id, question, options and kinds of evidence of each. Their true answers come with the model's."""
+        return [{"id": one.id, "question": one.question, "options": list(one.options), "evidence": list(one.modalities)} for one in desk.exhibit.samples.values()]
+
+    def status() -> dict:
+        """Whether the model answers, or the answers are those that were recorded when the run was made, and why; how many questions wait."""
+        return standing(desk)
 
     words = [gr.Textbox("", visible=False) for _ in range(3)]  # a value makes an argument optional for the client
     given = [words[0], gr.File(visible=False, file_count="multiple"), *words[1:]]
-    gr.Button(visible=False).click(answer, given, gr.JSON(visible=False), api_name="answer")
+    gr.Button(visible=False).click(answer, given, gr.JSON(visible=False), api_name="answer", concurrency_limit=waiting)
+    gr.Button(visible=False).click(samples, None, gr.JSON(visible=False), api_name="samples")
+    gr.Button(visible=False).click(status, None, gr.JSON(visible=False), api_name="status")
 
 
-def reply(desk: Desk, sample_id: str = "", files: list[str] | None = None, note: str = "", question: str = "") -> dict:
+def standing(desk: Desk) -> dict:
+    """What /status returns."""
+    model = desk.exhibit.record["model"]["name"]
+    threshold = desk.counter.ledger.threshold.value if desk.counter.ledger else None
+    return {"model": model, "adapter": desk.exhibit.adapter_name, "loading": desk.waits, "recorded": desk.source.recorded, "reason": desk.reason, "waiting": len(desk.counter.line), "threshold": threshold, "rehearsal": desk.exhibit.record["rehearsal"]}
+
+
+def reply(desk: Desk, sample_id: str = "", files: list[str] | None = None, note: str = "", question: str = "", visitor: Visitor = NOBODY) -> dict:
     """What /answer returns.
 
     Raises:
-        Refusal: no such sample or question, or evidence that cannot be used.
+        Refusal: no such sample or question, evidence that cannot be used, or one of `poc.demo.counter`'s.
     """
     questions = desk.exhibit.questions
     if sample_id and sample_id not in desk.exhibit.samples:
@@ -47,19 +94,26 @@ def reply(desk: Desk, sample_id: str = "", files: list[str] | None = None, note:
     if sample_id:
         sample = desk.exhibit.samples[sample_id]
     else:
+        for file in files or []:
+            desk.belongings.bring(visitor.page, file)
         asked = question or next(iter(questions))
         sample = own_sample(files or [], note or "", asked, questions[asked], tuple(desk.exhibit.record["decided_by"]), desk.senses, desk.most)
-    given, model = desk.answer(sample), desk.exhibit.record["model"]["name"]
+    given, record = desk.counter.answer(sample, visitor)
     return {
         "sample": sample_id,
         "question": sample.question,
         "base": {"says": given.said("base"), "probabilities": given.base},
         "tuned": {"says": given.said("tuned"), "probabilities": given.tuned},
         "conflict": None if given.conflict is None else {"score": given.conflict, "alone": {modality: option for modality, (option, _) in given.alone.items()}},
+        "swayed": {name: given.without[name][0] for name in given.swayed},
+        "orders": given.orders,
         "truth": sample.answer,
         "seconds": round(given.seconds, 3),
         "recorded": given.recorded,
-        "model": model,
+        "model": desk.exhibit.record["model"]["name"],
         "adapter": desk.exhibit.adapter_name,
         "rehearsal": desk.exhibit.record["rehearsal"],
+        "confidence": record.confidence if record else None,
+        "decision": record.decision if record else "",
+        "record": record.n if record else None,
     }

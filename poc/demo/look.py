@@ -67,6 +67,8 @@ CSS = f"""
 .banner.recorded {{ background: #fdf3d8; color: #4f3b00; border: 1px solid #e3c878; }}
 .banner strong {{ margin-right: .4em; color: inherit; }}
 
+.banner progress {{ accent-color: {TEAL}; vertical-align: middle; margin-right: .4em; }}
+
 .verdict {{ display: flex; gap: 20px; align-items: flex-start; background: {CARD}; border: 1px solid {LINE}; border-left: 6px solid #77868e; border-radius: 8px; padding: 16px 20px; }}
 .verdict.go {{ border-left-color: #1a7446; }} .verdict.stop {{ border-left-color: #a4161a; }} .verdict.grey {{ border-left-color: #a66a00; }}
 .verdict p {{ margin: 0 0 6px; line-height: 1.55; }} .verdict p:last-child {{ margin: 0; }}
@@ -116,7 +118,7 @@ CSS = f"""
 .track span {{ display: block; height: 100%; background: #b3bfc4; border-radius: 3px; }}
 .base .said .track span {{ background: #66767e; }} .tuned .said .track span {{ background: {TEAL}; }}
 .alone {{ margin: 14px 0 0; line-height: 1.5; }}
-.foot {{ color: {QUIET}; font-size: .85rem; margin: 10px 0 0; line-height: 1.5; }} .foot #model-name {{ margin-left: .6em; }}
+.foot {{ color: {QUIET}; font-size: .85rem; margin: 10px 0 0; line-height: 1.5; }} .foot :is(#model-name, #record) {{ margin-left: .6em; }}
 
 .about {{ color: {QUIET}; font-size: .9rem; }} .about summary {{ cursor: pointer; width: fit-content; }}
 .about dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 10px 0 0; }} .about dd {{ margin: 0; color: {INK}; overflow-wrap: anywhere; }}

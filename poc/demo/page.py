@@ -1,17 +1,21 @@
 """The page: components, their texts in both languages, and which event calls which method of the Desk."""
 
+from dataclasses import replace
 from functools import partial
 
 import gradio as gr
 
 from poc.demo import cards, evidence
 from poc.demo import words as w
+from poc.demo.interface import visitor_of
+from poc.demo.line import MOST, STOPPED
 from poc.demo.visit import Desk, View
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # only /answer is an interface; the page says itself what it is doing
 # screen readers and the choice of Chinese or Japanese letter forms follow the page's language
 SET_LANGUAGE = "(language) => { document.documentElement.lang = language; }"
 COLUMNS = 4
+TICK = 1.0  # seconds between two looks at how far the model is
 
 
 class Page:
@@ -25,6 +29,8 @@ class Page:
             [(name, code) for code, name in w.LANGUAGES.items()], value=language, label=w.LANGUAGE[language], show_label=False, container=False, elem_id="language"
         )
         self.head = gr.HTML(elem_id="head")
+        self.progress = gr.HTML(elem_id="progress")
+        self.clock = gr.Timer(TICK, active=False)
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
                 self._left(view)
@@ -52,7 +58,7 @@ class Page:
                 with gr.Row():
                     self.files = gr.UploadButton("", file_count="multiple", type="filepath", elem_id="upload", scale=3)
                     self.clear = gr.Button(elem_id="clear", scale=1)
-                with gr.Group(visible=self.desk.hears):
+                with gr.Group(visible=self.desk.hears) as self.hearing:
                     self.recording_is = gr.Radio(["question", "evidence"], value="question", elem_id="recording-is")
                     self.microphone = gr.Audio(sources=["microphone"], type="filepath", interactive=True, elem_id="microphone")
                 self.heard = gr.HTML(elem_id="heard")
@@ -65,6 +71,7 @@ class Page:
         self.evidence = gr.HTML(elem_id="evidence-panel")
         self.question = gr.HTML(elem_id="question-panel")
         self.ask = gr.Button(variant="primary", size="lg", interactive=False, elem_id="ask")
+        self.stop = gr.Button(size="sm", visible=False, elem_id="stop")
         self.aloud = gr.Checkbox(False, container=False, elem_id="aloud")
         self.spoken = gr.HTML(elem_id="spoken")
         self.outcome = gr.HTML(elem_id="outcome")
@@ -77,7 +84,8 @@ class Page:
         say, desk = (lambda text: text[language]), self.desk
         return {
             self.language: {"label": say(w.LANGUAGE)},
-            self.head: {"value": cards.head(desk.exhibit, language, desk.source.recorded, desk.reason)},
+            self.head: {"value": desk.head(language)},
+            self.progress: {"value": desk.progress(language)},
             self.step_evidence: {"value": cards.heading(w.STEP_EVIDENCE, language)},
             self.tab_held: {"label": say(w.HELD_OUT)},
             self.held_hint: {"value": cards.hint(w.HELD_OUT_MEANS, language)},
@@ -94,6 +102,7 @@ class Page:
             self.own_question: {"label": say(w.QUESTION)},
             self.step_answer: {"value": cards.heading(w.STEP_ANSWER, language)},
             self.ask: {"value": say(w.ASK)},
+            self.stop: {"value": say(w.STOP)},
             self.about: {"value": cards.about(desk.exhibit, language)},
         } | self.shown(view, language)
 
@@ -112,16 +121,18 @@ class Page:
 
     def _wire(self) -> None:
         parts = [self.view, self.evidence, self.question, self.outcome]
-        asking = self.ask.click(self._ask, [self.view, self.note, self.language], [self.view, self.outcome, self.spoken], trigger_mode="once", **PRIVATE)
+        answer_here = [self.view, self.outcome, self.spoken, self.stop]
+        asking = self.ask.click(self._ask, [self.view, self.note, self.language], answer_here, trigger_mode="once", concurrency_limit=MOST, **PRIVATE)
         recorded = self.microphone.stop_recording(
             self._record, [self.view, self.microphone, self.recording_is, self.language], [*parts, self.heard, self.own_question], cancels=[asking], **PRIVATE
         )
-        by_voice = recorded.success(self._ask_by_voice, [self.view, self.note, self.recording_is, self.language], [self.view, self.outcome, self.spoken], **PRIVATE)
+        by_voice = recorded.success(self._ask_by_voice, [self.view, self.note, self.recording_is, self.language], answer_here, concurrency_limit=MOST, **PRIVATE)
         for asked in (asking, by_voice):
             # the language may have changed while the models were busy
             asked.success(self._after, [self.view, self.language], [self.evidence, self.outcome], **PRIVATE)
             asked.success(self._aloud, [self.view, self.aloud, self.language], [self.spoken], **PRIVATE)
         again = {"cancels": [asking, by_voice], **PRIVATE}
+        self.stop.click(self._stop, [self.view, self.language], answer_here, **again)
         self.gallery.select(self._select, [self.view, self.language], [*parts, self.sample], **again)
         self.sample.input(self._pick, [self.view, self.sample, self.language], parts, **again)
         self.others.click(self._turn, [self.view, self.language], [*parts, self.gallery, self.sample], **again)
@@ -133,23 +144,42 @@ class Page:
         # who does something else, or unticks the box, hears no more of the last answer
         moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.clear.click,
                  self.own_question.input, self.microphone.start_recording, self.aloud.input]  # fmt: skip
-        gr.on(moves, self._hush, None, [self.spoken], **PRIVATE)
+        gr.on(moves, self._moved, None, [self.spoken, self.stop], **PRIVATE)
         spoken = list(self.texts(self.desk.first_view(), self.start))
         self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
         for event in (self.language.change, self.app.load):
             event(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
         # Gradio drops a click that comes before the page listens: the button wakes up when the first answer from here has arrived
-        self.app.load(lambda: gr.update(interactive=True), None, [self.ask], **PRIVATE)
+        news = [self.head, self.progress, self.hearing, self.clock]
+        self.app.load(self._arrive, [self.language], [self.ask, *news], **PRIVATE)
+        self.clock.tick(self._news, [self.language], news, **PRIVATE)
+        self.app.unload(self._leave)
 
     # what the events call; each returns what its list of outputs asks for
 
     def _parts(self, view: View, language: str) -> list:
         return [view, *(change["value"] for change in self.shown(view, language).values())]
 
+    def _arrive(self, language: str):
+        """A page opens, perhaps hours after it was built: what it says of the model is said anew."""
+        if self.desk.loading is not None:
+            self.desk.loading.seen()
+        return [gr.update(interactive=True), *self._news(language)]
+
+    def _news(self, language: str):
+        """How far the model is."""
+        waits = self.desk.waits  # before what is shown, so that the last tick shows the end
+        return [self.desk.head(language), self.desk.progress(language), gr.update(visible=self.desk.hears), gr.Timer(TICK, active=waits)]
+
+    def _leave(self, request: gr.Request | None = None) -> None:
+        """The tab is closed: the visitor's files go, and their voice falls silent."""
+        self._hush(request)
+        self.desk.belongings.leave(visitor_of(request).page)
+
     def _ask(self, view: View, note: str, language: str, request: gr.Request | None = None):
         quiet = self._hush(request)
-        for asked, shown in self.desk.ask(view, note, language):
-            yield asked, shown, quiet
+        for asked, shown in self.desk.ask(view, note, language, visitor_of(request)):
+            yield asked, shown, quiet, gr.update(visible=asked is view)
 
     def _aloud(self, view: View, wanted: bool, language: str, request: gr.Request | None = None):
         yield ""
@@ -161,15 +191,23 @@ class Page:
         self.desk.listeners.end(request.session_hash if request else "")
         return ""
 
-    def _record(self, view: View, recording: str, recording_is: str, language: str):
-        view, told = self.desk.add_recording(view, recording, recording_is == "question", language)
+    def _moved(self, request: gr.Request | None = None):
+        return self._hush(request), gr.update(visible=False)
+
+    def _stop(self, view: View, language: str, request: gr.Request | None = None):
+        """The question that is being answered is closed by Gradio's `cancels`, which ends it at the model too (Desk.ask)."""
+        stopped = replace(view.fresh(), refusal=STOPPED)
+        return stopped, self.desk.outcome(stopped, language), self._hush(request), gr.update(visible=False)
+
+    def _record(self, view: View, recording: str, recording_is: str, language: str, request: gr.Request | None = None):
+        view, told = self.desk.add_recording(view, recording, recording_is == "question", language, visitor_of(request))
         return [*self._parts(view, language), told, view.question]
 
     def _ask_by_voice(self, view: View, note: str, recording_is: str, language: str, request: gr.Request | None = None):
         if recording_is == "question":
             yield from self._ask(view, note, language, request)
         else:  # the recording is evidence: what to ask about it comes next
-            yield gr.skip(), gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
 
     def _after(self, view: View, language: str):
         panel = self.desk.panel(view, language) if view.own else gr.update()  # own evidence has its note now; a player goes on playing
@@ -189,10 +227,11 @@ class Page:
     def _side(self, own: bool, view: View, language: str):
         return self._parts(view if view.own == own else view.fresh(own=own), language)
 
-    def _upload(self, view: View, files: list[str], language: str):
-        return self._parts(self.desk.add_files(view, files), language)
+    def _upload(self, view: View, files: list[str], language: str, request: gr.Request | None = None):
+        return self._parts(self.desk.add_files(view, files, visitor_of(request)), language)
 
-    def _clear(self, view: View, language: str):
+    def _clear(self, view: View, language: str, request: gr.Request | None = None):
+        self.desk.belongings.leave(visitor_of(request).page)
         return [*self._parts(view.fresh(files=(), own=True), language), ""]
 
     def _own_question(self, view: View, question: str, language: str):

@@ -1,17 +1,19 @@
-"""A visitor's own files -> a Sample, or one clear sentence. What a file is, is read from its first bytes, never from its name.
+"""A visitor's own files -> a Sample, or one clear sentence. What a file is, is read from its first bytes, never from its name; how large or long it is, from what comes out of it, never from what it claims.
 
-Not covered yet: files with two valid formats at once, limits per client.
+Files that are two formats at once are refused where the second one is a program's, a page's or an archive's. A photo with a film behind it is what phones store, and welcome: only the photo is read.
 """
 
 import contextlib
+import threading
 import warnings
+import zipfile
 from pathlib import Path
 
 from PIL import Image
 
 from kit.data import MediaError, Sample, load_audio, load_image, load_video
 from kit.data.clips import OPENED_WITH
-from kit.data.media import MOST_PIXELS, formats
+from kit.data.media import MOST_PIXELS, formats, video_length
 from poc.demo.words import MODALITIES, OWN_NAME, Refusal, fill
 from poc.words import both
 
@@ -19,10 +21,17 @@ MOST_BYTES = 50 * 2**20
 SMALLEST_SIDE = 16  # pixels; less is a broken export or a tracking dot, and some vision towers fail on it
 LONGEST = {"audio": 30.0, "video": 60.0}  # seconds; the listening window of the Whisper-type encoders is 30
 MOST_LETTERS = 2000
+TOGETHER = threading.Semaphore(2)  # files that are decoded at the same time: the largest allowed photo takes a quarter of a GB for a moment
+# what no photo, sound or film has in it, but a file that is a page, a program or an archive as well -> its name. Whole file; ZIP and PDF are looked for where their readers do
+SECOND = {b"<script": "HTML", b"<?php": "PHP", b"rar!\x1a\x07": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip"}
+SNIFFED = {b"<html": "HTML", b"<!doctype": "HTML", b"<svg": "SVG", b"<iframe": "HTML", b"%pdf-": "PDF"}  # in the first KB, which is what browsers and readers look at
 
 TYPES = both("Use a photo (JPEG, PNG, HEIC), a sound (WAV, MP3, M4A, FLAC, OGG) or a video (MP4, MOV, WebM).",
              "写真（JPEG、PNG、HEIC）、音声（WAV、MP3、M4A、FLAC、OGG）、動画（MP4、MOV、WebM）をお使いください。")  # fmt: skip
 UNKNOWN = both("{name} is no photo, sound or video that can be read. {types}", "{name} は写真・音声・動画として読めません。{types}")
+POLYGLOT = both("{name} is a {kind} file as well as a photo, sound or video; such files are not taken. Save the photo, sound or video again by itself.",
+                "{name} には {kind} ファイルも重なっているため受け付けません。写真・音声・動画だけを保存し直してください。")  # fmt: skip
+GONE = both("{name} is not here any more. Choose the file again.", "{name} が見つかりません。ファイルを選び直してください。")
 EMPTY = both("{name} is empty. Choose the file again.", "{name} は空です。ファイルを選び直してください。")
 HEAVY = both("{name} has {size:.0f} MB; at most 50 MB are allowed. Save it smaller.", "{name} は {size:.0f} MB です（上限 50 MB）。小さくして保存し直してください。")
 TINY = both("{name} is only {width} x {height} pixels; choose a larger photo.", "{name} は {width}×{height} 画素しかありません。大きい写真を選んでください。")
@@ -82,25 +91,41 @@ def checked(file: Path) -> str:
     Raises:
         Refusal: it cannot be used; the sentence names it.
     """
+    name = shown_name(file)
+    if not file.is_file() or file.is_symlink():
+        raise Refusal(fill(GONE, name=name))
     size = file.stat().st_size
     if size == 0:
-        raise Refusal(fill(EMPTY, name=file.name))
+        raise Refusal(fill(EMPTY, name=name))
     if size > MOST_BYTES:
-        raise Refusal(fill(HEAVY, name=file.name, size=size / 2**20))
+        raise Refusal(fill(HEAVY, name=name, size=size / 2**20))
     kind = kind_of(file)
     if not kind:
-        raise Refusal(fill(UNKNOWN, name=file.name, types=TYPES))
-    if kind == "image":
-        _check_pixels(file)
-    else:
-        seconds = _seconds(file)
-        if seconds > LONGEST[kind]:
-            raise Refusal(fill(LONG, name=file.name, seconds=seconds, most=LONGEST[kind]))
-    try:
-        {"image": load_image, "audio": load_audio, "video": lambda path: load_video(path, frames=2)}[kind](file)
-    except MediaError as error:
-        raise Refusal(fill(BROKEN[kind], name=file.name)) from error
+        raise Refusal(fill(UNKNOWN, name=name, types=TYPES))
+    if second := second_format(file):
+        raise Refusal(fill(POLYGLOT, name=name, kind=second))
+    with TOGETHER:
+        try:
+            if kind == "image":
+                _check_pixels(file)
+            elif (seconds := max(_declared(file), _heard(file, LONGEST[kind]) if kind == "audio" else video_length(file)[1])) > LONGEST[kind]:
+                raise Refusal(fill(LONG, name=name, seconds=seconds, most=LONGEST[kind]))
+            {"image": load_image, "audio": load_audio, "video": lambda path: load_video(path, frames=2)}[kind](file)
+        except MediaError as error:
+            raise Refusal(fill(BROKEN[kind], name=name)) from error
     return kind
+
+
+def shown_name(file: Path) -> str:
+    """The file's name as a person may see it: no control characters, nothing that turns the direction of writing, not endless."""
+    return "".join(letter for letter in file.name if letter.isprintable())[:80] or "file"
+
+
+def second_format(file: Path) -> str:
+    """The name of another format that the file is as well; "" for none."""
+    content = file.read_bytes().lower()
+    found = [name for mark, name in SECOND.items() if mark in content] + [name for mark, name in SNIFFED.items() if mark in content[:1024]]
+    return found[0] if found else "ZIP" if zipfile.is_zipfile(file) else ""
 
 
 def kind_of(file: Path) -> str:
@@ -128,8 +153,21 @@ def _has_pictures(file: Path) -> bool:
         return bool(container and container.streams.video)
 
 
-def _seconds(file: Path) -> float:
-    """The declared length; 0 where the file does not say (its size is bounded anyway)."""
+def _heard(file: Path, most: float) -> float:
+    """Seconds of sound that really come out, counted until there are more than `most`; nothing is kept."""
+    import av
+
+    seconds = 0.0
+    with _opened(file) as container, contextlib.suppress(av.FFmpegError, ValueError, OSError):  # decoding it whole will say what is wrong
+        for frame in container.decode(audio=0) if container and container.streams.audio else ():
+            seconds += frame.samples / max(1, frame.sample_rate)
+            if seconds > most:
+                break
+    return seconds
+
+
+def _declared(file: Path) -> float:
+    """The declared length; 0 where the file does not say."""
     with _opened(file) as container:
         if container is None:
             return 0.0
@@ -159,10 +197,10 @@ def _check_pixels(file: Path) -> None:
             with Image.open(file, formats=formats()) as image:
                 width, height = image.size  # from the header: nothing is decoded yet
     except Image.DecompressionBombError as error:
-        raise Refusal(fill(HUGE, name=file.name)) from error
+        raise Refusal(fill(HUGE, name=shown_name(file))) from error
     except (OSError, SyntaxError, ValueError):
         return  # decoding will say it (HEIC, too, is unknown to Pillow before kit.data has read one)
     if width * height > MOST_PIXELS:
-        raise Refusal(fill(HUGE, name=file.name))
+        raise Refusal(fill(HUGE, name=shown_name(file)))
     if min(width, height) < SMALLEST_SIDE:
-        raise Refusal(fill(TINY, name=file.name, width=width, height=height))
+        raise Refusal(fill(TINY, name=shown_name(file), width=width, height=height))

@@ -1,20 +1,32 @@
 """What happens when a visitor picks, uploads, asks. Plain methods from a View to a View; the page only wires them."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.data import MEDIA, Sample
 from kit.errors import KitError
+from kit.operations.audit_record import Record
 from poc.demo import aloud, cards, evidence
 from poc.demo import words as w
 from poc.demo.answer import Answer, ModelPair, Recordings, answer
+from poc.demo.belongings import Belongings
+from poc.demo.counter import NOBODY, Counter, Question
 from poc.demo.exhibit import Exhibit
+from poc.demo.ledger import Ledger, Visitor
+from poc.demo.line import Line
+from poc.demo.loading import Loading
 from poc.demo.uploads import checked, own_sample
 from poc.words import Text
 
+if TYPE_CHECKING:
+    from kit.operations.review_rows import Item
+
 SHOWN = 8  # samples offered at once
+GLANCE = 0.5  # seconds between two looks at whether the answer is there: so often the page hears how many come first, and Gradio can end a question that nobody waits for
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class View:
         files: their own files, as (modality, path).
         question: the question they ask about their own evidence.
         asked, answer: what was asked last and what came back; None before.
+        record: of the answer, in the audit log; None where nothing is recorded.
         refusal: why there is no answer.
     """
 
@@ -38,11 +51,12 @@ class View:
     question: str = ""
     asked: Sample | None = None
     answer: Answer | None = None
+    record: Record | None = None
     refusal: Text | None = None
 
     def fresh(self, **changes) -> "View":
         """The view with the answer taken away, since it belonged to something else."""
-        return replace(self, **changes, asked=None, answer=None, refusal=None)
+        return replace(self, **changes, asked=None, answer=None, record=None, refusal=None)
 
 
 class Desk:
@@ -50,16 +64,57 @@ class Desk:
 
     Args:
         exhibit: the run.
-        source: its models or its recordings.
+        source: its models or its recordings; with `loading` the recordings, until that calls `receive`.
         reason: why only recordings are there; "" otherwise.
+        loading: a model on its way.
+        ledger: where questions and answers are recorded; None records nothing.
+        line: who is asked next; None for one of the usual size.
     """
 
-    def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, reason: str = ""):
-        self.exhibit, self.source, self.reason = exhibit, source, reason
-        self.recordings = Recordings(exhibit.predictions)
+    def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, reason: str = "", loading: Loading | None = None, ledger: Ledger | None = None, line: Line | None = None):
+        self.exhibit, self.loading, self.belongings = exhibit, loading, Belongings()
+        self.counter = Counter(exhibit, source, ledger, line, loading)
         self.voices, self.listeners = aloud.Voices(), aloud.Listeners()
         # as many files as the use case's own samples have: a document is two photos, an inspection one
         self.most = {kind: max([1, *(len(getattr(sample, kind)) for sample in exhibit.samples.values())]) for kind in MEDIA}
+        self.reason, self.believed = reason, None
+        if loading is None:
+            self.receive(source, reason)
+
+    @property
+    def source(self) -> ModelPair | Recordings:
+        """Who answers now."""
+        return self.counter.source
+
+    @property
+    def waits(self) -> bool:
+        """Whether a model is still on its way."""
+        return self.loading is not None and not self.loading.over.is_set()
+
+    def head(self, language: str) -> str:
+        """Title, banners, verdict; while the model is on its way that is told by `progress` instead."""
+        return cards.head(self.exhibit, language, self.source.recorded and not self.waits, self.reason, self.believed)
+
+    def progress(self, language: str) -> str:
+        return self.loading.shown(language) if self.waits else ""
+
+    def receive(self, source: ModelPair | Recordings, reason: str = "") -> None:
+        """From now on this one answers."""
+        if isinstance(source, ModelPair):
+            from poc.demo.doubts import mostly_written
+
+            source.reads_photos = mostly_written(self.exhibit.samples.values())
+        if self.exhibit.diagnosis:
+            from poc.report.believes import believes  # brings torch, which the first page does without
+
+            self.believed = (believes(self.exhibit.diagnosis) or {}).get("headline")
+        self.counter.source, self.reason = source, reason
+
+    def warm(self, source: ModelPair) -> None:
+        """Asks one question that nobody waits for: what happens once only is done then."""
+        first = next((sample for sample in self.exhibit.samples.values() if sample.modalities and self.exhibit.complete(sample)), None)
+        if first is not None:
+            answer(source, first)
 
     def first_view(self) -> View:
         return View(held=next(iter(self.exhibit.samples), ""), question=next(iter(self.exhibit.questions), ""))
@@ -78,18 +133,21 @@ class Desk:
     def pick(self, view: View, sample_id: str) -> View:
         return view.fresh(held=sample_id, own=False)
 
-    def add_files(self, view: View, files: list[str] | None) -> View:
-        """The view with the files that can be used; where there are more of a kind than fit, a newer one takes the oldest one's place."""
+    def add_files(self, view: View, files: list[str] | None, visitor: Visitor = NOBODY) -> View:
+        """The view with the files that can be used; where there are more of a kind than fit, a newer one takes the oldest one's place. What is not used is deleted."""
         kept, refusal = list(view.files), None
         for file in files or []:
+            self.belongings.bring(visitor.page, file)
             try:
                 kind = checked(Path(file))
             except w.Refusal as no:
                 refusal = no.text
+                self.belongings.drop(visitor.page, file)
                 continue
             same = [entry for entry in kept if entry[0] == kind]
             if len(same) >= self.most[kind]:
                 kept.remove(same[0])
+                self.belongings.drop(visitor.page, same[0][1])
             kept.append((kind, str(file)))
         return replace(view.fresh(files=tuple(kept), own=True), refusal=refusal)
 
@@ -98,21 +156,19 @@ class Desk:
         """Whether a question may be asked by voice: the model is loaded, and it takes sounds in."""
         return "audio" in (self.senses or ())
 
-    def add_recording(self, view: View, recording: str, as_question: bool, language: str) -> tuple[View, str]:
+    def add_recording(self, view: View, recording: str, as_question: bool, language: str, visitor: Visitor = NOBODY) -> tuple[View, str]:
         """The view with a recorded voice as its evidence, or as its question (one of the use case's: the model says which), and a sentence about it."""
-        # brings torch, which recorded answers do without
-        from kit.speech.questions import which_question, write_recording
+        from kit.speech.questions import write_recording  # brings torch, which recorded answers do without
 
         try:
             file = write_recording(recording, Path(recording).parent)  # beside it, where Gradio deletes it with the visitor's other files
             if not as_question:
-                added = self.add_files(view, [str(file)])
+                added = self.add_files(view, [str(file)], visitor)
                 return added, cards.message(added.refusal, language, "refused") if added.refusal else ""
             questions = tuple(self.exhibit.questions)
             if len(questions) == 1:
                 return view.fresh(question=questions[0], own=True), cards.message(w.ONE_QUESTION, language)
-            with self.source.lock:
-                shares = which_question(self.source.loaded, file, questions)
+            shares = self.counter.line.join(lambda stop: self.source.hear(file, questions, stop)).result()
         except KitError as error:
             return view.fresh(own=True), cards.message(w.fill(w.NOT_HEARD, reason=str(error)), language, "refused")
         asked = max(shares, key=shares.get)
@@ -129,30 +185,56 @@ class Desk:
             return
         yield from aloud.play(aloud.in_sentences(view.answer, view.asked.answer, self.exhibit, language), voice, language, self.listeners, visitor)
 
-    def ask(self, view: View, note: str, language: str) -> Iterator[tuple[View, str]]:
-        """First what to wait for, then the view with the answer or the refusal."""
-        busy = w.WAITING if self.source.lock.locked() else w.THINKING
-        yield view, cards.message(busy, language, "busy")
-        done = self.answered(view, note)
+    def ask(self, view: View, note: str, language: str, visitor: Visitor = NOBODY) -> Iterator[tuple[View, str]]:
+        """What to wait for, as often as that changes, then the view with the answer or the refusal. Closing it stops the question."""
+        yield view, cards.message(self._busy(len(self.counter.line)), language, "busy")
+        asked: list[Question] = []
+        try:
+            done = yield from self._questioned(view, note, language, visitor, asked)
+        finally:
+            for question in asked:
+                question.turn.stop()
         yield done, self.outcome(done, language)
 
-    def answered(self, view: View, note: str) -> View:
-        """The view with the answer, or with one sentence that says why there is none."""
+    def _questioned(self, view: View, note: str, language: str, visitor: Visitor, asked: list[Question]) -> Iterator[tuple[View, str]]:
         try:
             sample = self._own(view, note) if view.own else self.exhibit.samples.get(view.held)
             if sample is None:
                 return replace(view.fresh(), refusal=w.NOTHING_CHOSEN)
-            return replace(view.fresh(), asked=sample, answer=self.answer(sample))
+            asked.append(question := self.counter.ask(sample, visitor))
+            while not question.turn.wait(GLANCE):
+                yield view, cards.message(self._busy(question.turn.before), language, "busy")
+            given, record = self.counter.told(question)
+            return replace(view.fresh(), asked=sample, answer=given, record=record)
+        except GeneratorExit:
+            with contextlib.suppress(w.Refusal):  # a log that takes nothing was told to the terminal, and nobody waits here
+                for question in asked:
+                    self.counter.failed(question, "stopped by the visitor")
+            raise
         except w.Refusal as no:
             return replace(view.fresh(), refusal=no.text)
         except (KitError, OSError, ValueError, RuntimeError):
             logging.getLogger(__name__).exception("no answer")  # for the person at the terminal; a visitor gets the sentence
             return replace(view.fresh(), refusal=w.FAILED)
 
-    def answer(self, sample: Sample) -> Answer:
-        """The models' answer; the recorded one of a held-out sample whose files are not here."""
-        known = self.exhibit.samples.get(sample.id) is sample
-        return answer(self.recordings if known and not self.exhibit.complete(sample) else self.source, sample)
+    def answered(self, view: View, note: str, visitor: Visitor = NOBODY) -> View:
+        """The view with the answer, or with one sentence that says why there is none."""
+        *_, (done, _) = self.ask(view, note, "en", visitor)
+        return done
+
+    def refer(self, view: View, visitor: Visitor = NOBODY) -> "Item | None":
+        """"A person should check": the answer before the visitor goes into the run's review queue; None where there is none, or nothing is recorded.
+
+        Raises:
+            KitError: queue or log do not take it.
+        """
+        if view.asked is None or view.record is None or self.counter.ledger is None:
+            return None
+        return self.counter.ledger.refer(view.asked, view.record, visitor)
+
+    @staticmethod
+    def _busy(before: int) -> Text:
+        return w.THINKING if not before else w.WAITING if before == 1 else w.fill(w.IN_LINE, n=before)
 
     @property
     def senses(self) -> tuple[str, ...] | None:
@@ -191,4 +273,4 @@ class Desk:
             return cards.message(view.refusal, language, "refused")
         if view.answer is None or view.asked is None:
             return cards.message(w.NOT_ASKED, language)
-        return cards.result(view.answer, view.asked, self.exhibit, language)
+        return cards.result(view.answer, view.asked, self.exhibit, language, view.record)

@@ -56,6 +56,11 @@ NOT_ASKED = both("Press Ask. Base model and tuned model answer the same question
 THINKING = both("The models are answering …", "モデルが答えています…")
 WAITING = both("Someone else's question is being answered. Yours comes next; this takes a few seconds.",
                "ほかの方の質問に答えています。次にお答えしますので、数秒お待ちください。")  # fmt: skip
+IN_LINE = both("{n} questions come before yours.", "前に {n} 件の質問があります。順にお答えします。")
+TOO_OFTEN = both("So many questions in a row are more than one person can read; please go on in {seconds} s.", "続けて質問できる件数を超えました。{seconds} 秒後に再開してください。")
+STILL_LOADING = both("The model is still being loaded; your own evidence can be asked about when it is there. Held-out samples have recorded answers already.",
+                     "モデルを読み込み中です。自分のデータへの質問は、読み込みが終わってからできます。評価用サンプルには記録した答えがあります。")  # fmt: skip
+STOP = both("Stop", "中止")
 
 FAILED = both("No answer came: something failed on this machine. The terminal that started the demo says what.",
               "回答できませんでした。この端末で問題が起きています。詳細はデモを起動したターミナルをご覧ください。")  # fmt: skip
@@ -104,6 +109,13 @@ AGREES = both(
     "{threshold:.2f} 未満です。仕込んだ食い違いの {caught:.0%} はこの値以上で検知され、残りはこの例と区別できません。",
 )
 NO_THRESHOLD = both("From which score on evidence disagrees was not measured for this run (poc diagnose).", "この実行では、食い違いと見なす値を測っていません（poc diagnose）。")
+SWAYED = {
+    "beside": both("Without the evidence that should not decide it, the tuned model says “{option}” ({share:.0%}). It followed that evidence to “{said}”.", "判断に使わないはずの情報を除くと、微調整後のモデルの答えは「{option}」（{share:.0%}）です。その情報に従って「{said}」と答えています。"),
+    "writing": both("With the writing in the photo covered, the tuned model says “{option}” ({share:.0%}). The writing, or what is under it, turned it to “{said}”.", "写真の中の文字を隠すと、微調整後のモデルの答えは「{option}」（{share:.0%}）です。文字（またはその下にあるもの）によって「{said}」に変わっています。"),
+}
+ORDERS = both("The note reads like an order to the model. Evidence is looked at and never obeyed: decide without it.", "メモにモデルへの指示のような文があります。判断材料は指示ではありません。メモを除いて判断してください。")
+AUDITED = both("Record {n} of the audit log.", "監査ログの記録番号 {n}")
+UNSURE = both("With a confidence of {sure:.0%}, below this run's threshold of {threshold:.0%}, this answer is left to a person.", "確信度 {sure:.0%} はこの実行のしきい値 {threshold:.0%} を下回るため、人が判断します。")
 NO_SAMPLE = both("There is no held-out sample {name}.", "評価用サンプル {name} はありません。")
 NO_QUESTION = both("{name} is not a question of this use case; ask one of: {allowed}", "{name} はこのユースケースの質問ではありません。使えるもの：{allowed}")
 

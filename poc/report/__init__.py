@@ -10,7 +10,6 @@ from pathlib import Path
 from kit.errors import KitError
 from kit.language import say
 from poc import runs
-from poc.report.page import context, environment
 
 TEMPLATE = "report.html.j2"
 
@@ -26,6 +25,8 @@ def write(run_dir: Path, language: str | None = None, folder: Path | None = None
     Raises:
         KitError: the run is not finished, or its folder cannot be written.
     """
+    from poc.report.page import context, environment  # brings torch, which the pages of the demo do without
+
     run_dir = Path(run_dir)
     page = environment().get_template(TEMPLATE).render(context(runs.read(run_dir), run_dir, language, folder))
     path = run_dir / "report.html"
