@@ -16,7 +16,7 @@ from kit.curation.extrapolation import Paths, drawn_paths
 from kit.curation.folds import honest_folds
 from kit.data import Sample
 from kit.errors import KitError
-from kit.evaluation.intervals import ends
+from kit.evaluation.intervals import interval
 from kit.evaluation.labels import points
 from kit.evaluation.metrics import METRICS
 from kit.finding import Finding
@@ -96,7 +96,7 @@ def selection_gain(random: pd.DataFrame, active: pd.DataFrame, resamples: int = 
     values = {name: both.pivot(index="size", columns="seed", values=f"value_{name}") for name in ("random", "active")}
     gains = (values["active"] - values["random"]).to_numpy()  # (sizes, seeds)
     counts = np.random.default_rng(seed).multinomial(gains.shape[1], np.full(gains.shape[1], 1 / gains.shape[1]), resamples) / gains.shape[1]
-    low, high = np.quantile(gains @ counts.T, ends(gains.shape[1]), axis=1)
+    low, high = np.transpose([(found["low"], found["high"]) for found in (interval(row.mean(), row @ counts.T, units=gains.shape[1]) for row in gains)])
     means = {name: table.mean(axis=1).to_numpy() for name, table in values.items()}
     return pd.DataFrame({"size": values["random"].index, **means, "gain": gains.mean(1), "low": low, "high": high})
 

@@ -20,7 +20,7 @@ from scipy.stats import t as student
 MIN_GROUPS = 5  # with fewer, rows are resampled, which is much too narrow where groups differ (benchmarks/intervals.csv)
 RESAMPLES = 2000
 SHARE = (0.0, 1.0)  # what a share can be
-_FEW = 30  # values, below which a bootstrap is too narrow all the same
+_FEW = 30  # values or units, below which a bootstrap is too narrow all the same
 
 
 def resampled_by(frame: pd.DataFrame) -> str:
@@ -52,8 +52,11 @@ def ends(units: int, confidence: float = 0.95) -> list[float]:
 
 
 def interval(value: float, draws: np.ndarray, confidence: float = 0.95, units: int | None = None) -> dict:
-    """{"value", "low", "high"}: the measured number and the interval of its draws (R,): expanded percentiles of a bootstrap of so many units; None: plain percentiles, of draws that are no bootstrap."""
+    """{"value", "low", "high"}: the measured number and the interval of its draws (R,): expanded percentiles of a bootstrap of so many units, below _FEW of them at least as wide as Student's with the draws' standard error; None: plain percentiles, of draws that are no bootstrap."""
     low, high = np.nanquantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2] if units is None else ends(units, confidence))
+    if units is not None and 1 < units < _FEW and np.isfinite(low):
+        half = float(student.ppf((1 + confidence) / 2, units - 1) * np.nanstd(draws) * np.sqrt(units / (units - 1)))
+        low, high = min(low, value - half), max(high, value + half)
     return {"value": float(value), "low": float(low), "high": float(high)}
 
 

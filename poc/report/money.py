@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kit.evaluation.intervals import draw_units, ends, units_of
+from kit.evaluation.intervals import draw_units, interval, units_of
 from poc.report.pictures import cost_of
 from poc.report.wording import about, span
 from poc.words import ARMS, Text, both
@@ -57,8 +57,7 @@ def saving_per_1000(frame: pd.DataFrame, record: dict, today: str) -> tuple[floa
     np.add.at(total, (unit, truth), saved)
     shares = np.array([record["prevalence"].get(label, 0.0) for label in labels]) if record["prevalence"] else None
     drawn = draw_units(len(count))
-    low, high = np.quantile(_weighted(drawn @ count, drawn @ total, shares), ends(len(count), record["gates"]["confidence"]))
-    return float(_weighted(count.sum(0)[None], total.sum(0)[None], shares)[0]), float(low), float(high)
+    return tuple(interval(_weighted(count.sum(0)[None], total.sum(0)[None], shares)[0], _weighted(drawn @ count, drawn @ total, shares), record["gates"]["confidence"], len(count)).values())
 
 
 def _weighted(count: np.ndarray, total: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
