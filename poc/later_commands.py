@@ -17,7 +17,7 @@ def drift(
     reference: Annotated[Path | None, typer.Option(metavar="DIR", help=say("an ordinary period, like DIR; default: the run's held-out rows", "通常の期間のフォルダー。省略時は実行の評価行"))] = None,
     folder: Annotated[Path | None, typer.Option(help=say("the use case's folder, if it is not found", "ユースケースのフォルダー（見つからないとき）"))] = None,
     window: Annotated[int | None, typer.Option(min=1, help=say("rows compared at a look; default: 100, or four of the largest groups", "1 回に比べる行数。省略時は 100、または最大グループの 4 倍"))] = None,
-    false_alarms: Annotated[float, typer.Option(min=0.01, max=0.5, help=say("share of ordinary periods that may alarm", "通常の期間で誤報を許す割合"))] = 0.025,
+    false_alarms: Annotated[float, typer.Option(min=0.001, max=0.5, help=say("share of ordinary periods that may alarm", "通常の期間で誤報を許す割合"))] = 0.01,
     out: Annotated[Path | None, typer.Option(help=say("folder of the results; default: in the run's operations/", "結果のフォルダー。省略時は実行の operations/ の中"))] = None,
 ) -> None:
     stay_offline()

@@ -60,10 +60,14 @@ def test_what_cannot_be_watched_is_said(tmp_path):
 def test_the_lines_say_what_alarmed_and_what_silence_means(tmp_path, language):
     said = {"en": "look at the lamps", "ja": "照明"}
     finding = {"name": "drift of quality", "verdict": "warn", "summary": said, "advice": said, "cost": said}
-    told = {"rows": 400, "groups": 34, "labels": 0, "left_out": 2, "reference": {"rows": 480, "groups": 40}, "policy": {"every": 25, "horizon": 400, "false_alarms": 0.025}, "charts": ["a"] * 15}
+    told = {"rows": 400, "groups": 34, "labels": 0, "left_out": 2, "reference": {"rows": 480, "groups": 40}, "policy": {"every": 25, "horizon": 400, "false_alarms": 0.01}, "charts": ["a"] * 15}
     with speaking(language):
         loud, quiet = (drift_lines(told | {"findings": findings}, tmp_path) for findings in ([finding], []))
-    assert any(said[language] in line for line in loud) and not any(line.startswith("[OK]") for line in loud) and any("2.5%" in line for line in quiet) and any("50" in line for line in quiet[-2:])
+    assert any(said[language] in line for line in loud) and not any(line.startswith("[OK]") for line in loud) and any("50" in line for line in quiet[-2:])
+    assert any(line.startswith("[WARN]") and "40" in line and "80" in line for line in quiet) and not any("1.0%" in line for line in quiet), "nothing is promised with so few groups"
+    with speaking(language):
+        enough = drift_lines(told | {"findings": [], "reference": {"rows": 960, "groups": 80}}, tmp_path)
+    assert any("1.0%" in line and "400" in line for line in enough) and not any("[WARN]" in line and "80" in line for line in enough)
 
 
 def made(place: Path, name: str, right: float, shortcut: float) -> Path:

@@ -73,11 +73,11 @@ pd.DataFrame(told).T
 # %% [markdown] lang="en"
 # ## One false-alarm rate for all charts and the whole period
 #
-# Twenty charts with 13 looks each, every one at 5 %, would alarm in most ordinary months. Here the reference's lots are drawn in random order a thousand times, as if they were ordinary periods, and the limits are set so that **any** chart alarms in at most 2.5 % of them. On **fresh** lots it is more: 10 of 100 ordinary months of photos alarmed (95 % interval 5 to 18; none of 100 months of calls, see the recorded table below). Forty lots do not show every lot to come, so read an alarm as *go and look*.
+# Twenty charts with 13 looks each, every one at 5 %, would alarm in most ordinary months. Here the reference's lots are drawn in random order a thousand times, as if they were ordinary periods, and the limits are set so that **any** chart alarms in at most 2.5 % of them. On **fresh** lots it was more: with references of 40 lots like this one, 10 of 100 ordinary months of photos alarmed (95 % interval 5 to 18). Forty lots do not show every lot to come. The recorded table below has references of **80** lots and 1 %, and there the rate holds; with fewer, read an alarm as *go and look*.
 # %% [markdown] lang="ja"
 # ## 誤報率は、全チャート・全期間で 1 つ
 #
-# 20 枚の管理図を 13 回ずつ、それぞれ 5 % で見れば、通常の月でもたいてい警報が出ます。ここでは基準のロットを無作為な順に千回並べて通常の期間とみなし、**どれか 1 枚**でも警報が出る割合が 2.5 % 以下になるよう限界を決めます。ただし**新しい**ロットではそれより多く、写真の通常の月では 100 回中 10 回（95 % 区間 5〜18）に警報が出ました（電話では 100 回中 0 回、下の記録の表）。40 ロットだけでは将来のロットをすべては見通せません。警報は「見に行く合図」と考えてください。
+# 20 枚の管理図を 13 回ずつ、それぞれ 5 % で見れば、通常の月でもたいてい警報が出ます。ここでは基準のロットを無作為な順に千回並べて通常の期間とみなし、**どれか 1 枚**でも警報が出る割合が 2.5 % 以下になるよう限界を決めます。ただし**新しい**ロットではそれより多く、この例のような 40 ロットの基準では、写真の通常の月 100 回中 10 回（95 % 区間 5〜18）に警報が出ました。40 ロットだけでは将来のロットをすべては見通せません。下の記録の表は **80** ロットの基準と 1 % の設定によるもので、誤報率は保たれています。ロットが少ないときは、警報を「見に行く合図」とお考えください。
 # %%
 ordinary = month["ordinary"][0]
 monitor = Monitor(month["reference"][0], Policy(false_alarms=0.025))
