@@ -16,6 +16,8 @@ bridges.json in a run's folder (one object, written in one move; NaN is null):
 Beside it bridges/NAME/ holds each bridge's answers and weights, from which an interrupted comparison goes on.
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -52,6 +54,8 @@ WARNING = (
     "Few bridges, and no single measure predicts quality: a smaller gap is a reason to measure the KPI, not a result.",
     "ブリッジの数は少なく、単独で品質を予測できる指標はありません。隔たりが小さいことは KPI を測る理由であって、結果ではありません。",
 )
+_REFUSED = re.compile(r"\b(?:no|not|never|nobody|none|cannot|refus\w*|den(?:y|ied|ies)|disagree\w*|forb(?:id|ade)\w*|reject\w*|declin\w*|objected|without (?:consent|permission|approval|asking))\b|n['’]t\b|いいえ|不可|拒|禁|反対|却下|不同意|否決|だめ|ダメ|駄目|"
+                      r"(?:同意|許可|承認|了承|送信|賛成)[^、。]{0,6}(?:ない|ません|せず|ず)|送[らりれ][^、。]{0,3}(?:な|ませ)|認め(?:な|ませ|ら)", re.IGNORECASE)  # fmt: skip
 
 
 @dataclass
@@ -129,18 +133,24 @@ def remote_of(url: str, model: str, consent: str, key_from: str = "", prices: tu
     if not model.strip():
         raise KitError(say("which model shall answer at the endpoint? name it as the server does: --remote-model NAME", "エンドポイントのどのモデルに尋ねますか。サーバーでの名前を --remote-model NAME で指定してください"))
     endpoint = Endpoint(url, key_from)
-    who = consent.lower().replace(endpoint.host, "").strip(" :,;.-　：、。")
-    if not endpoint.on_this_machine and (endpoint.host not in consent.lower() or len(who) < 2):
+    if not endpoint.on_this_machine and not _agreed(consent, endpoint.host):
         raise KitError(
             say(
-                f"the held-out rows would be sent to {endpoint.host}: their photos, sounds and questions would leave this machine, and cannot be called back. Ask whoever answers for these data, then say to which host, who agreed and why: "
-                f"--consent-data-leaves \"{endpoint.host}: agreed by NAME, REASON\"" + (f" (given: {consent!r})" if consent else ""),
-                f"評価行の画像・音声・質問が {endpoint.host} に送られ、この機械の外に出ます。取り消せません。データの責任者に確認し、送信先・同意した人・理由を書いてください："
+                f"the held-out rows would be sent to {endpoint.host}: their photos, sounds and questions would leave this machine, and cannot be called back. Ask whoever answers for these data, then say to which host, who agreed and why, "
+                f"in this order and in plain words without a no: --consent-data-leaves \"{endpoint.host}: NAME, REASON\"" + (f" (given: {consent!r})" if consent else ""),
+                f"評価行の画像・音声・質問が {endpoint.host} に送られ、この機械の外に出ます。取り消せません。データの責任者に確認し、送信先・同意した人・理由を、この順に、否定の言葉を使わずに書いてください："
                 f"--consent-data-leaves \"{endpoint.host}：氏名、理由\"" + (f"（指定：{consent!r}）" if consent else ""),
             )
         )
     remote = Remote(url, model, key_from=key_from, consent="" if endpoint.on_this_machine else endpoint.host, prices=prices)
     return remote, {"host": urlsplit(url).hostname, "model": model, "consent": consent, "prices": list(prices) if prices else None}
+
+
+def _agreed(consent: str, host: str) -> bool:
+    """Whether `consent` is exactly the host, then a name, then a reason ("api.example.com: A. Sato, test photos"), with nothing in it that may be a refusal, and not the placeholders of the help."""
+    said = unicodedata.normalize("NFKC", consent).strip()
+    behind = re.fullmatch(r"\s*:\s*(?P<name>[^,、;:]*\w)\s*[,、;]\s*(?P<reason>.*\w.*\w.*)", said[len(host) :], re.DOTALL)
+    return said[: len(host)].casefold() == host and behind is not None and not _REFUSED.search(said[len(host) :]) and not {"NAME", "REASON", "氏名", "理由"} & set(behind.groups())
 
 
 def try_all(

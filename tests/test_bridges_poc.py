@@ -74,10 +74,23 @@ def test_the_modalities_call_for_their_bridges(tmp_path):
     assert not has_series([row]) and has_series([row, row.replace(meta={"series_file_name": "s.csv"})])
 
 
-def test_data_leave_only_where_somebody_agreed_to_that_host():
-    for consent in ("", "yes", "api.example.com", "other.example.com: A. Sato, test photos"):
-        with pytest.raises(KitError, match=r'would be sent to api.example.com: .* --consent-data-leaves "api.example.com: agreed by NAME, REASON"'):
-            remote_of("https://api.example.com/v1", "large-1", consent)
+@pytest.mark.parametrize(
+    "consent",
+    [
+        "", "yes", "api.example.com", "other.example.com: A. Sato, test photos", "api.example.com: ok", "api.example.com: A. Sato", "api.example.com: no, not agreed, do not send", "never to api.example.com",
+        "notapi.example.com: A. Sato, test photos", "api.example.com.evil.org: A. Sato, test photos", "api.example.com:8443: A. Sato, test photos", "api.example.com A. Sato, test photos", "A. Sato, test photos: api.example.com",
+        "api.example.com: A. Sato, didn't agree", "api.example.com：佐藤、送信に同意しない", "api.example.com：佐藤、いいえ", "api.example.com：佐藤、送らないでください", "api.example.com：佐藤、外部送信不可", "api.example.com: NAME, REASON", "api.example.com：氏名、理由", "api.example.com: , .",
+    ],
+)  # fmt: skip
+def test_data_leave_only_where_somebody_agreed_to_that_host(consent):
+    with pytest.raises(KitError, match=r'would be sent to api.example.com: .* --consent-data-leaves "api.example.com: NAME, REASON"'):
+        remote_of("https://api.example.com/v1", "large-1", consent)
+
+
+def test_who_agreed_to_which_host_and_why_is_kept():
+    for consent in ("api.example.com：佐藤、人の写らない試験写真", " API.example.com : 林，試験写真", "api.example.com: agreed by A. Sato; test photos"):
+        remote, told = remote_of("https://api.example.com/v1", "large-1", consent)
+        assert remote.consent == "api.example.com" and told["consent"] == consent
     remote, told = remote_of("https://api.example.com/v1", "large-1", "api.example.com: A. Sato, test photos without people", prices=(2.5, 10.0))
     assert remote.consent == "api.example.com" and remote.prices == (2.5, 10.0) and told == {"host": "api.example.com", "model": "large-1", "consent": "api.example.com: A. Sato, test photos without people", "prices": [2.5, 10.0]}
     assert remote_of("http://127.0.0.1:8000/v1", "m", "")[1]["consent"] == "", "nothing leaves this machine"
