@@ -36,8 +36,10 @@ def bridges(
     updates: Annotated[int, typer.Option(min=1, help=say("updates of each training", "各学習の更新回数"))] = 80,
     vlm: Annotated[str, typer.Option(help=say("a Qwen2-VL or Qwen2.5-VL for fresh connectors; default: the run's checkpoint where it is one, else the preset's", "新しいコネクターを付ける Qwen2-VL か Qwen2.5-VL。省略時は RUN のチェックポイント（該当する場合）、それ以外はプリセットのもの"))] = "",
     ears: Annotated[str, typer.Option(help=say("a Whisper for sound, e.g. openai/whisper-small", "音声用の Whisper（例：openai/whisper-small）"))] = "",
+    asr: Annotated[str, typer.Option(help=say("a Whisper as the tool that writes what is said, e.g. openai/whisper-small; default: the run's checkpoint itself", "発話を書き起こすツールとしての Whisper（例：openai/whisper-small）。省略時は RUN のチェックポイント自身"))] = "",
+    ocr: Annotated[bool, typer.Option("--ocr", help=say("read the words in every picture, the only one of a row, too (a sheet); default: in those behind the first", "すべての画像の文字を読む（帳票など、行の画像が 1 枚だけのとき）。省略時は 2 枚目以降だけ"))] = False,
     only: Annotated[list[str] | None, typer.Option(help=say("a bridge by its name, once for each; default: all", "比べるブリッジの名前（複数回指定可）。省略時はすべて"))] = None,
-    budgets: Annotated[str, typer.Option(help=say("fewer training rows, with which the learners are trained again, e.g. 40,120: how many labels bring 90 % of each one's best", "少ない学習行数（例：40,120）。学習し直して、最良の 9 割に必要なラベル数を測ります"))] = "",
+    budgets: Annotated[str, typer.Option(help=say("fewer training rows, with which the learners are trained again, e.g. 40,120: how many labels (validation rows come on top) bring 90 % of each one's best", "少ない学習行数（例：40,120）。学習し直して、最良の 9 割に必要なラベル数（検証行も加算）を測ります"))] = "",
     remote: Annotated[str, typer.Option(help=say("an OpenAI-compatible endpoint as one more row, e.g. http://127.0.0.1:8000/v1", "OpenAI 互換のエンドポイントも 1 行として比べます（例：http://127.0.0.1:8000/v1）"))] = "",
     remote_model: Annotated[str, typer.Option(help=say("its model's name there", "そこでのモデル名"))] = "",
     consent_data_leaves: Annotated[str, typer.Option(help=say("the host that held-out rows may be sent to, who agreed and why, e.g. \"api.example.com: A. Sato, test photos without people\"; kept in bridges.json; not asked for on this machine",
@@ -52,7 +54,7 @@ def bridges(
     prices = tuple(numbers(remote_prices, float, "--remote-prices", 2)) or None
     elsewhere = remote_of(remote, remote_model, consent_data_leaves, remote_key_from, prices) if remote or remote_model else None
     sizes = Sizes(train=train, asked=rows, updates=updates)
-    for line in bridge_lines(try_all(run_folder, folder, vlm, ears, sizes, only=tuple(only or ()), budgets=tuple(numbers(budgets, int, "--budgets")), remote=elsewhere)):
+    for line in bridge_lines(try_all(run_folder, folder, vlm, ears, sizes, only=tuple(only or ()), budgets=tuple(numbers(budgets, int, "--budgets")), remote=elsewhere, asr=asr, ocr=ocr)):
         typer.echo(line)
 
 

@@ -18,6 +18,7 @@ from kit.bridges import (
     Speech,
     Tool,
     ToolLearning,
+    Whisper,
     WithSeries,
     converter,
     perceiver,
@@ -109,7 +110,7 @@ def rows_for(samples: list[Sample], sizes: Sizes, seed: int = 0) -> Rows:
 
 def lineup(
     modalities: tuple[str, ...], checkpoint: str, kept: Path, vlm: str = "", ears: str = "", tools: tuple[Tool, ...] = (), smaller: str = "", sizes: Sizes = SIZES, seed: int = 0, device: str | None = None,
-    series: Path | None = None, remote: Remote | None = None,
+    series: Path | None = None, remote: Remote | None = None, language: str = "en",
 ) -> list[Bridge]:  # fmt: skip
     """The bridges that a use case is compared by, each with its answers kept below `kept`; those that combine others come last, and ask them.
 
@@ -123,6 +124,7 @@ def lineup(
         seed: of connectors and adapters.
         series: the folder in which rows name a file of a sensor's readings (`kit.bridges.series`), which data-driven bridges then get in words and as a picture; None: no such rows.
         remote: a model behind an endpoint; None: no such row.
+        language: of a series' summary, "en" or "ja": that of the use case's questions.
     """
     fresh = {"steps": sizes.updates, "batch": sizes.batch, "seed": seed, "device": device}
     tuning = Settings(rank=sizes.rank, steps=sizes.updates, batch=sizes.batch, seed=seed, evaluate_every=max(1, sizes.updates // 4))
@@ -145,14 +147,26 @@ def lineup(
     connectors = [bridge for bridge in bridges.values() if isinstance(bridge.bridge, Connected) and "mlp" in bridge.name]
     specialists = [Kept(Specialist(modality, checkpoint, device=device), kept) for modality in modalities]
     fusion = [LateFusion([*connectors, bridges["tool learning"]])] if connectors else []
-    told = [WithSeries(way, Kept(DataDriven(checkpoint, tuning, name=name, device=device), kept), series) for way, name in (("words", "series in words"), ("picture", "series as picture"))] if series else []
+    told = [WithSeries(way, Kept(DataDriven(checkpoint, tuning, name=name, device=device), kept), series, language=language) for way, name in (("words", "series in words"), ("picture", "series as picture"))] if series else []
     return [*bridges.values(), *told, *specialists, *fusion, Routed([bridges["data-driven"], bridges["tool learning, reader tuned"], *specialists])]
 
 
-def tools_for(rows: Rows) -> tuple[Tool, ...]:
-    """What writes words beside the detector: OCR where a row has several pictures (the pages beside the photo), the checkpoint's own speech recognition where there is sound."""
+def tools_for(rows: Rows, asr: str = "", ocr: bool = False) -> tuple[Tool, ...]:
+    """What writes words beside the detector: OCR where a row has several pictures (the pages beside the photo), speech recognition where there is sound.
+
+    Args:
+        asr: a Whisper checkpoint that recognises the speech; "": the checkpoint whose language model reads.
+        ocr: every picture is read, for rows whose only picture is a sheet.
+
+    Raises:
+        KitError: `asr` without sound among the media that decide, or `ocr` without pictures.
+    """
+    asked = {"audio": asr and ("--asr", say("sound", "音声")), "image": ocr and ("--ocr", say("picture", "画像"))}
+    for modality, (option, medium) in {name: told for name, told in asked.items() if told and name not in rows.modalities}.items():
+        raise KitError(say(f"{option} needs rows whose {medium} decides; here decide: {', '.join(rows.modalities)}. Leave {option} out, or name {modality} in decided_by of poc.yaml",
+                           f"{option} には、{medium}で答えが決まる行が必要です。ここで答えを決めるのは {'、'.join(rows.modalities)} です。{option} を外すか、poc.yaml の decided_by に {modality} を加えてください"))  # fmt: skip
     pages = max(len(sample.image) for sample in rows.train)
-    return (Ocr(pages=tuple(range(1, pages))),) * (pages > 1) + (Speech(),) * ("audio" in rows.modalities)
+    return (Ocr(pages=None if ocr else tuple(range(1, pages))),) * (ocr or pages > 1) + (Whisper(asr) if asr else Speech(),) * ("audio" in rows.modalities)
 
 
 def learners(bridges: list[Bridge]) -> list[Kept]:

@@ -170,6 +170,18 @@ def test_a_detector_writes_what_it_sees_and_its_training_rows_as_if_unseen(tiny,
         Detector().fit([row for row in rows[0] if row.answer == "red"], tiny)
 
 
+def test_a_question_with_one_answer_is_left_out_and_the_others_are_asked(tiny, rows, tmp_path):
+    """It costs the detector that question, not the bridges that rest on it."""
+    other = [row.replace(id=f"other {row.id}", question="Another question?") for row in rows[0] if row.answer == "red"][:4]
+    detector = Detector("{label}")
+    detector.fit([*rows[0], *other], tiny)
+    assert detector.left_out == ["'Another question?' has training rows of ['red'] only"] and list(detector.models) == [rows[0][0].question]
+    assert detector.write([rows[2][0], other[0]]) == [rows[2][0].answer, ""] and detector.unseen([*rows[0], *other])[-4:] == [""] * 4
+    bridge = ToolLearning("tiny_omni", [Detector("{label}")], device="cpu")
+    bridge.fit([*rows[0], *other], [], tmp_path)
+    assert bridge.facts.failed == ["the detector says nothing of one question: 'Another question?' has training rows of ['red'] only"] and not bridge.facts.lacking
+
+
 def test_as_if_unseen_works_where_the_other_rows_have_one_answer(tiny, rows):
     """Lot A holds all but one answer: whoever is asked about the odd row knows one label only. One lot alone falls back to rows; one row alone has nobody to learn from."""
     reds, green = [row.replace(group="A") for row in rows[0] if row.answer == "red"][:4], next(row for row in rows[0] if row.answer == "green").replace(group="B")
@@ -417,6 +429,14 @@ def test_the_rule_takes_the_cheapest_of_those_that_cannot_be_told_from_the_best(
     assert table["cost_per_1000"].iloc[2] > table["cost_per_1000"].iloc[0] > 0 and np.isnan(table["cost_per_1000"].iloc[3])
 
 
+def test_of_several_best_bridges_the_cheapest_is_the_best():
+    same = np.ones(20)
+    same[:2] = 0
+    for order in (1, -1):
+        found = recommended([tried("large", same, 1000), tried("small", same, 10), tried("slow", same, 10, latency=3.0)][::order], ["a", "b"], "accuracy")
+        assert found.evidence["best"] == found.evidence["chosen"] == "small" and "it is the best itself" in found.summary
+
+
 def test_few_rows_do_not_make_everything_equal():
     """Ten rows, one more error: nothing shows that the cheap one is as good, so the best one stands, and how many rows would tell is said."""
     best, near = np.ones(10), np.ones(10)
@@ -464,6 +484,23 @@ def test_kept_answers_need_no_model_and_other_rows_or_settings_are_asked_anew(ro
         assert changed.working is not None
     again.release()
     assert again.working is None
+
+
+def test_what_was_remarked_is_kept_and_what_lacked_a_tool_is_not(rows, tmp_path, monkeypatch):
+    """A remark (a question without a classifier) is as true tomorrow, and stands beside the answers that are kept; a tool that is missing may be there tomorrow."""
+    other = [row.replace(id=f"other {row.id}", question="Another question?") for row in rows[0] if row.answer == "red"][:4]
+
+    def bridge(*tools):
+        found = Kept(ToolLearning("tiny_omni", [Detector("{label}"), *tools], device="cpu"), tmp_path / f"{len(tools)}")
+        found.fit([*rows[0], *other], rows[1], tmp_path)
+        return found, found.predict(rows[2][:4])
+
+    (_, frame), (again, same) = bridge(), bridge()
+    assert again.working is None and same.equals(frame) and again.facts.failed == ["the detector says nothing of one question: 'Another question?' has training rows of ['red'] only"]
+    monkeypatch.setenv("PATH", "")
+    for _ in range(2):
+        lacks, _ = bridge(Ocr())
+        assert lacks.working is not None and lacks.facts.lacking and not (lacks.work / "answers.json").exists() and "apt-get install tesseract-ocr" in lacks.facts.failed[0]
 
 
 def test_a_connector_keeps_what_was_best_on_validation_rows(parts, rows, tmp_path):

@@ -72,6 +72,33 @@ def test_a_part_of_another_word_is_no_option(text, options, option):
     assert chosen(text, options, letters=False) == option and chosen(text, options, letters=True) == option
 
 
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        (("良品", "不良"), ("良品とは言いがたい", "良品と判断するのは難しい", "不良の可能性は低い", "不良の可能性があります", "不良の疑いは低い", "不良ゼロ", "良品ではない", "良品とは言えない", "良品でしょうか", "おそらく良品です", "良品です。ただし要確認")),
+        (("正常", "異常"), ("正常とはいえず", "正常な範囲を超えている", "異常を否定できる")),
+        (("OK", "NG"), ("OKとは判断しかねます", "OKか？")),
+        (("dent", "scratch"), ("There is hardly a dent", "free of dent", "The part is free of dent", "not a dent", "The part lacks a dent", "It fails to show a dent", "dent-free", "a dent, because I am not sure", "dent because a scratch is longer", "It could be a dent")),
+        (("1", "2"), ("1.5 mm", "1,5", "-1", "12")),
+    ],
+)  # fmt: skip
+def test_words_that_deny_or_hedge_are_no_answer(options, texts):
+    """No list of denials: a sentence that is not plainly one of a few forms states nothing."""
+    assert {(text, letters): chosen(text, options, letters) for text in texts for letters in (True, False)} == {(text, letters): None for text in texts for letters in (True, False)}
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "texts"),
+    [
+        (("良品", "不良"), "不良", ("不良", "「不良」", "不良です。", "不良と判定しました", "この部品は不良です", "判定：不良", "写真の部品は不良である", "この部品には不良があります", "不良。理由：表面が荒い")),
+        (("dent", "scratch"), "scratch", ("scratch", "A scratch.", "The answer is **scratch**.", "This part has a scratch", "There is a scratch on the surface.", "I see a scratch", "scratch (B)", "**Answer:** B) scratch", "- B", "b", "B, because it is long")),
+        (("-5", "5"), "-5", ("-5", "-5.", "答えは -5 です")),
+    ],
+)  # fmt: skip
+def test_what_is_plainly_stated_is_an_answer(options, option, texts):
+    assert {text: chosen(text, options, letters=option != "-5") for text in texts} == dict.fromkeys(texts, option)
+
+
 @pytest.mark.parametrize("key", ["sk-very secret", "sk-very\nsecret", "ｓｋ－ｓｅｃｒｅｔ"])
 def test_a_key_that_cannot_be_sent_is_refused_unrepeated(monkeypatch, key):
     monkeypatch.setenv("SOME_KEY", key)

@@ -8,6 +8,8 @@ import pytest
 from made_run import make_folder, make_run
 from test_report import seen
 
+from kit.bridges import stated_rule
+from kit.language import speaking
 from poc.report import write
 
 
@@ -32,7 +34,7 @@ TOLD = {
     ],
     "recommended": {"name": "recommended bridge", "value": 0.689, "low": 0.609, "high": 0.77, "verdict": "warn",
                     "summary": {"en": "tool learning: macro_recall 68.9 % [60.9, 77.0], behind the best by 3.1 points", "ja": "tool learning：68.9 %［60.9, 77.0］。最良との差は 3.1 ポイント"},
-                    "evidence": {"chosen": "tool learning", "best": "remote (large-1)", "rule": "rule: as good as the best, then fewest trained parameters"}, "advice": {"en": "ask more held-out rows", "ja": "評価行を増やしてください"}, "cost": ""},
+                    "evidence": {"chosen": "tool learning", "best": "remote (large-1)", "rule": {"en": "rule: as good as the best, then fewest trained parameters", "ja": "規則：最良と同等で、学習した数値が最少のもの"}}, "advice": {"en": "ask more held-out rows", "ja": "評価行を増やしてください"}, "cost": ""},
     "gap": {"modality": "image", "rows": 30, "table": []},
     "correlation": {"kpi": "macro_recall", "table": [{"measure": "MIR", "spearman": -0.4, "low": None, "high": None, "n": 5, "note": ""}]},
     "conflict": None, "checkpoint": "tiny_omni", "rows": {"train": 240, "validation": 48, "asked": 160}, "kpi": "macro_recall", "date": "2026-11-30",
@@ -72,7 +74,7 @@ def test_every_bridge_has_its_figures_and_the_recommended_one_stands_out(compare
     english, japanese, part, _ = compared(company)
     assert "Tools that write recommended tool learning" not in english, "its own name is not said twice"
     assert re.search(r"Tools that write recommended 68\.9% 60\.9 – 77\.0 ¥120,000 3,084 – 1 min 23 s 1\.5 s 2", english)
-    assert re.search(r"Converter converter \(linear\) 67\.6% 59\.1 – 75\.4 ¥120,000 98,624 120 1 min 23 s 42 ms 36", english)
+    assert re.search(r"Converter converter \(linear\) 67\.6% 59\.1 – 75\.4 ¥120,000 98,624 120 \+ 48 1 min 23 s 42 ms 36", english)
     assert part.count("recommended</span>") == 1 and '<tr class="tuned"><td><span class="en" lang="en">Tools that write' in part
     assert "behind the best by 3.1 points" in english and "rule: as good as the best" in english and "ask more held-out rows" in english and "One comparison on your rows" in english
     assert "Rank correlations of 1 such distances with the results, over n = 5 ways: -0.40 to -0.40, of which none surely differ from 0. No such distance predicts who answers better" in english
@@ -80,14 +82,18 @@ def test_every_bridge_has_its_figures_and_the_recommended_one_stands_out(compare
     assert "A model elsewhere remote (large-2) – – – – – – –" in english and "Did not work here: no answer from &lt;https://x&gt; (HTTP 503)" in english, "what failed is a row, with its reason and no figure"
     assert "Paid per 1,000 answers: 2.1 (" in english and "Price per answer not known" in english
     assert "own idea 50.0%" in english and "own words of the bridge" in english and english.count("own words of the bridge") == 1, "a bridge that the report does not know speaks for itself"
+    assert re.search(r"線形（converter \(linear\)）.* 120 \+ 48 ", japanese) and "規則：最良と同等" in japanese and "rule: as good" not in japanese
     assert "12万円" in japanese and "道具が書き出す" in japanese and "最良との差は 3.1 ポイント" in japanese and "推奨" in japanese
 
 
 def test_the_japanese_needs_no_jargon(compared, company):
     """Each known bridge is told in plain words; the term stands in brackets, for whoever looks it up."""
     _, japanese, part, _ = compared(company, lambda told: told["table"].pop())
+    with speaking("ja"):
+        assert "パラメーター" not in stated_rule()
     for word in ("エンコーダー", "パラメーター", "埋め込み", "プロジェクタ", "ロジット", "ファインチューニング", "アライメント"):
         assert word not in japanese
+    assert not re.search(r"\b(the|and|with|cases|of|than|then)\b", japanese.replace("no answer from", "")), "no sentence stands there in one language only"
     spans = re.findall(r'<span class="ja" lang="ja">(.*?)</span>', part)
     assert len(spans) == part.count('<span class="en"') > 60 and not [text for text in spans if re.search(r"\b(the|and|with|cases|model)\b", text)]
     assert not [text for text in re.findall(r'<span class="en" lang="en">(.*?)</span>', part) if re.search(r"[぀-ヿ一-鿿]", text)]
@@ -116,7 +122,8 @@ def test_what_misleads_where_data_went_and_what_was_tried_is_told(compared, comp
 
     english, japanese, part, _ = compared(company, change)
     assert "right with the original alone 70.0%, with the line beside it 80.0%; the two contradict each other in 25.0%" in english and "from 72.0% to 30.0%, and 61.0% of the answers follow the line (36 cases). Shortcut index 0.55" in english
-    assert "was tried with 40, 120, 240 labelled cases" in english and "--budgets" not in english
+    assert "was tried with 40, 120, 240 labelled training cases. Beside them each try had the same 48 labelled validation cases" in english and "--budgets" not in english
+    assert "検証用のラベル 48 件が別に必要です" in japanese
     assert "sent to api.example.com, to the model large-1. Agreed, as whoever ran it wrote: api.example.com: &lt;b&gt;A. Sato&lt;/b&gt;, test photos" in english and "<b>A. Sato" not in part
     assert "Rank correlations of 2 such distances with the results, over n = 5 to 7 ways: -0.40 to +0.90, of which 1 surely differs from 0." in english
     assert "n = 5〜7 方式" in japanese and "61.0% が文章に従います" in japanese and "同意（実行者の記入）" in japanese

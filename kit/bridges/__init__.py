@@ -13,7 +13,7 @@ from kit.bridges.late_fusion import LateFusion
 from kit.bridges.misleading import misled
 from kit.bridges.remote import UNANSWERED, Remote
 from kit.bridges.routed import Routed, Specialist, kind_of
-from kit.bridges.table import Tried, bridge_table, recommended, try_bridge, try_bridges
+from kit.bridges.table import Tried, bridge_table, recommended, stated_rule, try_bridge, try_bridges
 from kit.bridges.tool_learning import ToolLearning
 from kit.bridges.tools import Ocr, Speech, Tool, Whisper
 from kit.bridges.with_series import WithSeries
@@ -51,6 +51,7 @@ __all__ = [
     "recommended",
     "rows_to_reach",
     "said_of",
+    "stated_rule",
     "try_bridge",
     "try_bridges",
     "within_cases",

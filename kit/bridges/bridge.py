@@ -34,7 +34,8 @@ class Facts:
         start: what it begins with: a connector with fresh weights, or a checkpoint that somebody aligned before, which its label budget does not show.
         audit: what a person can check afterwards, in one sentence.
         weak: how this kind of bridge fails, in one sentence.
-        failed: what did not work here, e.g. a tool that is not installed.
+        failed: what did not work here, or only in part, and remarks on it.
+        lacking: something is missing that may be installed tomorrow, as `failed` advises (a tool): what is answered without it is not kept (`kit.bridges.Kept`).
     """
 
     trained: int = 0
@@ -48,6 +49,7 @@ class Facts:
     audit: str = ""
     weak: str = ""
     failed: list[str] = field(default_factory=list)
+    lacking: bool = False
 
 
 def aligned() -> str:

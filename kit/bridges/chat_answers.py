@@ -12,14 +12,26 @@ import unicodedata
 from dataclasses import dataclass
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_WRAPPING = " \t\n\r\"'`*_#<>[](){}「」『』【】（）-・:："
-_LEAD = re.compile(r"[\s*_(\[「]*([A-Za-zＡ-Ｚ])\s*[)\].:：）」]")  # "B) red iron"
-_LETTER = re.compile(r"(?<![A-Za-z])([A-ZＡ-Ｚ])(?![A-Za-z])(?!\s+[a-z])")  # a letter of its own, which is no article
+_WRAPPING = " \t\n\r\"'`*_#<>[](){}「」『』【】（）・:："
+_W = r"[\s\"'`*_#<>\[\](){}「」『』【】・:]{0,6}"
 _NEGATION = re.compile(
-    r"\b(?:not|no|non|neither|nor|or|either|maybe|perhaps|possibly|unlikely|doubt\w*|wrong|incorrect|without|cannot|isn|doesn|none)\b|n't\b|[?？]|"
+    r"\b(?:not|no|non|neither|nor|or|either|maybe|perhaps|possibly|unlikely|doubt\w*|wrong|incorrect|without|cannot|isn|doesn|none|unsure|guess\w*)\b|n't\b|\?|"
     r"ではな|じゃな|でな|ません|ない|なく|なし|無し|無い|無く|以外|られず|見当たら|出来ず|できず|せず|または|もしくは|あるいは|かもしれ"
-)  # denies, or leaves open
-_VERDICT = re.compile(r"(?:answer|choice|option|答え|回答|解答|選択肢)(?:\s*(?:is|are|は|:|=))*\s*[\"'`*「『(\[]*([^\n]*)", re.IGNORECASE)
+)  # denies, or leaves open: in a reason behind an answer
+# What may stand around an option, whole: a list of what denies or hedges ("hardly", 〜とは言いがたい) would never end, so that everything else is no answer.
+_VERDICT = (
+    r"(?:(?:so|thus|therefore|hence),? )?(?:(?:the|my) )?(?:(?:final|correct|best) )?(?:answer|choice|option|label|verdict)(?: (?:is|would be))?[\s:=]*|i (?:choose|pick|select) |"
+    r"(?:最終)?(?:の)?(?:答え|回答|解答|正解|選択肢|判定結果|判定|結論)\s*は?[\s:=]*"
+)
+_SUBJECT = (
+    r"(?:(?:the|this) (?:part|image|picture|photo|photograph|product|item|object|sample|surface|call|caller|gauge|video|film|sheet|defect)|it|this|that|there) ?(?:is|are|shows|has|'s) |i see |"
+    r"(?:(?:この|その)?(?:部品|製品|品物|写真|画像|動画|映像|音声|通話|表面|計器|点検表|状態|お客様)(?:には|では|は|に|の)\s*){1,3}"
+)
+_BEHIND = (
+    r"(?:(?: (?:is|are))? (?:visible|present|found|seen|detected))?(?: (?:in|on) (?:the|this) (?:part|image|picture|photo|photograph|product|item|object|surface|video))?|"
+    r"です|だ|である|あり|(?:が|も)?あります|がある|が見え(?:ます|る)|が見られ(?:ます|る)|が(?:確認|検出)(?:されます|されました|できます)|と(?:判定|判断)(?:します|しました|する|した|されます|されました|される)?|になります"
+)
+_REASON = r"(?:\b(?:because|since|due to|reason)\b|なぜなら|理由)(?P<reason>.*)"
 
 
 @dataclass(frozen=True)
@@ -38,42 +50,33 @@ class Told:
 
 
 def chosen(text: str, options: tuple[str, ...], letters: bool) -> str | None:
-    """The one option that an answer names, or None: several, none, or only in a sentence that denies something. Never a guess.
+    """The one option that an answer states, or None. Never a guess: an option counts as the whole answer, or plainly stated ("The answer is B.", "It is a dent", 不良品です, 写真には赤錆があります); in any other sentence it may be
+    denied or doubted in words that nobody has listed.
 
     Args:
-        text: as it was written; thoughts in <think> are passed over, JSON with one value is opened.
+        text: as it was written; thoughts in <think> are passed over, JSON with one value is opened, a reason behind the answer is read only to see that it names no other option and denies nothing.
         options: as they were asked.
         letters: they were asked as A, B, ...
     """
-    text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
-    text = _value(text)
-    keys = _keys(options, letters)
-    whole = _plain(text)
-    if whole in keys:
+    text = _value(re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL))
+    keys, said = _keys(options, letters), " ".join(_normal(text).split())
+    if (whole := _plain(text)) in keys:
         return keys[whole]
-    if letters and (lead := _LEAD.match(text)) and _plain(lead[1]) in keys:
-        first, rest = keys[_plain(lead[1])], text[lead.end() :]
-        others = named(rest, options) | {keys[_plain(letter)] for letter in _LETTER.findall(rest) if _plain(letter) in keys}
-        return first if others <= {first} else None  # "B: slag" where A is slag; "A) or B)"
-    verdicts = {option for found in _VERDICT.findall(text) if (option := _verdict(found, options, keys, letters))}
-    if len(verdicts) == 1 and not _NEGATION.search(_normal(text)):
-        return verdicts.pop()
-    if letters and {keys[_plain(letter)] for letter in _LETTER.findall(text) if _plain(letter) in keys} - verdicts:
-        return None  # letters that the verdicts do not explain: "A, B"
-    stand = named(text, options)
-    return stand.pop() if len(stand) == 1 and not _NEGATION.search(_without(text, stand)) else None
-
-
-def _verdict(found: str, options: tuple[str, ...], keys: dict[str, str], letters: bool) -> str | None:
-    """The option that stands behind "the answer is", where nothing behind it speaks for another one; "a" before a word is an article."""
-    if (whole := _plain(found)) in keys:
-        return keys[whole]
-    first = re.match(r"([A-ZＡ-Ｚ])(?![A-Za-z])", found) if letters else None
-    if not first or _plain(first[1]) not in keys:
+    marks = dict(zip(options, LETTERS.lower(), strict=False)) if letters else {}
+    stated = {option: found["reason"] or "" for option in options if (found := _statement(option, marks.get(option)).fullmatch(said))}
+    if len(stated) != 1:
         return None
-    option, rest = keys[_plain(first[1])], found[first.end() :]
-    others = named(rest, options) | {keys[_plain(letter)] for letter in _LETTER.findall(rest) if _plain(letter) in keys}
-    return option if others <= {option} else None
+    ((option, reason),) = stated.items()
+    others = named(reason, options) | {other for other, mark in marks.items() if mark != "a" and re.search(rf"(?<![a-z]){mark}(?![a-z])", reason)}  # "a" is an article as well
+    return option if others <= {option} and not _NEGATION.search(reason) else None
+
+
+def _statement(option: str, mark: str | None) -> re.Pattern:
+    """What states the option, by its words or by its letter, from the beginning to the end of a normalised answer."""
+    words = rf"(?:(?:an?|the) )?{re.escape(_normal(option).strip())}"
+    by_words = rf"(?:{_VERDICT}|{_SUBJECT})?{_W}{words}" + (rf"(?: ?\({mark}\))?" if mark else "")
+    by_letter = rf"(?:{_VERDICT})?{_W}{mark}(?:{_W}[.,]?{_W}{words})?|" if mark else ""
+    return re.compile(rf"(?:[-・] )?{_W}(?:{by_letter}{by_words}){_W}(?:{_BEHIND}){_W}[.。,、!;]*{_W}(?:{_REASON})?")
 
 
 def told_apart(steps: list[dict], options: tuple[str, ...], letters: bool) -> Told | None:
@@ -136,14 +139,6 @@ def _edge(letter: str) -> str:
     return next((kind for kind in kinds if re.match(kind, letter)), r"[^\s\S]")
 
 
-def _without(text: str, options: set[str]) -> str:
-    """The text without the options' own words: "no defect" denies nothing where it is an option."""
-    rest = _normal(text)
-    for option in options:
-        rest = rest.replace(_normal(option).strip(), " ")
-    return rest
-
-
 def _value(text: str) -> str:
     """The one string of a JSON answer ({"answer": "B"}), else the text."""
     found = re.search(r"\{.*\}", text, re.DOTALL)
@@ -159,4 +154,4 @@ def _normal(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _normal(text).strip(_WRAPPING + ".。,、!！;")
+    return re.sub(r"^[-・]\s+", "", _normal(text).strip()).strip(_WRAPPING + ".。,、!！;")

@@ -27,6 +27,7 @@ class Detector:
         form: of what it writes; {label} and {share}, the label's probability. "": whoever reads chooses one of `forms` (see `ToolLearning`); before that, the first of them.
         forms: to choose from; the barest first.
         batch_size: prompts read at once.
+        left_out: questions whose training rows have one answer, of which it writes nothing; after `fit`.
     """
 
     form: str = ""
@@ -36,33 +37,39 @@ class Detector:
     trained: int = field(default=0, init=False)
     loaded: Loaded | None = field(default=None, init=False)
     models: dict = field(init=False, default_factory=dict)
+    left_out: list[str] = field(init=False, default_factory=list)
 
     @one_thread
     def fit(self, train: list[Sample], loaded: Loaded) -> None:
-        """One classifier per question.
+        """One classifier per question whose training rows have two different answers.
 
         Raises:
-            KitError: a question whose training rows have one answer only.
+            KitError: there is no such question.
         """
-        self.loaded, self.trained, self.models = loaded, 0, {}
+        self.loaded, self.trained, self.models, self.left_out = loaded, 0, {}, []
         features = self._features(train)
         for question, rows in _questions(train):
             truth = [train[row].answer for row in rows]
             if len(set(truth)) < 2:
-                raise KitError(
-                    say(
-                        f"detector: {question!r} has training rows of {sorted(set(truth))} only; a classifier needs two different answers at least: label more rows",
-                        f"分類器：「{question}」の学習行の答えは {sorted(set(truth))} だけです。2 種類以上の答えが必要です。ラベルを増やしてください",
-                    )
-                )
+                self.left_out.append(say(f"{question!r} has training rows of {sorted(set(truth))} only", f"「{question}」の学習行の答えは {sorted(set(truth))} だけです"))
+                continue
             model = self.models[question] = _classifier().fit(features[rows], truth)
             self.trained += model[-1].coef_.size + model[-1].intercept_.size
+        if not self.models:
+            raise KitError(
+                say(
+                    f"detector: {'; '.join(self.left_out) or 'no training row has an answer'}; a classifier needs two different answers at least: label more rows",
+                    f"分類器：{'。'.join(self.left_out) or '答えのある学習行がありません'}。2 種類以上の答えが必要です。ラベルを増やしてください",
+                )
+            )
 
     @one_thread
     def unseen(self, train: list[Sample]) -> list[str]:
         """By classifiers of the folds that did not hold a row's group; "" where there is no other row to learn from, and the only label where the others have but one."""
         features, said = self._features(train), [""] * len(train)
-        for _, rows in _questions(train):
+        for question, rows in _questions(train):
+            if self.models and question not in self.models:
+                continue  # it writes nothing of it elsewhere either
             truth, groups = np.array([train[row].answer for row in rows]), [train[row].group or train[row].id for row in rows]
             groups = groups if len(set(groups)) > 1 else rows
             folds = GroupKFold(min(_FOLDS, len(set(groups)))).split(rows, groups=groups) if len(set(groups)) > 1 else ()

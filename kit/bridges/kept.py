@@ -30,7 +30,7 @@ class Kept:
     """A bridge and its answers, in folder/NAME/answers.json.
 
     Attributes:
-        bridge: as it was made; a copy of it is fitted, and only when something is asked that is not kept. What could not do its whole work (`facts.failed`) is not kept.
+        bridge: as it was made; a copy of it is fitted, and only when something is asked that is not kept. What lacked a tool (`facts.lacking`) is not kept; remarks (`facts.failed`) are kept with the answers.
         folder: of all bridges of one comparison; what the bridge itself writes goes there, too, whatever `work` is given.
         working: the copy with its model, between `fit` and `release`; None where everything was kept.
     """
@@ -102,7 +102,7 @@ class Kept:
         self.working = None
 
     def _keep(self) -> None:
-        if self.facts.failed:
+        if self.facts.lacking:
             return  # a tool that is missing today may be installed tomorrow, as its message advises
         half = self.work / "answers.part"
         half.write_text(json.dumps({"mark": self.mark, "facts": asdict(self.facts), "rows": self.rows}, ensure_ascii=False), encoding="utf-8")

@@ -114,9 +114,17 @@ def _all(labels: list[str], tried: list[Tried]) -> list[str]:
     return [*labels, UNANSWERED] if any(one.frame is not None and (one.frame["predicted"] == UNANSWERED).any() for one in tried) else labels
 
 
+def stated_rule(margin: float = MARGIN) -> str:
+    """The rule of `recommended`, in a sentence for whoever reads what it chose."""
+    return say(
+        f"rule: shown to be at most {100 * margin:g} points worse than the best (paired 95 % interval), then what a call costs elsewhere (an unknown price counts as the highest), fewest trained parameters, latency; the best and the chosen one are picked on the rows that their figures are of",
+        f"規則：最良より悪くても {100 * margin:g} ポイント以内と示されたもの（対応差の 95 % 区間）のうち、外部に払う 1 件の料金が最少（不明な料金は最大とみなす）、次に学習した数値が最少、応答が速いもの。最良と推奨は、数値を出したのと同じ行で選んでいます",
+    )
+
+
 def recommended(tried: list[Tried], labels: list[str], kpi: str = "macro_recall", auditable: tuple[str, ...] = (), margin: float = MARGIN) -> Finding:
     """The bridge to take, by this rule: of those that are shown to be at most `margin` worse than the best one (non-inferiority: the whole 95 % interval of the paired difference lies below it), the one
-    that trains the fewest parameters; among equals the faster one.
+    that trains the fewest parameters; among equals the faster one. Of several best ones the cheapest is the best.
 
     Why no "not told apart from the best": with few rows nothing is told apart, and the cheapest would win because too little was asked. Here few rows leave the best one, and the finding says which
     cheaper ones were neither shown to be as good nor to be worse, and about how many rows that takes.
@@ -131,19 +139,16 @@ def recommended(tried: list[Tried], labels: list[str], kpi: str = "macro_recall"
         worked, else "good".
     """
     working = [one for one in tried if one.frame is not None]
-    rule = say(
-        f"rule: shown to be at most {100 * margin:g} points worse than the best (paired 95 % interval), then what a call costs elsewhere (an unknown price counts as the highest), fewest trained parameters, latency; the best and the chosen one are picked on the rows that their figures are of",
-        f"規則：最良より悪くても {100 * margin:g} ポイント以内と示されたもの（対応差の 95 % 区間）のうち、外部に払う 1 件の料金が最少（不明な料金は最大とみなす）、次に学習パラメーターが最少、応答が速いもの。最良と推奨は、数値を出したのと同じ行で選んでいます",
-    )
+    rule = stated_rule(margin)
     allowed = [one for one in working if not auditable or one.name in auditable]
     if not allowed:
         told = " | ".join(text for one in tried for text in one.facts.failed)
         return Finding("recommended bridge", None, verdict="bad", summary=say(f"no bridge that comes into question worked here: {told}", f"条件に合うブリッジは、どれも動きませんでした：{told}"), evidence={"rule": rule})
     labels = _all(labels, working)
     measured = {one.name: evaluate(one.frame, labels)[kpi] for one in working}
-    best = max(allowed, key=lambda one: measured[one.name]["value"])
-    behind = {one.name: compare(best.frame, one.frame, labels, kpi) for one in working}
     cheap = {one.name: (math.inf if math.isnan(one.facts.cost_per_call) else one.facts.cost_per_call, one.facts.trained, one.facts.latency) for one in working}
+    best = min(allowed, key=lambda one: (-measured[one.name]["value"], *cheap[one.name]))
+    behind = {one.name: compare(best.frame, one.frame, labels, kpi) for one in working}
     chosen = min((one for one in allowed if one is best or behind[one.name]["high"] <= margin), key=lambda one: cheap[one.name])
     open_ = [one.name for one in allowed if cheap[one.name] < cheap[chosen.name] and behind[one.name]["low"] <= margin < behind[one.name]["high"]]
     top = max(working, key=lambda one: measured[one.name]["value"])
@@ -169,7 +174,7 @@ def _summary(chosen: Tried, best: Tried, kpi: str, value: dict, difference: dict
     lost = f"{100 * difference['value']:.1f} points [{100 * difference['low']:.1f}, {100 * difference['high']:.1f}]"
     told = say(
         f"{chosen.name}: {numbers} on {n} rows, {chosen.facts.trained:,} trained parameters; " + ("it is the best itself." if chosen is best else f"behind the best ({best.name}) by {lost}, at most {100 * margin:g} allowed."),
-        f"{chosen.name}：評価行 {n} 件で {numbers}、学習パラメーター {chosen.facts.trained:,} 個。" + ("これが最良です。" if chosen is best else f"最良（{best.name}）との差は {lost.replace(' points', ' ポイント')}、許容は {100 * margin:g} ポイントまで。"),
+        f"{chosen.name}：評価行 {n} 件で {numbers}、学習した数値 {chosen.facts.trained:,} 個。" + ("これが最良です。" if chosen is best else f"最良（{best.name}）との差は {lost.replace(' points', ' ポイント')}、許容は {100 * margin:g} ポイントまで。"),
     )
     if undecided:
         told += say(

@@ -58,7 +58,10 @@ class ToolLearning:
 
     def __post_init__(self):
         self.name = self.name or ("hybrid" if self.keep_media else "tool learning")
-        self.facts.audit = say("the text between the medium and the answer is kept, row by row", "情報と答えの間のテキストが、行ごとに残ります")
+        self.facts.audit = (
+            say("what the tools wrote is kept, row by row; not whether the model believed it or the medium", "ツールが書いたテキストが行ごとに残ります。モデルがそれと元の情報のどちらを信じたかはわかりません") if self.keep_media
+            else say("the text between the medium and the answer is kept, row by row", "情報と答えの間のテキストが、行ごとに残ります")
+        )  # fmt: skip
         self.facts.weak = say("what a tool does not write down is lost (a tone of voice, an unknown defect), and its errors are believed", "ツールが書かなかったこと（声の調子、未知の不良など）は失われ、ツールの誤りはそのまま信じられます")
 
     def fit(self, train: list[Sample], validation: list[Sample], work: Path) -> None:
@@ -69,6 +72,7 @@ class ToolLearning:
         """
         started, train = clock(), [sample for sample in train if sample.answer]
         self.loaded, self.work, self.facts.failed = load(self.checkpoint, device=self.device), work, []
+        self.facts.lacking = False
         work.mkdir(parents=True, exist_ok=True)
         working = []
         for tool in self.tools:
@@ -77,8 +81,10 @@ class ToolLearning:
                 working.append(tool)
             except KitError as error:
                 self.facts.failed.append(str(error))
+                self.facts.lacking = True
         if not working:
             raise KitError(say(f"bridge {self.name!r} has no tool that works here: {' | '.join(self.facts.failed)}", f"ブリッジ「{self.name}」：使えるツールがありません：{' | '.join(self.facts.failed)}"))
+        self.facts.failed += [say(f"the detector says nothing of one question: {told}", f"分類器は次の質問について何も書きません：{told}") for tool in working if isinstance(tool, Detector) for told in tool.left_out]
         self.tools = working
         self.facts.start = aligned() + self._choose_form(validation)
         self.facts.trained, self.facts.rows = sum(tool.trained for tool in working), len(train)

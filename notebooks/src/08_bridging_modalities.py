@@ -68,13 +68,13 @@ pd.Series([row.answer for row in shared.asked]).value_counts().to_frame(say("hel
 # %% [markdown] lang="en"
 # ## Live: few bridges, few rows, few updates
 #
-# With the real thing: `poc bridges RUN` compares all of them on your run's rows; `--budgets 40,120` trains again with fewer rows and tells how many labels bring 90 % of each one's best; `--remote URL --remote-model NAME` adds a model elsewhere, after you named the host that your rows may be sent to, who agreed and why (`--consent-data-leaves`). Here the shape is what counts; a handful of rows makes wide intervals.
+# With the real thing: `poc bridges RUN` compares all of them on your run's rows; `--budgets 40,120` trains again with fewer rows and tells how many labels bring 90 % of each one's best, validation rows counted; `--asr NAME` takes a Whisper for the tool that writes what is said, `--ocr` reads a row's only picture, too; `--remote URL --remote-model NAME` adds a model elsewhere, after you named the host that your rows may be sent to, who agreed and why (`--consent-data-leaves`). Here the shape is what counts; a handful of rows makes wide intervals.
 #
 # Fresh connectors for pictures need a Qwen2-VL or Qwen2.5-VL: the laptop preset takes qwen2-vl-2b, gpu qwen2.5-vl-7b, both Apache-2.0 (the 3B's licence forbids commercial use). What is not on this machine is a row that says so.
 # %% [markdown] lang="ja"
 # ## 今ここで：少ないブリッジ、少ない行、少ない更新
 #
-# 本番では `poc bridges RUN` が、実行の行ですべてを比べます。`--budgets 40,120` は少ない行でも学習し直し、最良の 9 割に必要なラベル数を示します。`--remote URL --remote-model NAME` は外部のモデルを加えます（`--consent-data-leaves` に送信先ホスト、同意した人、理由を書いた後に限ります）。ここで見るのは形です。行が少ないので区間は広くなります。
+# 本番では `poc bridges RUN` が、実行の行ですべてを比べます。`--budgets 40,120` は少ない行でも学習し直し、最良の 9 割に必要なラベル数（検証行も加算）を示します。`--asr NAME` は書き起こしのツールを Whisper に替え、`--ocr` は 1 枚だけの画像（帳票など）の文字も読みます。`--remote URL --remote-model NAME` は外部のモデルを加えます（`--consent-data-leaves` に送信先ホスト、同意した人、理由を書いた後に限ります）。ここで見るのは形です。行が少ないので区間は広くなります。
 #
 # 画像の新しいコネクターには Qwen2-VL か Qwen2.5-VL が必要です。laptop は qwen2-vl-2b、gpu は qwen2.5-vl-7b を使います（どちらも Apache-2.0。3B は商用不可）。この機械にないものは、その旨を書いた行になります。
 # %%
@@ -164,7 +164,7 @@ told.pivot(index="measure", columns=["bridge", "when"], values="value").astype(f
 # %%
 best = found.told["recommended"]
 print(best["summary"][current()])
-print(best["evidence"]["rule"])
+print(best["evidence"]["rule"][current()])
 print(best["advice"] and best["advice"][current()])
 print(found.told["correlation"]["warning"][current()])
 

@@ -5,38 +5,12 @@ Read from bridges.json, which `poc bridges RUN` writes; a value of null could no
 
 import math
 
+from poc.bridge_names import KINDS, kind_of, labels_counted, variant_of
 from poc.report.wording import about, duration, percent, t
 from poc.words import KPIS, Text, both
 
-# beginning of a bridge's name -> (its name for people who build none, what it does, what a person can check afterwards, how it goes wrong); the longest beginning counts
-_KINDS: dict[str, tuple[Text, Text, Text, Text]] = {
-    "as it is": (both("The model as it is", "そのままのモデル（as it is）"), both("nothing was taught; what all others are compared with", "何も教えていません。ほかの方法の比較の基準です"),
-                 both("only the answer", "答えだけ"), both("knows nothing of your own labels", "御社のラベルを何も知りません")),
-    "converter": (both("Converter", "変換（converter）"), both("translates the photo or voice into the model's own input", "写真や声を、モデルが読める形に直接置き換えます"),
-                  both("only the answer", "答えだけ"), both("with few labelled rows it learns which answer is common instead of looking", "ラベルが少ないと、内容を見ずに「多い答え」を覚えます")),
-    "perceiver": (both("Perceiver", "要約して渡す（perceiver）"), both("looks through a few learned questions, so the model reads less", "学習した少数の問いで要点だけを取り出し、モデルが読む量を減らします"),
-                  both("only the answer", "答えだけ"), both("loses small details that none of its questions asks for", "取り出す問いにない細部を失います")),
-    "tool learning": (both("Tools that write", "道具が書き出す（tool learning）"), both("a classifier, text or speech recognition writes down what it finds, the model reads that", "分類器・文字認識・音声認識が内容を文章にし、モデルはそれを読みます"),
-                      both("every line that a tool wrote", "道具が書いた文章のすべて"), both("what no tool writes down is lost, and a tool's error is believed", "道具が書かなかったことは失われ、道具の誤りはそのまま信じられます")),
-    "hybrid": (both("Tools and the original together", "道具の文章と元データの併用（hybrid）"), both("the model gets the photo or voice and what the tools wrote", "写真や声と、道具の書いた文章の両方をモデルに渡します"),
-               both("what the tools wrote, not which of the two it believed", "道具が書いた文章。どちらを信じたかはわかりません"), both("a wrong line of a tool misleads it beside a clear photo", "写真が鮮明でも、道具の誤った一行に引きずられます")),
-    "data-driven": (both("Teach the model itself", "モデル自身に教える（data-driven）"), both("the model learns the task from questions made of your records", "御社の記録から作った質問で、モデルに作業を教えます"),
-                    both("the rows it learned from", "学習に使った行"), both("needs the most labels, and may forget general ability", "最も多くのラベルが必要で、一般能力を失うことがあります")),
-    "late fusion": (both("Let several vote", "複数の答えを合わせる（late fusion）"), both("several ways answer alone; the surer one counts more", "複数の方法が別々に答え、確信の高い答えを重く見ます"),
-                    both("each one's answer and certainty", "それぞれの答えと確信度"), both("blind to what only both together tell", "合わせて初めてわかることは見えません")),
-    "specialist": (both("Specialist of one kind of evidence", "一つの情報だけの専用モデル（specialist）"), both("classical statistics on one kind of evidence, no language model answers", "一種類の情報だけを統計モデルで判定します（言語モデルは答えません）"),
-                   both("which evidence decided, and how sure it was", "判断に使った情報と確信度"), both("cannot notice that words and picture contradict each other", "言葉と写真の食い違いに気づけません")),
-    "routed": (both("Ask whoever is better", "得意な方に聞く（routed）"), both("each kind of question goes to the way that was surely better on earlier cases", "質問の種類ごとに、過去の事例で確かに優れていた方法が答えます"),
-               both("who answered, and why", "どの方法が、なぜ答えたか"), both("a new kind of question goes to the default, however bad it is there", "新しい種類の質問は、苦手でも標準の方法が答えます")),
-    "series in words": (both("Sensor readings as words", "センサー値を文章で渡す（series in words）"), both("a summary of the sensor's curve stands in the note beside the photo", "センサー波形の要約を、写真に添えるメモに書きます"),
-                        both("the summary, word by word", "要約の文章"), both("what the summary leaves out is gone", "要約に書かれないことは失われます")),
-    "series as picture": (both("Sensor readings as a picture", "センサー値を図で渡す（series as picture）"), both("the sensor's curve is drawn and shown beside the photo", "センサー波形を図に描き、写真に並べて見せます"),
-                          both("the drawn curve, not what was seen in it", "描いた波形。そこから何を読み取ったかはわかりません"), both("needs a model that can read curves", "グラフを読めるモデルが必要です")),
-    "remote": (both("A model elsewhere", "外部のモデル（remote）"), both("your rows are sent to a server that answers", "データをサーバーに送り、答えを受け取ります"),
-               both("what came back, and a digest of what was sent", "返ってきた答えと、送った内容の照合用の値"), both("data leaves the machine, and the model may change without notice", "データが社外に出ます。モデルが予告なく変わることもあります")),
-}  # fmt: skip
 _COLUMNS: dict[str, Text] = {
-    "yen": both("errors cost per 1,000", "1,000件の誤りの費用"), "trained": both("numbers learned", "学習した数値の個数"), "enough": both("labels for 90% of its best", "最良の9割に必要なラベル数"),
+    "yen": both("errors cost per 1,000", "1,000件の誤りの費用"), "trained": both("numbers learned", "学習した数値の個数"), "enough": both("labels for 90% of its best (training + validation)", "最良の9割に必要なラベル数（学習 + 検証）"),
     "time": both("time to learn", "学習時間"), "latency": both("one answer", "1件の応答"), "tokens": both("tokens per medium", "1件のトークン数"),
     "clash": both("right where the evidence contradicts itself / elsewhere", "証拠が食い違う行の正解率 / それ以外"),
 }  # fmt: skip
@@ -48,7 +22,7 @@ def bridges(found: dict, currency: str) -> dict | None:
         return None
     kpi, best = found.get("kpi") or next(name for name in KPIS if name in found["table"][0]), found["recommended"]
     clash = {row["bridge"]: row for row in (found.get("conflict") or {}).get("bridges", [])}
-    rows = [_row(row, kpi, currency, best["evidence"].get("chosen"), clash.get(row["bridge"])) for row in found["table"]]
+    rows = [_row(row, kpi, currency, best["evidence"].get("chosen"), clash.get(row["bridge"]), found["rows"]["validation"]) for row in found["table"]]
     asked = max(row["n"] for row in found["table"])
     budgets = found.get("budgets")
     return {
@@ -60,8 +34,8 @@ def bridges(found: dict, currency: str) -> dict | None:
         "gap": both("Beside this the distance between the model's inner pictures of photos (or voices) and of words was measured. "
                     + _ranks(found, "en") + "No such distance predicts who answers better, so it decides nothing here (bridges.json).",
                     "あわせて、モデル内部での写真（または声）と言葉の表現の隔たりも測りました。" + _ranks(found, "ja") + "この隔たりだけで成績は予測できないため、選定には使っていません（bridges.json）。") if found.get("gap") else None,
-        "budgets": both("How many labels each way needs was tried with " + ", ".join(f"{count:,}" for count in sorted({row["rows"] for row in budgets})) + " labelled cases; between these numbers nothing is known, and a dash stands for ways that were not tried with fewer, or learned nothing.",
-                        "必要なラベル数は " + "、".join(f"{count:,}" for count in sorted({row["rows"] for row in budgets})) + " 件で試しました。その間の値はわかりません。「–」は少ない行で試していないか、何も学ばなかった方法です。") if budgets else
+        "budgets": both("How many labels each way needs was tried with " + ", ".join(f"{count:,}" for count in sorted({row["rows"] for row in budgets})) + f" labelled training cases. Beside them each try had the same {found['rows']['validation']:,} labelled validation cases, which choose what is kept and are labels, too (a specialist needs none). Between these numbers nothing is known, and a dash stands for ways that were not tried with fewer, or learned nothing.",
+                        "必要なラベル数は " + "、".join(f"{count:,}" for count in sorted({row["rows"] for row in budgets})) + f" 件の学習用ラベルで試しました。どの場合も、選定に使う検証用のラベル {found['rows']['validation']:,} 件が別に必要です（専用モデルは不要）。その間の値はわかりません。「–」は少ない行で試していないか、何も学ばなかった方法です。") if budgets else
                    both("How many labels each way needs for 90% of its best was not measured here; this does it: poc bridges RUN --budgets 40,120", "最良の9割に必要なラベル数は、ここでは測っていません。poc bridges RUN --budgets 40,120 で測れます。"),
         "misled": [_misled(one) for one in found.get("misled") or []],
         "remote": found.get("remote") and _elsewhere(found["remote"]),
@@ -105,19 +79,18 @@ def _elsewhere(remote: dict) -> Text:
     )
 
 
-def _row(row: dict, kpi: str, currency: str, chosen: str | None, clash: dict | None) -> dict:
-    kind = max((beginning for beginning in _KINDS if row["bridge"].startswith(beginning)), key=len, default=None)
-    name, does, audit, weak = _KINDS[kind] if kind else (both(row["bridge"], row["bridge"]), None, row["audit"], row["weak"])
-    told = row["bridge"] if kind and row["bridge"] != kind else ""
+def _row(row: dict, kpi: str, currency: str, chosen: str | None, clash: dict | None, beside: int) -> dict:
+    kind = kind_of(row["bridge"])
+    name, does, audit, weak = KINDS[kind] if kind else (both(row["bridge"], row["bridge"]), None, row["audit"], row["weak"])
     seen = _there(row.get(kpi))
     cells = {
         "yen": _there(row.get("cost_per_1000")) and t(about(row["cost_per_1000"], currency)), "trained": f"{row['trained']:,}" if seen else "",
-        "enough": _there(row.get("rows_to_90")) and f"{row['rows_to_90']:,.0f}", "time": _there(row.get("fit_seconds")) and t(duration(row["fit_seconds"])),
+        "enough": _there(row.get("rows_to_90")) and labels_counted(row["bridge"], row["rows_to_90"], beside), "time": _there(row.get("fit_seconds")) and t(duration(row["fit_seconds"])),
         "latency": _there(row.get("latency_ms")) and t(_wait(row["latency_ms"])), "tokens": _there(row.get("tokens")) and f"{row['tokens']:,.0f}",
         "clash": clash and _there(clash["yes"]) and _there(clash["no"]) and f"{percent(clash['yes'])} / {percent(clash['no'])}",
     }  # fmt: skip
     return {
-        "name": name, "told": told, "does": does and both(does["en"][0].upper() + does["en"][1:], does["ja"]), "audit": audit, "weak": weak, "failed": row.get("failed") or "", "chosen": row["bridge"] == chosen, "paid": _paid(row),
+        "name": name, "told": variant_of(row["bridge"]), "does": does and both(does["en"][0].upper() + does["en"][1:], does["ja"]), "audit": audit, "weak": weak, "failed": row.get("failed") or "", "chosen": row["bridge"] == chosen, "paid": _paid(row),
         "kpi": [percent(row[key]) for key in (kpi, "low", "high")] if seen else None, "cells": {key: value or "" for key, value in cells.items()},
     }  # fmt: skip
 
