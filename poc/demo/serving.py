@@ -22,6 +22,7 @@ TRIES = 4  # of serving the page on a busy machine
 THREADS = 96  # of Gradio's: one for each visitor who waits, and enough for those who look around
 HERE = "127.0.0.1"
 PREFIX = "poc-demo-"
+_OWN: list[str] = []  # the folder of this process, once there is one
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,12 @@ def stay_here() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name, ""), "127.0.0.1,localhost"]))
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
-    if not Path(os.environ.get("GRADIO_TEMP_DIR", "")).name.startswith(PREFIX):  # one of its own even where a common one is named: everything in it is deleted in the end
-        os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix=PREFIX, dir=os.environ.get("GRADIO_TEMP_DIR"))
-        atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+    if not _OWN:  # whatever the environment names, which may be another process's: everything in it is deleted in the end
+        named = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+        inherited = named.name.startswith(PREFIX) or not named.is_dir()
+        _OWN.append(tempfile.mkdtemp(prefix=PREFIX, dir=None if inherited else named))
+        atexit.register(shutil.rmtree, _OWN[0], ignore_errors=True)
+    os.environ["GRADIO_TEMP_DIR"] = _OWN[0]
     # Gradio keeps times of its events and puts them into a table after every single one, for a page that is off here: memory and milliseconds for nothing
     os.environ.update(GRADIO_ANALYTICS_MAX_EVENTS="1", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000000")
     os.environ["GRADIO_EXAMPLES_CACHE"] = os.environ["GRADIO_TEMP_DIR"]  # else files of a folder .gradio in the working directory are served, too
