@@ -134,7 +134,7 @@ def missing(known: Known) -> dict[str, dict]:
     lack("groups", known.groups, both("The held-out cases have no groups to compare.", "評価データに比較できるグループがありません。"), "poc.yaml: group_by")
     lack("audit", known.audit, both("The rows were not audited for personal data, faces, voices and doubtful labels.", "個人情報・顔・声・疑わしいラベルについてデータを検査していません。"), "poc check DIR")
     lack("sizing", known.sizing, both("Which machine it needs, and whether at the edge or as a server, was not measured.", "どの規模の計算機が必要か、エッジかサーバーかを測定していません。"), "poc size RUN")
-    lack("plan", not known.sizing or known.sizing["plans"], both("No machine was named to plan for: write them into poc.yaml (business: machines).", "計画する設備が書かれていません（poc.yaml の business: machines）。"), "poc size RUN")
+    lack("plan", not known.sizing or known.sizing["plans"], both("No machine was planned for: write them into poc.yaml (business: machines).", "設備ごとの見積もりがありません（poc.yaml の business: machines に記入）。"), "poc size RUN")
     lack("use", known.log, both("Nobody uses it yet: there is no audit log, and it stands on no step of autonomy.", "まだ運用していません（監査ログも自律段階もありません）。"), "notebooks/11_human_in_the_loop.ipynb")
     return lacks
 
