@@ -131,7 +131,7 @@ def side_by_side(forms: dict[str, Callable[[], tuple[Loaded, list[Sample]]]], kp
 
 
 def size(run: Path, samples: list[Sample], smaller: str | None = None, picture_share: float = 0.5, tell=quiet) -> list[Measured]:
-    """The run's model in every form that this machine can run, on the same rows; written to sizing.json in the run's folder.
+    """The run's model in every form that this machine can run, on the same rows; written to sizing.json in the run's folder (`store`), without plans.
 
     Args:
         run: a finished run.
@@ -156,8 +156,13 @@ def size(run: Path, samples: list[Sample], smaller: str | None = None, picture_s
         if smaller is not None:
             forms[say("smaller checkpoint: ", "小さいチェックポイント：") + runs.read(Path(smaller))["model"]["name"]] = lambda: (runs.load_tuned(Path(smaller)), samples)
         found = side_by_side(forms, record["gates"]["kpi"], tell)
-    runs.write_json(run / FILE, [_plain(asdict(one)) for one in found])
+    store(run, found, {})
     return found
+
+
+def store(run: Path, found: list[Measured], plans: dict[str, list[dict]]) -> None:
+    """sizing.json: {"schema", "forms": what was measured, "plans": name of a form -> its rows of `plan`}."""
+    runs.write_json(run / FILE, {"schema": 1, "forms": [_plain(asdict(one)) for one in found], "plans": plans})
 
 
 def smaller_pictures(samples: list[Sample], share: float, folder: Path) -> list[Sample]:

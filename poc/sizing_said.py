@@ -7,14 +7,14 @@ from kit.language import say
 from poc import runs
 from poc.business import SIZING, figures
 from poc.runs import quiet
-from poc.sizing import Measured, plan, size
+from poc.sizing import Measured, plan, size, store
 from poc.usecase import load_samples, load_usecase
 
 _PLACES = {"edge": ("edge", "エッジ"), "server": ("server", "サーバー"), "endpoint": ("endpoint", "エンドポイント")}
 
 
 def size_run(run: Path, directory: Path | None = None, rows: int = 48, smaller: Path | None = None, tell=quiet) -> tuple[list[Measured], dict[str, list[dict]]]:
-    """(forms as measured, {name of a form: its plan for the machines of poc.yaml's `business`}; {} where it names none).
+    """(forms as measured, {name of a form: its plan for the machines of poc.yaml's `business`}; {} where it names none); both written to sizing.json.
 
     Args:
         run: a finished run.
@@ -35,7 +35,9 @@ def size_run(run: Path, directory: Path | None = None, rows: int = 48, smaller: 
     held = [sample for sample in load_samples(directory, use, seed=record["seed"], verify=False).samples if sample.split == "test" and sample.answer and sample.options]
     step = max(1, len(held) // rows)
     found = size(run, held[::step][:rows], None if smaller is None else str(smaller), tell=tell)
-    return found, {one.name: plan(one, assumed, machines, record["currency"]) for one in found[:-1] if not one.reason} if machines else {}
+    planned = {one.name: plan(one, assumed, machines, record["currency"]) for one in found[:-1] if not one.reason} if machines else {}
+    store(run, found, planned)
+    return found, planned
 
 
 def size_lines(found: list[Measured], planned: dict[str, list[dict]], currency: str) -> list[str]:

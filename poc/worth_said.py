@@ -101,18 +101,24 @@ def _cheaper(found: dict) -> Text | None:
 def _people(found: dict) -> Text:
     one, how = found["measured"]["tuned"], REVIEW[found["review"]]
     value, low, high = (share / 10 for share in one["looks"])
-    return both(f"On {one['rows']} held-out cases of {one['groups']} groups, {value:.1f} % [{low:.1f}, {high:.1f}] go to a person ({how['en']}).",
-                f"評価用 {one['rows']} 件（{one['groups']} グループ）では、{value:.1f} % [{low:.1f}, {high:.1f}] が人に回ります（{how['ja']}）。")  # fmt: skip
+    at = "" if found["review"] == "none" else " / ".join(f"{100 * threshold:.3g} %" for threshold in dict.fromkeys(one["thresholds"]))
+    below = both(f"; the threshold that costs least: {at}", f"。費用が最小のしきい値：{at}") if at else both("", "")
+    if not found["measured"]["prevalence"]:
+        return both(f"On {one['rows']} held-out cases of {one['groups']} groups, {value:.1f} % [{low:.1f}, {high:.1f}] go to a person ({how['en']}{below['en']}).",
+                    f"評価用 {one['rows']} 件（{one['groups']} グループ）では、{value:.1f} % [{low:.1f}, {high:.1f}] が人に回ります（{how['ja']}{below['ja']}）。")
+    return both(f"Of the line's cases, at the shares that poc.yaml states (prevalence), {value:.1f} % [{low:.1f}, {high:.1f}] go to a person ({how['en']}{below['en']}), as {one['rows']} held-out cases of {one['groups']} groups tell, among which the share is another.",
+                f"現場の件（poc.yaml の prevalence の割合）のうち {value:.1f} % [{low:.1f}, {high:.1f}] が人に回ります（{how['ja']}{below['ja']}）。評価用 {one['rows']} 件（{one['groups']} グループ）からの換算で、評価データの中での割合とは異なります。")  # fmt: skip
 
 
 def _sooner(row: dict, found: dict) -> Text | None:
     hours = next(one["value"] for one in found["assumptions"] if one["key"] == "hours_to_decision_today")
-    if not hours:
+    seconds = found["measured"]["seconds_per_answer"]
+    if not hours or not seconds:  # a resumed run has read its answers: nobody knows how long they took
         return None
-    seconds, share = found["measured"]["seconds_per_answer"], 100 - found["measured"]["tuned"]["looks"][0] / 10
+    share = 100 - found["measured"]["tuned"]["looks"][0] / 10
     money = both("; no money was put on that", "（金額には換算していません）") if not row["month"]["lead_time"] else both(f", counted with {about(row['month']['lead_time'], found['currency'])['en']} a month", f"（月 {about(row['month']['lead_time'], found['currency'])['ja']}と評価）")
-    return both(f"{share:.0f} % of the cases are decided after {seconds:.2f} seconds on the machine that was measured, instead of after {hours:g} hours{money['en']}.",
-                f"{share:.0f} % の件は、現在の {hours:g} 時間ではなく、測定した端末で {seconds:.2f} 秒で判断できます{money['ja']}。")  # fmt: skip
+    return both(f"{share:.0f} % of the cases are decided without a person instead of after {hours:g} hours; an answer took {seconds:.2g} seconds on average where many were asked together, and one alone takes longer{money['en']}.",
+                f"{share:.0f} % の件は、現在の {hours:g} 時間を待たず、人を介さずに判断できます（まとめて尋ねたときの平均は 1 件 {seconds:.2g} 秒で、1 件だけの場合はこれより長くなります）{money['ja']}。")  # fmt: skip
 
 
 def _notes_cost(rows: dict, found: dict) -> Text | None:

@@ -23,11 +23,11 @@ from poc import runs
 from poc.board import read, write
 from poc.board.known import missing
 from poc.board.sentences import sentences
-from poc.business import SIZING, figures
+from poc.business import figures
 from poc.gates import rows_to_decide
 from poc.lesson import open_lesson, written
-from poc.sizing import plan, size
-from poc.usecase import load_samples, load_usecase
+from poc.sizing_said import size_run
+from poc.usecase import load_usecase
 from poc.words import VERDICTS
 from poc.worth import worth
 from poc.worth_said import OPTIONS, name_of
@@ -155,8 +155,7 @@ pd.DataFrame({what: found for what, found in (roi or {}).get("break_even", {}).i
 #
 # 実行のモデルを、この端末で動かせるすべての形式で、同じ行を使って順に測ります。最後に最初の形式をもう一度測ります。**最初の行と再測定が違うなら、端末が別の仕事で忙しかった**ということであり、ほかの行の差もその程度の意味しかありません。
 # %%
-held_out = [sample for sample in load_samples(case, use, verify=False).samples if sample.split == "test" and sample.answer]
-measured = size(work, held_out[:: max(len(held_out) // rows, 1)][:rows])
+measured, plans = size_run(work, case, rows)
 pd.DataFrame([{"": one.name, say("seconds, one case", "1 件の秒数"): one.median_s, say("cases a second", "毎秒の件数"): one.rows_per_second, "GB": one.memory_gb, kpi: one.kpi and written(one.kpi), say("why not", "測れない理由"): one.reason} for one in measured]).set_index("").round(3)
 
 # %% [markdown] lang="en"
@@ -164,9 +163,7 @@ pd.DataFrame([{"": one.name, say("seconds, one case", "1 件の秒数"): one.med
 # %% [markdown] lang="ja"
 # poc.yaml に書かれた件数と計算機について見積もります。キットは価格を知りません。誰も確認していない値は不明のまま残り、最後の列に何を書けばよいかが示されます。
 # %%
-machines = use.business.machines if use.business else ()
-volume = figures(use.business, record, only=SIZING) if machines else None
-planned = [{key: value for key, value in row.items() if key not in ("source", "date", "needed_per_second")} | {"unknown": "; ".join(row["unknown"])} for row in plan(measured[0], volume, machines, record["currency"])] if machines else []
+planned = [{key: value for key, value in row.items() if key not in ("source", "date", "needed_per_second")} | {"unknown": "; ".join(row["unknown"])} for row in plans[measured[0].name]] if plans else []
 pd.DataFrame(planned).set_index("name") if planned else say("poc.yaml names no machines (business, machines)", "poc.yaml に計算機の記載がありません（business の machines）")
 
 # %% [markdown] lang="en"

@@ -166,8 +166,10 @@ class Deck:
 
 
 def _shortened(name: str) -> str:
-    """A bar's name that leaves room for the bars."""
-    return name if sum(map(_em, name)) <= _LONGEST else next(name[:place].rstrip() + "…" for place in range(len(name), 0, -1) if sum(map(_em, name[:place])) < _LONGEST)
+    """A bar's name that leaves room for the bars: the middle of a long one is cut, since names of lots differ at their ends."""
+    if sum(map(_em, name)) <= _LONGEST:
+        return name
+    return next(name[: place - place // 2].rstrip() + "…" + name[len(name) - place // 2 :].lstrip() for place in range(len(name), 1, -1) if sum(map(_em, name[: place - place // 2] + name[len(name) - place // 2 :])) < _LONGEST - 1)
 
 
 def _round_ends(bars: list[Bar]) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The governance page: four frameworks, what THIS run did about each point, and what remains for people. It is no legal advice and no proof of conformity; whoever is responsible reads the text itself.
 
-Versions and dates were looked up on AS_OF (docs/decisions.md says where); a framework that has changed since is to be read anew.
+Versions and dates were looked up on AS_OF, on secondary pages (docs/decisions.md says where); a framework that has changed since is to be read anew.
 """
 
 from collections.abc import Callable
@@ -48,6 +48,8 @@ FRAMEWORKS: tuple[Framework, ...] = (
             (both("Transparency", "透明性"), "report", both("tell those who are affected that AI takes part", "影響を受ける人に AI の関与を伝える")),
             (both("Accountability", "アカウンタビリティ"), "signed", both("one named owner of every judgement", "全判定の責任者を一人決める")),
             (both("Education, literacy", "教育・リテラシー"), "nothing", both("train clerks on when not to believe it", "信じてはいけない場面を担当者に教える")),
+            (both("Fair competition", "公正競争確保"), "nothing", both("contracts that shut nobody out of data or machines", "データや設備から他者を締め出さない契約")),
+            (both("Innovation", "イノベーション"), "nothing", both("share what was learned; train people inside and outside", "得られた知見の共有、社内外の人材育成")),
         ),
     ),
     Framework(
@@ -80,12 +82,12 @@ FRAMEWORKS: tuple[Framework, ...] = (
     ),
     Framework(
         both("EU AI Act, Regulation (EU) 2024/1689", "EU AI 法（規則 (EU) 2024/1689）"),
-        both("in force since 1 August 2024; prohibitions and AI literacy apply since 2 February 2025, rules for general-purpose models since 2 August 2025. The Digital Omnibus on AI (final vote of the Council: 29 June 2026) moved high-risk systems of Annex III to 2 December 2027 and those in products (Annex I) to 2 August 2028",
-             "2024年8月1日発効。禁止事項と AI リテラシーは 2025年2月2日から、汎用 AI モデルの規定は 2025年8月2日から適用。デジタル・オムニバス（AI）（理事会の最終承認 2026年6月29日）により、附属書 III の高リスクは 2027年12月2日、製品に組み込むもの（附属書 I）は 2028年8月2日に延期"),
+        both("in force since 1 August 2024; prohibitions and AI literacy apply since 2 February 2025, rules for general-purpose models since 2 August 2025, transparency (Art. 50) and most of the rest since 2 August 2026. The Digital Omnibus on AI (Regulation (EU) 2026/1744, in force since 27 July 2026) moved high-risk systems of Annex III to 2 December 2027 and those in products (Annex I) to 2 August 2028, and reworded AI literacy (Art. 4: take measures that support it). From 2 December 2026: a new prohibition (intimate images without consent, abuse of children), and marking of generated content (Art. 50(2)) for systems that were on the market before 2 August 2026",
+             "2024年8月1日発効。禁止事項と AI リテラシーは 2025年2月2日から、汎用 AI モデルの規定は 2025年8月2日から、透明性（50条）など大部分は 2026年8月2日から適用。デジタル・オムニバス（AI）（規則 (EU) 2026/1744、2026年7月27日発効）により、附属書 III の高リスクは 2027年12月2日、製品に組み込むもの（附属書 I）は 2028年8月2日に延期され、AI リテラシー（4条）は「支援する措置を取る」義務に改められました。2026年12月2日からは新しい禁止事項（同意のない性的画像、児童虐待）と、2026年8月2日より前に市場にあったシステムの生成物の表示（50条2項）が適用"),
         "https://eur-lex.europa.eu/eli/reg/2024/1689/oj",
         both("Binding where the system, or its output, is used in the EU. The kit cannot tell the risk class: counsel does (workers, biometrics and safety parts of machines may be high-risk).", "システムやその出力が EU で使われる場合に適用。リスク区分はキットでは判断できません（従業員の評価、生体認証、機械の安全部品などは高リスクになり得ます）。法務が判断してください。"),
         (
-            (both("AI literacy (Art. 4)", "AI リテラシー（4条）"), "nothing", both("train those who use it, and keep a record", "利用者を教育し、記録を残す")),
+            (both("AI literacy (Art. 4)", "AI リテラシー（4条）"), "nothing", both("take measures that support it, and keep a record", "支援する措置を取り、記録を残す")),
             (both("Risk management (Art. 9)", "リスクマネジメント（9条）"), "believes", both("foreseeable misuse; scenarios of the company", "予見できる誤用、自社のシナリオ")),
             (both("Data and data governance (Art. 10)", "データガバナンス（10条）"), "data", both("is the data like the real use?", "データが実際の利用を代表しているか")),
             (both("Documentation and records (Art. 11, 12)", "文書化・記録（11・12条）"), "log", both("keep runs and logs as long as the law asks", "定められた期間、実行結果とログを保存")),
@@ -161,6 +163,8 @@ def _believes(known: Known) -> Done:
 
 def _abstention(known: Known) -> Done:
     held = known.record.get("abstention")
+    if not known.decided:
+        return both("no threshold of a run without a verdict is shown", "判定のない実行のしきい値は示しません"), False
     if not held:
         return both("no threshold with a promise was worked out (poc run DIR)", "保証つきのしきい値は未算出（poc run DIR）"), False
     if held["threshold"] is None:
@@ -190,7 +194,7 @@ def _local(known: Known) -> Done:
         return _remote(known)
     if known.record["model"].get("hash") is None:
         return both("the checkpoint came from a hub; rows stayed on the machine, nothing is reported home", "チェックポイントはハブから取得。データは端末の外に出ず、利用状況の報告なし"), True
-    return both("everything stayed on the machine; nothing is fetched, sent or reported home", "すべて端末内で実行。取得・送信・利用状況の報告なし"), True
+    return both("the checkpoint lay on the machine; the kit fetched, sent and reported nothing (the network itself was not watched)", "チェックポイントは端末内にあり、キットによる取得・送信・利用状況の報告なし（通信そのものは監視していません）"), True
 
 
 def _accuracy(known: Known) -> Done:

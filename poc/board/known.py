@@ -39,7 +39,7 @@ class Known:
     roi: dict | None
     diagnosis: dict | None
     bridges: dict | None
-    sizing: list | None
+    sizing: dict | None
     log: Verified | None
     step: State | None
 
@@ -70,6 +70,15 @@ class Known:
     def decision_run(self) -> bool:
         """Whether the gates were signed before, and not changed after data was seen."""
         return bool(self.record["verdict"].get("decision_run")) and signature_state(self.record)["state"] == "signed"
+
+    @property
+    def named_groups(self) -> int:
+        """How many groups the held-out cases come from; 0 where they have none."""
+        return len(set(self.tested["group"]) - {""})
+
+    def marked(self, text: Text) -> Text:
+        """A text with figures of roi.json, with the mark that they are examples where they are."""
+        return both(f"{text['en']} (example figures)", f"{text['ja']}（金額は例）") if self.roi and self.roi["examples"] else text
 
     @cached_property
     def rows(self) -> dict[str, dict]:
@@ -114,8 +123,9 @@ def missing(known: Known) -> dict[str, dict]:
         if not there:
             lacks[name] = {"said": said, "command": command}
 
-    lack("roi", known.roi, both("What it is worth in money was not worked out.", "金額での価値は計算していません。") if known.decided else
-         both("No money is computed from a run without a verdict.", "判定のない実行からは金額を計算しません。"), "poc roi RUN" if known.decided else "poc run DIR --preset laptop")  # fmt: skip
+    priced = not known.decided or bool(record.get("costs"))  # `poc roi` refuses a run without costs
+    lack("roi", known.roi, both("What it is worth in money cannot be worked out: write what a miss and a false alarm cost into poc.yaml (costs), then run again.", "金額での価値は計算できません。見逃しと過検出の費用を poc.yaml の costs に書き、再実行してください。") if not priced else both("What it is worth in money was not worked out.", "金額での価値は計算していません。") if known.decided else
+         both("No money is computed from a run without a verdict.", "判定のない実行からは金額を計算しません。"), "poc run DIR" if not priced else "poc roi RUN" if known.decided else "poc run DIR --preset laptop")  # fmt: skip
     lack("diagnosis", known.diagnosis, both("Nobody asked which evidence it believes.", "何を信じて答えているかを調べていません。"), "poc diagnose RUN")
     lack("bridges", known.bridges, both("Other ways to bring photos, voices or films to a language model were not compared.", "写真・声・動画を言語モデルに渡すほかの方法とは比べていません。"), "poc bridges RUN")
     lack("guard", record.get("guard"), both("What tuning cost in general ability was not measured.", "微調整で一般能力がどれだけ失われたかを測定していません。"), "poc run DIR")
@@ -123,7 +133,8 @@ def missing(known: Known) -> dict[str, dict]:
          both("It was not measured how far its certainty can be trusted, nor what can be promised when unsure answers go to people.", "確信度をどこまで信じてよいか、確信のない答えを人に回すと何を約束できるかを測定していません。"), "poc run DIR")  # fmt: skip
     lack("groups", known.groups, both("The held-out cases have no groups to compare.", "評価データに比較できるグループがありません。"), "poc.yaml: group_by")
     lack("audit", known.audit, both("The rows were not audited for personal data, faces, voices and doubtful labels.", "個人情報・顔・声・疑わしいラベルについてデータを検査していません。"), "poc check DIR")
-    lack("sizing", known.sizing, both("Which machine it needs was not measured form by form.", "どの規模の計算機が必要かを形式ごとに測定していません。"), "notebooks/13_decision_and_roi.ipynb")
+    lack("sizing", known.sizing, both("Which machine it needs, and whether at the edge or as a server, was not measured.", "どの規模の計算機が必要か、エッジかサーバーかを測定していません。"), "poc size RUN")
+    lack("plan", not known.sizing or known.sizing["plans"], both("No machine was planned for: write them into poc.yaml (business: machines).", "設備ごとの見積もりがありません（poc.yaml の business: machines に記入）。"), "poc size RUN")
     lack("use", known.log, both("Nobody uses it yet: there is no audit log, and it stands on no step of autonomy.", "まだ運用していません（監査ログも自律段階もありません）。"), "notebooks/11_human_in_the_loop.ipynb")
     return lacks
 

@@ -3,10 +3,10 @@
 from poc.board.first import PLAIN
 from poc.board.known import Known
 from poc.report.believes import believes as told_beliefs
-from poc.report.wording import percent, points
+from poc.report.wording import about, percent, points
 from poc.words import KPIS, Text, both
 
-ANSWER = both("one answer on it", "その上での 1 件の回答")
+DELAY = both("one answer on it", "その上での 1 件の回答")
 _SHOWN = 8  # groups, the worst first
 
 
@@ -72,8 +72,18 @@ def beaten(known: Known) -> Text | None:
     return both(f"Whether it is better than the best way without it ({_lower(name['en'])}) is not certain: {ends['en']} points.", f"MLLM を使わない最良の方法（{name['ja']}）より優れているかは確実ではありません（差 {ends['ja']} ポイント）。")
 
 
+def delay(known: Known) -> Text | None:
+    """Seconds of one answer: of a case that is asked alone where `poc size` measured that, else the time of a batch divided by its rows, told as what it is; None where neither was measured."""
+    alone = known.sizing and next((one["median_s"] for one in known.sizing["forms"] if one["median_s"] is not None), None)
+    if alone is not None:
+        return both(f"{alone:.2g} s, one case asked alone (median, sizing.json)", f"{alone:.2g} 秒（1 件だけ尋ねた場合の中央値、sizing.json）")
+    if seconds := known.record.get("seconds_per_answer"):
+        return both(f"{seconds:.2g} s on average where many cases are asked together; one alone takes longer, and that was not measured (poc size RUN)", f"多数の件をまとめて尋ねたときの平均 {seconds:.2g} 秒。1 件だけの場合はこれより長く、未測定です（poc size RUN）")
+    return None
+
+
 def machine(known: Known) -> dict:
-    """What it ran on, and where it was sized every form: {"facts": [(Text, Text)], "forms": rows of sizing.json}."""
+    """What it ran on, and where it was sized every form and every machine that was planned for: {"facts": [(Text, Text)], "forms": rows of sizing.json, "rows": how many cases each form was asked, "plans"}."""
     record = known.record
     made, seconds = record["machine"], sum(record["timing"].values())
     facts = [
@@ -81,10 +91,37 @@ def machine(known: Known) -> dict:
         (both("memory at the most", "最大メモリー"), both(f"{record['peak_memory_mb']:,} MB", f"{record['peak_memory_mb']:,} MB")),
         (both("the whole run", "実行全体の時間"), both(f"{seconds / 60:.0f} minutes", f"{seconds / 60:.0f} 分")),
     ]
-    if record.get("seconds_per_answer"):
-        facts.insert(1, (ANSWER, both(f"{record['seconds_per_answer']:.2g} s", f"{record['seconds_per_answer']:.2g} 秒")))
-    forms = [{"name": one["name"], "reason": one["reason"], "seconds": _shown(one["median_s"], "{:.2f}"), "rate": _shown(one["rows_per_second"], "{:.1f}"), "memory": _memory(one), "kpi": percent(one["kpi"]["value"]) if one["kpi"] else "–"} for one in known.sizing or []]
-    return {"facts": facts, "forms": forms}
+    if text := delay(known):
+        facts.insert(1, (DELAY, text))
+    sized = known.sizing["forms"] if known.sizing else []
+    forms = [{"name": one["name"], "reason": one["reason"], "seconds": _shown(one["median_s"], "{:.2f}"), "rate": _shown(one["rows_per_second"], "{:.1f}"), "memory": _memory(one), "kpi": percent(one["kpi"]["value"]) if one["kpi"] and known.decided else "–", "ends": f"{percent(one['kpi']['low'])} – {percent(one['kpi']['high'])}" if one["kpi"] and known.decided else ""} for one in sized]
+    return {"facts": facts, "forms": forms, "rows": max((one["rows"] or 0 for one in sized), default=0), "plans": _plans(known)}
+
+
+PLACES = {"edge": both("edge: beside the line", "エッジ（現場）"), "server": both("server of the company", "自社サーバー"), "endpoint": both("endpoint of a provider", "外部のエンドポイント")}
+_UNKNOWN = both("unknown: write it into poc.yaml", "不明（poc.yaml に記入）")
+
+
+def _plans(known: Known) -> list[dict]:
+    """sizing.json's plans, a machine after the other; forms that need the same of it share a row. Prices are the company's, from poc.yaml; none is shown of a run without a verdict."""
+    plans = known.sizing["plans"] if known.sizing and known.decided else {}
+    told = []
+    for place, machine in enumerate(next(iter(plans.values()), [])):
+        alike: dict[tuple, list[str]] = {}
+        for form, rows in plans.items():
+            one = rows[place]
+            alike.setdefault((one["machines"], one["once"], one["monthly"], one["fits"]), []).append(form)
+        for (count, once, monthly, fits), forms in alike.items():
+            told.append({
+                "name": machine["name"], "source": f"{machine['source']}, {machine['date']}", "place": PLACES[machine["place"]], "forms": ", ".join(forms), "once": _paid(once, known), "monthly": _paid(monthly, known),
+                "count": both("its provider's affair", "提供元が決定") if machine["place"] == "endpoint" else _UNKNOWN if count is None else both(f"{count}", f"{count}"),
+                "fits": None if fits is None else both("fits into its memory", "メモリーに収まる") if fits else both("DOES NOT FIT into its memory", "メモリーに収まらない"),
+            })  # fmt: skip
+    return told
+
+
+def _paid(amount: float | None, known: Known) -> Text:
+    return _UNKNOWN if amount is None else both("0", "0") if not amount else about(amount, known.currency)
 
 
 def _memory(one: dict) -> str:

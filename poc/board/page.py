@@ -11,7 +11,7 @@ from poc.board.governance import AS_OF, governance
 from poc.board.known import Known, missing
 from poc.board.money import worth
 from poc.board.people import people, risks
-from poc.board.questions import QUESTIONS, answers
+from poc.board.questions import QUESTIONS, answers, unanswered
 from poc.board.roadmap import roadmap
 from poc.board.sentences import sentences
 from poc.report.bridges import bridges
@@ -39,7 +39,7 @@ def context(known: Known, language: str | None) -> dict:
         "checks": check_rows(known.checks), "kpi": {"name": KPIS[known.kpi], "meaning": KPI_MEANING[known.kpi]}, "table": _ways(known) if decided else [],
         "worth": worth(known), "believes": beliefs, "findings": [finding for finding in known.findings if finding["verdict"] in ("warn", "bad")] if decided else [], "general": measures.general(known) if decided else None, "groups": measures.groups(known) if decided else None,
         "people": people(known), "risks": risks(known) if decided else [], "limits": limits(record, known.rows["tuned"], groups, diagnosed=bool(known.diagnosis), worked_out=bool(known.roi)), "roadmap": roadmap(known), "sentences": sentences(known),
-        "governance": governance(known), "as_of": AS_OF, "questions": QUESTIONS, "answers": answers(known), "machine": measures.machine(known), "bridges": bridges(known.bridges, known.currency) if decided else None,
+        "governance": governance(known), "as_of": AS_OF, "questions": QUESTIONS, "answers": answers(known), "unanswered": unanswered(known), "machine": measures.machine(known), "bridges": bridges(known.bridges, known.currency) if decided else None,
     }  # fmt: skip
 
 

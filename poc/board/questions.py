@@ -1,7 +1,7 @@
 """The questions that executives and shop floors ask, and the section of the board's report that answers each. docs/questions.md and docs/questions.ja.md are the same list with commands; tests/test_board.py compares them."""
 
 from poc.board.governance import DONE
-from poc.board.known import Known
+from poc.board.known import Known, missing
 from poc.board.people import people
 from poc.report.wording import about
 from poc.words import Text, both
@@ -25,15 +25,24 @@ QUESTIONS: tuple[tuple[Text, str], ...] = (  # question -> id of the section
 )
 
 
+_NEEDS = {"yen": ("roi",), "general": ("guard",), "believes": ("diagnosis",), "size": ("sizing", "plan")}
+
+
+def unanswered(known: Known) -> set[str]:
+    """Sections that say which command would answer their question, and nothing else."""
+    lacks = missing(known)
+    return {place for place, needs in _NEEDS.items() if any(name in lacks for name in needs) or (not known.decided and place != "size")}
+
+
 def answers(known: Known) -> list[dict]:
     """The questions that no section of its own answers: [{"id", "question", "answer"}]."""
     record, n = known.record, known.record["data"]["n"]
     minutes, labelled = sum(record["timing"].values()) / 60, sum(n.get(split, 0) for split in ("train", "validation", "calibration", "test"))
     used = ", ".join(record["decided_by"])
     costs = {one["key"]: one["value"] for one in known.roi["assumptions"]} if known.roi else None
-    paid = both("", "") if costs is None else both(f" Their cost is in the investment: {_money(known, 'labels')['en']}.", f"費用は初期費用に含まれます（{_money(known, 'labels')['ja']}）。")
-    again = both(" What teaching again costs was not worked out (poc roi RUN).", "再学習の費用は計算していません（poc roi RUN）。") if costs is None else both(
-        f" Assumed: taught again {costs['retrainings_per_year']:g} times a year, {about(costs['retraining'], known.currency)['en']} each.", f"前提：再学習は年 {costs['retrainings_per_year']:g} 回、1 回 {about(costs['retraining'], known.currency)['ja']}。")  # fmt: skip
+    paid = both("", "") if costs is None else known.marked(both(f" Their cost is in the investment: {_money(known, 'labels')['en']}.", f"費用は初期費用に含まれます（{_money(known, 'labels')['ja']}）。"))
+    again = both(" What teaching again costs was not worked out (poc roi RUN).", "再学習の費用は計算していません（poc roi RUN）。") if costs is None else known.marked(both(
+        f" Assumed: taught again {costs['retrainings_per_year']:g} times a year, {about(costs['retraining'], known.currency)['en']} each.", f"前提：再学習は年 {costs['retrainings_per_year']:g} 回、1 回 {about(costs['retraining'], known.currency)['ja']}。"))  # fmt: skip
     told = {
         "experts": both(f"No AI expert for a run like this one: it took {minutes:.0f} minutes on one machine. Experts of the trade for {labelled:,} labels, for the criteria, and for what is handed over to people; an engineer to build it in.",
                         f"この種の実行に AI の専門家は不要です（1 台で {minutes:.0f} 分）。必要なのは、ラベル {labelled:,} 件・判定基準・人に回る答えを担う業務の専門家と、組み込みを行う技術者です。"),

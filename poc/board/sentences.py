@@ -62,8 +62,9 @@ def _whole(known: Known) -> Sentence:
     low, high = of_hundred(known.rows["tuned"][known.kpi])
     mark, worth = f"{100 * known.record['gates']['threshold']:g}", page["money"] if page["money"]["unit"] else None
     money = both(f"; in money: {worth['headline']['en']} {worth['short']['en']}", f"、金額では {worth['headline']['ja']}（{worth['short']['ja']}）") if worth else both("", "")
+    caveat = both(" (the criteria were not signed beforehand: it decides nothing yet)", "（基準は事前に署名されておらず、まだ決定には使えません）") if page["notice"] else both("", "")
     return Sentence(
-        both(f"On {n:,} cases that it had never seen it reached {low} to {high} of 100, where {mark} was asked for{money['en']}; by the criteria the verdict is: {verdict['en'].lower()}.",
-             f"未知の {n:,} 件で 100 点中 {low}～{high} 点（基準 {mark}）{money['ja']}。定めた基準による判定は「{verdict['ja']}」です。"),
+        both(f"On {n:,} cases that it had never seen it reached {low} to {high} of 100, where {mark} was asked for{money['en']}; by the criteria the verdict is: {verdict['en'].lower()}{caveat['en']}.",
+             f"未知の {n:,} 件で 100 点中 {low}～{high} 点（基準 {mark}）{money['ja']}。定めた基準による判定は「{verdict['ja']}」です{caveat['ja']}。"),
         "run.json: results, verdict" + ("; roi.json: options.tuned.npv" if known.roi else ""), bool(worth and worth["examples"]),
     )  # fmt: skip
