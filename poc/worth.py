@@ -5,6 +5,7 @@ calibration rows where the run has their answers (split "calibration"), else eac
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from kit.labelling import entries_in, what_people_say
 from kit.language import say
 from poc import runs
 from poc.business import Figure, figures
-from poc.roi import Option, Rates, Simulated, draw, first_year, simulate, today, tornado
+from poc.roi import Number, Option, Rates, Simulated, checking, draw, first_year, simulate, today, tornado
 from poc.roi import cost_of_deciding as cost_of
 from poc.usecase import LOGS, load_usecase, read_rows
 from poc.words import CHEAP
@@ -38,7 +39,7 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
 
     Returns:
         roi.json: {"schema", "use_case", "currency", "examples", "confidence", "draws", "seed", "review", "horizon_months", "assumptions", "measured", "today", "options", "tornado", "break_even",
-        "better_than_baseline", "first_year" (yen to be paid, people's time and errors apart), "notes", "said"}. An option has {"option", "month", "once", "npv", "payback", "paid_back", "positive", "distribution"}.
+        "better_than_baseline", "first_year" (yen to be paid), "checking" (people's time in it while they check every answer, apart), "notes", "said"}. An option has {"option", "month", "once", "npv", "payback", "paid_back", "positive", "distribution"}.
 
     Raises:
         KitError: no finished run, no verdict, no costs, no folder, or assumptions that only the company knows and did not write.
@@ -61,7 +62,7 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
         "review": review, "horizon_months": int(assumed["horizon_months"].value), "assumptions": [one.as_dict(record["currency"]) for one in assumed.values()], "measured": measured,
         "today": _today(options["tuned"], assumed), "options": [_nothing(), *(_row(name, options[name], one, assumed, record["gates"]["confidence"]) for name, one in simulated.items())],
         "tornado": tornado(options["tuned"], assumed, record["gates"]["confidence"]), "better_than_baseline": _better(simulated, record),
-        "first_year": _first_year(assumed, record["gates"]["confidence"], draws, seed),
+        "first_year": _drawn(first_year, assumed, record["gates"]["confidence"], draws, seed), "checking": _drawn(checking, assumed, record["gates"]["confidence"], draws, seed),
     }  # fmt: skip
     found["break_even"] = _break_even(frame, record, costs, assumed, review, measured["tuned"]["thresholds"])
     from poc.worth_said import notes, said
@@ -183,12 +184,13 @@ def first_year_of(use, record: dict, directory: Path) -> dict | None:
         assumed = figures(use.business, record, _seconds_per_label(directory, use))
     except KitError:  # `poc roi` says which
         return None
-    return _first_year(assumed, record["gates"]["confidence"])
+    return _drawn(first_year, assumed, record["gates"]["confidence"])
 
 
-def _first_year(assumed: dict[str, Figure], confidence: float, draws: int = DRAWS, seed: int = 0) -> dict:
-    value = float(first_year({key: one.value for key, one in assumed.items()}))
-    return interval(value, np.broadcast_to(first_year(draw(assumed, draws, seed)), draws), confidence)
+def _drawn(what: Callable[[dict], Number], assumed: dict[str, Figure], confidence: float, draws: int = DRAWS, seed: int = 0) -> dict:
+    """`what` at the values of the assumptions, and between which ends it lies over their draws."""
+    value = float(what({key: one.value for key, one in assumed.items()}))
+    return interval(value, np.broadcast_to(what(draw(assumed, draws, seed)), draws), confidence)
 
 
 def _nothing() -> dict:

@@ -57,7 +57,10 @@ def _return(row: dict, found: dict) -> Text:
     else:
         last = both(f"{months['high']:.0f} months", f"{months['high']:.0f} か月") if months["high"] is not None else both(f"never within {horizon}", f"{horizon} か月以内に回収できない場合")
         back = both(f"it pays back after about {months['value']:.0f} months ({months['low']:.0f} to {last['en']})", f"約 {months['value']:.0f} か月で回収できます（{months['low']:.0f}～{last['ja']}）")
-    return both(f"It takes {once['en']} once and changes {month['en']} a month, its running costs taken off; {back['en']}.", f"初期費用は {once['ja']}、運用費を引いた効果は月 {month['ja']}で、{back['ja']}。")
+    start, checked = (next(one["value"] for one in found["assumptions"] if one["key"] == key) for key in ("months_to_start", "months_all_checked"))
+    wait = both(f", after {start:g} months of building it in and {checked:g} in which people still check every answer,", f"導入の {start:g} か月と、人が全件を確認する {checked:g} か月のあと、") if checked else both(
+        f", after {start:g} months of building it in,", f"導入の {start:g} か月のあと、")  # fmt: skip
+    return both(f"It takes {once['en']} once and{wait['en']} changes {month['en']} a month, its running costs taken off; {back['en']}.", f"初期費用は {once['ja']}。{wait['ja']}運用費を引いた効果は月 {month['ja']}で、{back['ja']}。")
 
 
 def _sure(row: dict, found: dict) -> Text:
