@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kit.evaluation.intervals import none_seen
 from kit.language import current, say
 from poc.business import KNOWN
 from poc.report.wording import about, span
@@ -137,8 +138,8 @@ def notes(found: dict) -> list[Text]:
     if not found["measured"]["prevalence"]:
         told.append(both("poc.yaml names no prevalence: the shares of the held-out rows stand in for the line's.", "poc.yaml に prevalence がないため、評価データの割合を実際の割合とみなしています。"))
     for label, rows in one["never_missed"].items():
-        told.append(both(f"None of {rows} cases of “{label}” was passed, which the draws take for certain; up to {100 * (1 - 0.05 ** (1 / rows)):.1f} % could be (95 %).",
-                         f"「{label}」{rows} 件に見逃しはなく、計算では 0 としていますが、最大 {100 * (1 - 0.05 ** (1 / rows)):.1f} % はあり得ます（95 %）。"))  # fmt: skip
+        told.append(both(f"None of {rows} cases of “{label}” was passed, which proves no zero: up to {100 * none_seen(rows, found['confidence']):.1f} % could be ({100 * found['confidence']:.0f} %), and the draws count on misses that were not seen.",
+                         f"「{label}」{rows} 件に見逃しはありませんが、ゼロとは言えません。最大 {100 * none_seen(rows, found['confidence']):.1f} % はあり得るため（{100 * found['confidence']:.0f} %）、計算では見えていない見逃しも見込んでいます。"))  # fmt: skip
     if found["review"] != "none":
         told.append(both("The person is taken to be as good on the cases that the model hands over as on all others, and those may be the hard ones.", "人の正しさは、モデルが人に回す件でも他の件と同じとしていますが、難しい件かもしれません。"))
     told.append(both("Errors per true answer are taken to be the same on the line as on the held-out rows; a trial beside the people who decide today shows whether they are.", "正解ごとの誤りの割合は、現場でも評価データと同じとしています。現在の判断者と並べた試行で確かめてください。"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kit.errors import KitError
+from kit.evaluation.intervals import cost_draws, cost_interval
 from kit.language import LANGUAGES, speaking
 from poc import runs
 from poc.business import KNOWN, ROI, Business, Figure, figures
@@ -323,6 +324,35 @@ def test_rates_are_those_of_the_answers_where_nobody_looks(run, tmp_path):
     assert one["passed"][0] == pytest.approx(1000 * passed, abs=1e-9) and one["refused"][0] == pytest.approx(1000 * prevalence["ok"] * bad[tuned["answer"] == "ok"].mean(), abs=1e-9)
 
 
+def test_misses_that_were_not_seen_are_in_the_draws_as_the_kits_own_cost_interval_has_them(run):
+    """Misses per 1,000 of the line: the upper end is that of `cost_interval`, for the run's answers and where no bad one was passed at all; there one miss of the dearest kind, 0.02 / 75 of the cases, weighs most."""
+    frame = pd.read_csv(run / "predictions.csv", dtype=str, keep_default_na=False)
+    tuned = (frame["arm"] == "tuned") & (frame["condition"] == "as_is")
+    told = worth(run)["measured"]["tuned"]
+    assert told["passed"][1] < told["passed"][0] < told["passed"][2] and told["passed"][2] > 2 * told["passed"][0], "the bootstrap's upper end was 0.70 with 0.41 measured"
+    frame.loc[tuned, "probabilities"] = [json.dumps({answer: 1.0}) for answer in frame.loc[tuned, "answer"]]  # never wrong
+    frame.to_csv(run / "predictions.csv", index=False)
+    flawless = worth(run)
+    one = flawless["measured"]["tuned"]
+    low, high = cost_interval(np.float64(0.0), np.zeros(100), 1000 * 0.02 / 75, 0.95, 5)
+    assert (low, one["passed"][:2]) == (0.0, [0.0, 0.0]) and one["passed"][2] == pytest.approx(high, rel=0.1) == pytest.approx(-1000 * 0.02 / 75 * math.log(0.025), rel=0.1)
+    assert one["never_missed"] == {"chip": 74, "crack": 77, "dent": 74, "scratch": 75, "stain": 75} and one["refused"] == one["looks"] == [0.0, 0.0, 0.0]
+    assert next(row for row in flawless["tornado"] if row["key"] == "passed")["npv_high"] < flawless["options"][1]["npv"]["value"], "a miss that was not seen costs"
+    assert "None of 77 cases of “crack” was passed, which proves no zero: up to 4.7 % could be (95 %), and the draws count on misses" in "\n".join(note["en"] for note in flawless["notes"]), "1 - 0.025^(1/77)"
+
+
+def test_cost_draws_have_the_ends_of_the_interval_and_the_order_of_the_bootstrap():
+    events = np.random.default_rng(0).poisson(4, 20_000)
+    bootstrap = events / 10
+    for value, draws in ((0.4, bootstrap), (0.0, np.zeros(20_000))):
+        for confidence in (0.8, 0.95):
+            made = cost_draws(value, draws, 0.25, confidence, units=5)
+            assert np.quantile(made, [(1 - confidence) / 2, (1 + confidence) / 2]) == pytest.approx(np.array(cost_interval(np.float64(value), draws, 0.25, confidence, 5)), rel=0.01)
+    made = cost_draws(0.4, bootstrap, 0.25, units=5)
+    assert all(made[events == few].max() <= made[events == few + 1].min() for few in range(8)) and (made >= 0).all()
+    assert (cost_draws(0.0, np.zeros(9), 0.0) == 0).all(), "what cannot cost anything does not"
+
+
 def test_costs_per_confusion_give_the_same_as_miss_and_false_alarm_where_people_never_err(run, tmp_path):
     folder = shutil.copytree(runs.COMPANY / "inspection", tmp_path / "inspection", ignore=shutil.ignore_patterns("images", "audio", "*.jpg", "*.ogg"))
     text = (folder / "poc.yaml").read_text(encoding="utf-8")
@@ -333,7 +363,7 @@ def test_costs_per_confusion_give_the_same_as_miss_and_false_alarm_where_people_
     options = runs.read(run)["options"]
     changed(run, costs={"matrix": {"ok": {label: 350.0 for label in options[1:]}} | {label: {"ok": 12_000.0} for label in options[1:]}})
     priced = worth(run, folder, draws=100)
-    assert priced["options"][1]["npv"] == pytest.approx(plain["options"][1]["npv"], rel=1e-9)
+    assert priced["options"][1]["npv"]["value"] == pytest.approx(plain["options"][1]["npv"]["value"], rel=1e-9), "the draws are of other sums: there, what wrong answers of both kinds cost"
     assert priced["options"][1]["month"]["defects"] == pytest.approx(sum(plain["options"][1]["month"][line] for line in ("defects", "claims", "false_alarms")), rel=1e-9)
 
 
@@ -375,6 +405,30 @@ def test_sentences_for_a_meeting_say_measured_figures_in_plain_words(run):
     assert "marked as examples" in notes and "None of 77 cases of “crack” was passed" in notes and "discount_rate" in notes
     with speaking("ja"):
         assert all("\u3040" <= min(ch for ch in line if "\u3040" <= ch <= "\u9fff") for line in worth_lines(found, run)[:-1])
+
+
+@pytest.mark.parametrize(("before", "after", "told"), [
+    ("  miss: 12000\n  false_alarm: 350\n  ok_answer: ok\n", "  matrix: {ok: {chip: 350}, chip: {ok: 9000}}\n", '"matrix": .*"miss": 12000'),
+    ("miss: 12000\n", "miss: 24000\n", '"miss": 24000.0, .*"miss": 12000.0, '),
+    ("  ok_answer: ok\n", "  ok_answer: stain\n", '"ok_answer": "stain".*"ok_answer": "ok"'),
+    ("costs:\n  miss: 12000\n  false_alarm: 350\n  ok_answer: ok\n", "", '"miss": 24000.0, .*"miss": 12000.0, '),
+])  # fmt: skip
+def test_costs_that_are_not_those_of_the_run_are_refused_by_both_names(run, tmp_path, before, after, told):
+    """Thresholds by one price and money by another would be no ROI of anything; the split of a miss is doubled with it."""
+    folder = shutil.copytree(runs.COMPANY / "inspection", tmp_path / "inspection", ignore=shutil.ignore_patterns("images", "audio", "*.jpg", "*.ogg"))
+    text = (folder / "poc.yaml").read_text(encoding="utf-8")
+    assert before in text
+    text = text.replace(before, after, 1)
+    if "24000" in told:
+        text = text.replace("miss_internal: {value: 2000, low: 1500, high: 3000", "miss_internal: {value: 4000").replace("miss_claim: {value: 10000, low: 5000, high: 15000", "miss_claim: {value: 20000")
+    if "matrix" in told:
+        text = "\n".join(line for line in text.splitlines() if not line.strip().startswith(("miss_", "false_alarm:")))
+    (folder / "poc.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(KitError, match=f"inspection/poc.yaml now has the costs .*{told}.*: run again") as error:
+        worth(run, folder, draws=10)
+    assert str(run) in str(error.value) and not (run / "roi.json").exists()
+    with speaking("ja"), pytest.raises(KitError, match="実行時の費用に戻してください"):
+        worth(run, folder, draws=10)
 
 
 def test_a_loss_is_said_as_a_loss(run, tmp_path):
