@@ -99,6 +99,9 @@ KNOWN: dict[str, Known] = {
     "monitoring_per_month": _known("Monitoring and support", "監視と保守", "JPY a month", "JPY/月"),
     "months_to_start": _known("Time until it is in use", "利用開始までの期間", "months", "か月",
                               (3, 1, 6, "the kit's default: nothing is earned before it is integrated", "キットの既定値：組み込みが終わるまで効果は出ない")),
+    "months_all_checked": _known("Time in which people still check every answer", "利用開始後、人が全件を確認する期間", "months", "か月",
+                                 (3, 1, 9, "the kit's default, by the autonomy ladder: a step up is earned by weeks of measured agreement, so that people check every answer first and nothing is saved yet",
+                                  "キットの既定値。自動化の段階は数週間分の一致率を測ってから上がるため、はじめは人が全件を確認し、効果はまだ出ない")),
     "hours_to_decision_today": _known("Time until a case is decided today", "現在、判断が出るまでの時間", "hours a case", "時間/件",
                                       (0, 0, 0, "not given: decision lead time is not counted", "未記入：判断までの時間は数えない")),
     "worth_of_an_hour_sooner": _known("Worth of deciding a case an hour sooner", "1 件の判断が 1 時間早まる価値", "JPY an hour and case", "JPY/時・件",
@@ -141,6 +144,7 @@ class Business(_Part):
     retrainings_per_year: Assumption | None = None
     monitoring_per_month: Assumption | None = None
     months_to_start: Assumption | None = None
+    months_all_checked: Assumption | None = None  # 0: the company lets it answer alone from the first day
     hours_to_decision_today: Assumption | None = None
     worth_of_an_hour_sooner: Assumption | None = None
     discount_rate: Assumption | None = None

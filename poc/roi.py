@@ -5,10 +5,14 @@ drawn from triangular distributions between their ends; the same draw serves all
 
     a month's saving   = cost of deciding today - cost of deciding with the option      (`monthly`)
     investment         = integration + machine + labels x seconds x wage / 3600         (`investment`)
+    net_m              = 0 until months_to_start; then, for months_all_checked, -(running costs + what looking at more cases than today costs)  (`while_checked`); then a month's saving less the
+                         running costs (`cash_flows`)
     NPV                = -investment + sum over months m of net_m / (1 + rate)^(m / 12) (`npv`)
     payback            = the month, with its fraction, in which the sum of net_m reaches the investment, undiscounted (`payback`)
 
-Not covered: taxes and depreciation, inflation, sales gained, correlation between assumptions. Shapes: R draws, M months.
+While people check every answer no saving is counted at all: they need as long per case as today and err as today. That is the autonomy ladder's step "every answer checked", and it is conservative.
+
+Not covered: people's looks at samples of what it answers alone, taxes and depreciation, inflation, sales gained, correlation between assumptions. Shapes: R draws, M months.
 """
 
 from collections.abc import Callable
@@ -20,8 +24,7 @@ from poc.business import Figure
 
 Number = float | np.ndarray
 Drawn = dict[str, Number]  # an assumption's key -> its value, or R draws of it
-BENEFITS = ("labour", "defects", "claims", "false_alarms", "lead_time")  # lines of a month; the rest are costs
-RUNNING = ("machine", "monitoring", "retraining", "wrong_notes")
+RUNNING = ("machine", "monitoring", "retraining")  # also while people check every answer; then nobody believes a wrong note more than today
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,42 @@ def investment(drawn: Drawn, machine: Number) -> dict[str, Number]:
     return {"integration": drawn["integration"], "machine": machine, "labels": drawn["labels"] * drawn["seconds_per_label"] * drawn["wage_per_hour"] / 3600}
 
 
+def while_checked(drawn: Drawn, lines: dict[str, Number]) -> Number:
+    """Net yen of a month in which people check every answer: the option's running costs (of `monthly`), and people's time for the cases that nobody looks at today.
+
+    Looks, seconds per look and errors are today's elsewhere, so that nothing is saved: net = machine + monitoring + retraining - volume x (1 - inspected_today) x seconds_per_inspection / 3600 x wage.
+    """
+    return sum(lines[line] for line in RUNNING) - (1 - drawn["inspected_today"]) * _looking_at_all(drawn)
+
+
+def _looking_at_all(drawn: Drawn) -> Number:
+    """Yen a month of people's time when they look at every case, as long as today."""
+    return drawn["volume_per_month"] * drawn["seconds_per_inspection"] / 3600 * drawn["wage_per_hour"]
+
+
+def months_of_first_year(start: Number, checked: Number) -> tuple[Number, Number, Number]:
+    """Of the first twelve months: those before it is in use, those in which people check every answer, and those after."""
+    first, second = np.minimum(start, 12), np.minimum(np.asarray(start) + checked, 12)
+    return first, second - first, 12 - second
+
+
+def checking(drawn: Drawn) -> Number:
+    """Yen of people's time in the first twelve months while they check every answer: volume x seconds_per_inspection / 3600 x wage x months. What of it is paid today already is in it."""
+    return _looking_at_all(drawn) * months_of_first_year(drawn["months_to_start"], drawn["months_all_checked"])[1]
+
+
 def first_year(drawn: Drawn) -> Number:
-    """Yen that have to be paid in the first twelve months: the investment, and from `months_to_start` on machine, monitoring and retraining. What people's time and errors cost is not in it."""
+    """Yen that have to be paid in the first twelve months: the investment, and from `months_to_start` on machine, monitoring and retraining. People's time for checking every answer is told apart
+    (`checking`); what errors cost is not in it.
+    """
     running = drawn["machine_monthly"] + drawn["monitoring_per_month"] + drawn["retraining"] * drawn["retrainings_per_year"] / 12
     return sum(investment(drawn, drawn["machine"]).values()) + running * np.clip(12 - drawn["months_to_start"], 0, None)
 
 
-def cash_flows(net: Number, start: Number, months: int) -> np.ndarray:
-    """Net yen of each month (..., M): nothing before `start` (in months), a part of the month in which it begins, `net` afterwards."""
-    active = np.clip(np.arange(1, months + 1) - np.asarray(start)[..., None], 0, 1)
-    return np.asarray(net)[..., None] * active
+def cash_flows(net: Number, start: Number, months: int, checked: Number = 0.0, meanwhile: Number = 0.0) -> np.ndarray:
+    """Net yen of each month (..., M): nothing before `start` (in months), `meanwhile` during the `checked` months after it, `net` afterwards; a month in which one begins has its part of each."""
+    used, alone = (np.clip(np.arange(1, months + 1) - np.asarray(begin)[..., None], 0, 1) for begin in (start, np.asarray(start) + checked))
+    return np.asarray(net)[..., None] * alone + np.asarray(meanwhile)[..., None] * (used - alone)
 
 
 def npv(invested: Number, flows: np.ndarray, rate: Number) -> Number:
@@ -166,10 +195,10 @@ class Option:
         """(NPV, payback in months)."""
         lines, once = self.month(assumed, rates, notes, place)
         horizon = int(assumed["horizon_months"])
-        invested, net = sum(once.values()), sum(lines.values())
-        shape = np.broadcast_shapes(*(np.shape(one) for one in (invested, net, assumed["months_to_start"], assumed["discount_rate"])))
-        flows = cash_flows(np.broadcast_to(net, shape), np.broadcast_to(assumed["months_to_start"], shape), horizon)
-        return npv(invested, flows, np.broadcast_to(assumed["discount_rate"], shape)), payback(invested, flows)
+        parts = sum(once.values()), sum(lines.values()), while_checked(assumed, lines), assumed["months_to_start"], assumed["months_all_checked"], assumed["discount_rate"]
+        invested, net, meanwhile, start, checked, rate = np.broadcast_arrays(*parts)
+        flows = cash_flows(net, start, horizon, checked, meanwhile)
+        return npv(invested, flows, rate), payback(invested, flows)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """`poc roi`: what a finished run's model is worth against doing nothing and against the best method without an MLLM, from the run's own answers and poc.yaml's `business`.
 
-Rates come from the run's held-out answers by bootstrap, never from a distribution that somebody assumed. The threshold from which cases go to a person is chosen on other rows than those that tell its cost: on
+Rates come from the run's held-out answers by bootstrap, never from a distribution that somebody assumed; only what passes unseen, a sum of few and dear events of which the dearest may not have been seen, is drawn
+from the gamma distributions that give the kit's costs their intervals (`kit.evaluation.intervals.cost_draws`), in the order of the bootstrap's draws. The threshold from which cases go to a person is chosen on other rows than those that tell its cost: on
 calibration rows where the run has their answers (split "calibration"), else each half of the held-out groups by the other half.
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +15,14 @@ import pandas as pd
 
 from kit.errors import KitError
 from kit.evaluation.cost_curve import break_even_ratio, break_even_review_cost, cheapest, cost_curve
-from kit.evaluation.intervals import ends, interval, resampled_by, units_of
+from kit.evaluation.intervals import cost_draws, ends, interval, resampled_by, units_of
 from kit.evaluation.metrics import cost_matrix
 from kit.evaluation.review import Reviewer, labels_of, ok_of, require_truths, route_rates, routes
 from kit.labelling import entries_in, what_people_say
 from kit.language import say
 from poc import runs
-from poc.business import Figure, figures
-from poc.roi import Option, Rates, Simulated, draw, first_year, simulate, today, tornado
+from poc.business import SIGNED_ALIKE, Figure, figures
+from poc.roi import Number, Option, Rates, Simulated, checking, draw, first_year, simulate, today, tornado
 from poc.roi import cost_of_deciding as cost_of
 from poc.usecase import LOGS, load_usecase, read_rows
 from poc.words import CHEAP
@@ -38,10 +41,10 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
 
     Returns:
         roi.json: {"schema", "use_case", "currency", "examples", "confidence", "draws", "seed", "review", "horizon_months", "assumptions", "measured", "today", "options", "tornado", "break_even",
-        "better_than_baseline", "first_year" (yen to be paid, people's time and errors apart), "notes", "said"}. An option has {"option", "month", "once", "npv", "payback", "paid_back", "positive", "distribution"}.
+        "better_than_baseline", "first_year" (yen to be paid), "checking" (people's time in it while they check every answer, apart), "notes", "said"}. An option has {"option", "month", "once", "npv", "payback", "paid_back", "positive", "distribution"}.
 
     Raises:
-        KitError: no finished run, no verdict, no costs, no folder, or assumptions that only the company knows and did not write.
+        KitError: no finished run, no verdict, no costs, no folder, costs of the folder that are not the run's, or assumptions that only the company knows and did not write.
     """
     record, frame = runs.read(run), runs.read_predictions(run)
     costs = _require(record, run)
@@ -53,6 +56,7 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
         raise KitError(say(f"{directory} is the use case {use.name}, and {run} is a run of {record['use_case']}: name that folder with --folder",
                            f"{directory} は {use.name}、{run} は {record['use_case']} の実行です。--folder で正しいフォルダーを指定してください"))  # fmt: skip
     assumed = figures(use.business, record, _seconds_per_label(directory, use))
+    _require_same_costs(use, costs, assumed, directory, run)
     review = use.business.review if use.business else "unsure"
     options, measured = _options(frame, record, costs, assumed, review, run, draws, seed)
     simulated = {name: simulate(option, assumed, draws, seed) for name, option in options.items()}
@@ -61,7 +65,7 @@ def worth(run: Path, directory: Path | None = None, seed: int = 0, draws: int = 
         "review": review, "horizon_months": int(assumed["horizon_months"].value), "assumptions": [one.as_dict(record["currency"]) for one in assumed.values()], "measured": measured,
         "today": _today(options["tuned"], assumed), "options": [_nothing(), *(_row(name, options[name], one, assumed, record["gates"]["confidence"]) for name, one in simulated.items())],
         "tornado": tornado(options["tuned"], assumed, record["gates"]["confidence"]), "better_than_baseline": _better(simulated, record),
-        "first_year": _first_year(assumed, record["gates"]["confidence"], draws, seed),
+        "first_year": _drawn(first_year, assumed, record["gates"]["confidence"], draws, seed), "checking": _drawn(checking, assumed, record["gates"]["confidence"], draws, seed),
     }  # fmt: skip
     found["break_even"] = _break_even(frame, record, costs, assumed, review, measured["tuned"]["thresholds"])
     from poc.worth_said import notes, said
@@ -81,6 +85,18 @@ def _require(record: dict, run: Path) -> dict:
         raise KitError(say("poc.yaml had no costs when this run was made: write what a miss and a false alarm cost (costs: {miss, false_alarm, ok_answer}), then run again",
                            "この実行の poc.yaml には costs がありません。見逃しと過検出の費用（costs: {miss, false_alarm, ok_answer}）を書いてから再実行してください"))  # fmt: skip
     return {key: value for key, value in record["costs"].items() if value is not None}
+
+
+def _require_same_costs(use, costs: dict, assumed: dict[str, Figure], directory: Path, run: Path) -> None:
+    """Refuses errors that would be counted at one price and avoided at another: the thresholds and the gates come from the run's costs, the money from poc.yaml's `business` as it is now."""
+    now = {key: value for key, value in use.costs.model_dump().items() if value is not None} if use.costs else costs
+    counted = {"miss": assumed["miss_internal"].value + assumed["miss_claim"].value, "false_alarm": assumed["false_alarm"].value}
+    if now == costs and any(abs(yen - {"miss": 1.0, "false_alarm": 0.0}[key] if costs.get("matrix") else yen - costs[key]) > SIGNED_ALIKE for key, yen in counted.items()):
+        now = counted
+    if now != costs:
+        here, there = (json.dumps(one, ensure_ascii=False) for one in (now, costs))
+        raise KitError(say(f"{directory / 'poc.yaml'} now has the costs {here}, and {run} was made, its thresholds chosen, with {there}: run again with the new ones (poc run {directory}), or put those of the run back",
+                           f"{directory / 'poc.yaml'} の費用は現在 {here} ですが、{run} は {there} で作られ、しきい値もそれで選ばれています。新しい費用で再実行するか（poc run {directory}）、実行時の費用に戻してください"))  # fmt: skip
 
 
 def _seconds_per_label(directory: Path, use) -> float | None:
@@ -108,8 +124,10 @@ def _options(frame: pd.DataFrame, record: dict, costs: dict, assumed: dict[str, 
     rates, drawn = route_rates(taken, test, labels, draws, seed)
     shares = np.broadcast_to([prevalence.get(label, 0.0) for label in labels], drawn.shape) if prevalence else drawn
     seconds, found = record.get("seconds_per_answer") or 0.0, {}
-    for arm, rate in zip(arms, rates, strict=True):
-        found[arm] = _option(rate, shares, labels, costs, seconds if arm == "tuned" else 0.0, arm == "tuned")
+    for place, (arm, rate) in enumerate(zip(arms, rates, strict=True)):
+        plain = _option(rate, shares, labels, costs, seconds if arm == "tuned" else 0.0, arm == "tuned")
+        passed = cost_draws(plain.measured.passed, plain.drawn.passed, _heaviest(test, labels, costs, shares[0]), record["gates"]["confidence"], units_of(test).max() + 1, seed + place)
+        found[arm] = replace(plain, drawn=replace(plain.drawn, passed=np.minimum(passed, plain.bad[1]) if ok_of(costs) else passed))  # no more than there are
         measured[arm] |= _told(found[arm], assumed, rate, shares, test, labels, costs, record["gates"]["confidence"])
     if price := _wrong_notes(run):
         found["tuned_wrong_notes"] = Option(**vars(found["tuned"]) | {"wrong_notes": price})
@@ -151,10 +169,16 @@ def _option(rate: np.ndarray, shares: np.ndarray, labels: list[str], costs: dict
     return Option(Rates(*(float(part[0]) for part in parts)), Rates(*(part[1:] for part in parts)), (float(bad[0]), bad[1:]), (float(good[0]), good[1:]), seconds, mllm)
 
 
+def _heaviest(test: pd.DataFrame, labels: list[str], costs: dict, shares: np.ndarray) -> float:
+    """What one more of the rows, passed, would add to `passed`: the most of any truth, of the line's shares (K,)."""
+    ok, cost = ok_of(costs), cost_matrix(labels, costs)
+    return max(share / (test["answer"] == label).sum() * (label != ok if ok else cost[i].max()) for i, (label, share) in enumerate(zip(labels, shares, strict=True)) if share > 0)
+
+
 def _told(option: Option, assumed: dict[str, Figure], rate: np.ndarray, shares: np.ndarray, test: pd.DataFrame, labels: list[str], costs: dict, confidence: float) -> dict:
-    """Per 1,000 cases with its interval: what passes, what is refused and what a person answers; and the truths of which no row was missed, which a bootstrap takes for certain."""
-    between = ends(units_of(test).max() + 1, confidence)
-    found = {name: [1000 * float(value) for value in (getattr(option.measured, name), *np.quantile(getattr(option.drawn, name), between))] for name in ("passed", "refused", "looks")}
+    """Per 1,000 cases with its interval: what passes, what is refused and what a person answers; and the truths of which no row was missed."""
+    between, plain = ends(units_of(test).max() + 1, confidence), [(1 - confidence) / 2, (1 + confidence) / 2]  # what passes was drawn as wide as it has to be
+    found = {name: [1000 * float(value) for value in (getattr(option.measured, name), *np.quantile(getattr(option.drawn, name), plain if name == "passed" else between))] for name in ("passed", "refused", "looks")}
     ok = ok_of(costs)
     never = [label for i, label in enumerate(labels) if ok and label != ok and shares[0, i] > 0 and rate[0, i, labels.index(ok)] == 0]
     return found | {"never_missed": {label: int((test["answer"] == label).sum()) for label in never}}
@@ -183,12 +207,13 @@ def first_year_of(use, record: dict, directory: Path) -> dict | None:
         assumed = figures(use.business, record, _seconds_per_label(directory, use))
     except KitError:  # `poc roi` says which
         return None
-    return _first_year(assumed, record["gates"]["confidence"])
+    return _drawn(first_year, assumed, record["gates"]["confidence"])
 
 
-def _first_year(assumed: dict[str, Figure], confidence: float, draws: int = DRAWS, seed: int = 0) -> dict:
-    value = float(first_year({key: one.value for key, one in assumed.items()}))
-    return interval(value, np.broadcast_to(first_year(draw(assumed, draws, seed)), draws), confidence)
+def _drawn(what: Callable[[dict], Number], assumed: dict[str, Figure], confidence: float, draws: int = DRAWS, seed: int = 0) -> dict:
+    """`what` at the values of the assumptions, and between which ends it lies over their draws."""
+    value = float(what({key: one.value for key, one in assumed.items()}))
+    return interval(value, np.broadcast_to(what(draw(assumed, draws, seed)), draws), confidence)
 
 
 def _nothing() -> dict:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kit.evaluation.intervals import none_seen
 from kit.language import current, say
 from poc.business import KNOWN
 from poc.report.wording import about, span
@@ -57,7 +58,10 @@ def _return(row: dict, found: dict) -> Text:
     else:
         last = both(f"{months['high']:.0f} months", f"{months['high']:.0f} か月") if months["high"] is not None else both(f"never within {horizon}", f"{horizon} か月以内に回収できない場合")
         back = both(f"it pays back after about {months['value']:.0f} months ({months['low']:.0f} to {last['en']})", f"約 {months['value']:.0f} か月で回収できます（{months['low']:.0f}～{last['ja']}）")
-    return both(f"It takes {once['en']} once and changes {month['en']} a month, its running costs taken off; {back['en']}.", f"初期費用は {once['ja']}、運用費を引いた効果は月 {month['ja']}で、{back['ja']}。")
+    start, checked = (next(one["value"] for one in found["assumptions"] if one["key"] == key) for key in ("months_to_start", "months_all_checked"))
+    wait = both(f", after {start:g} months of building it in and {checked:g} in which people still check every answer,", f"導入の {start:g} か月と、人が全件を確認する {checked:g} か月のあと、") if checked else both(
+        f", after {start:g} months of building it in,", f"導入の {start:g} か月のあと、")  # fmt: skip
+    return both(f"It takes {once['en']} once and{wait['en']} changes {month['en']} a month, its running costs taken off; {back['en']}.", f"初期費用は {once['ja']}。{wait['ja']}運用費を引いた効果は月 {month['ja']}で、{back['ja']}。")
 
 
 def _sure(row: dict, found: dict) -> Text:
@@ -140,8 +144,8 @@ def notes(found: dict) -> list[Text]:
     if not found["measured"]["prevalence"]:
         told.append(both("poc.yaml names no prevalence: the shares of the held-out rows stand in for the line's.", "poc.yaml に prevalence がないため、評価データの割合を実際の割合とみなしています。"))
     for label, rows in one["never_missed"].items():
-        told.append(both(f"None of {rows} cases of “{label}” was passed, which the draws take for certain; up to {100 * (1 - 0.05 ** (1 / rows)):.1f} % could be (95 %).",
-                         f"「{label}」{rows} 件に見逃しはなく、計算では 0 としていますが、最大 {100 * (1 - 0.05 ** (1 / rows)):.1f} % はあり得ます（95 %）。"))  # fmt: skip
+        told.append(both(f"None of {rows} cases of “{label}” was passed, which proves no zero: up to {100 * none_seen(rows, found['confidence']):.1f} % could be ({100 * found['confidence']:.0f} %), and the draws count on misses that were not seen.",
+                         f"「{label}」{rows} 件に見逃しはありませんが、ゼロとは言えません。最大 {100 * none_seen(rows, found['confidence']):.1f} % はあり得るため（{100 * found['confidence']:.0f} %）、計算では見えていない見逃しも見込んでいます。"))  # fmt: skip
     if found["review"] != "none":
         told.append(both("The person is taken to be as good on the cases that the model hands over as on all others, and those may be the hard ones.", "人の正しさは、モデルが人に回す件でも他の件と同じとしていますが、難しい件かもしれません。"))
     told.append(both("Errors per true answer are taken to be the same on the line as on the held-out rows; a trial beside the people who decide today shows whether they are.", "正解ごとの誤りの割合は、現場でも評価データと同じとしています。現在の判断者と並べた試行で確かめてください。"))

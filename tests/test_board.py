@@ -358,11 +358,14 @@ def test_the_roadmap_is_made_of_the_rois_assumptions_by_hand(whole):
     phases = roadmap(known)["phases"]
     labels = 1787 * 10 * 2800 / 3600
     assert {name: amount for name, (_, amount) in phases[0]["amounts"].items()} == pytest.approx({"integration": 6e6, "machine": 1.5e6, "labels": labels})
-    assert {name: amount for name, (_, amount) in phases[1]["amounts"].items()} == pytest.approx({"machine": 9 * 30_000, "monitoring": 9 * 80_000, "teaching again": 9 * 200_000 * 2 / 12})
-    assert sum(amount for _, amount in phases[2]["amounts"].values()) == pytest.approx(12 * (30_000 + 80_000) + 2 * 200_000)
-    assert sum(amount for phase in phases[:2] for _, amount in phase["amounts"].values()) == pytest.approx(known.roi["first_year"]["value"]), "the first two phases are the first year"
+    for phase in phases[1:]:  # three months, and six
+        assert {name: amount for name, (_, amount) in phase["amounts"].items()} == pytest.approx({"machine": 30_000 * (3, 6)[phase is phases[2]], "monitoring": 80_000 * (3, 6)[phase is phases[2]], "teaching again": (100_000, 200_000)[phase is phases[2]]})
+    assert f"A full year: {about(12 * (30_000 + 80_000) + 2 * 200_000, 'JPY')['en']}" in phases[2]["does"]["en"]
+    assert sum(amount for phase in phases for _, amount in phase["amounts"].values()) == pytest.approx(known.roi["first_year"]["value"]), "the phases are the first year"
     assert about(low["integration"] + low["machine"] + low["labels"] * low["seconds_per_label"] * low["wage_per_hour"] / 3600)["en"] in phases[0]["total"]["en"]
-    assert value["months_to_start"] == 3 and phases[1]["when"]["en"] == "months 3 to 12"
+    assert value["months_to_start"] == value["months_all_checked"] == 3 and phases[1]["when"]["en"] == "months 3 to 6" and phases[2]["when"]["en"].startswith("from month 6 on")
+    checked = about(3 * 40_000 * 12 / 3600 * 2_800, "JPY")
+    assert f"and {checked['en']} (" in roadmap(known)["whole"]["en"] and f"確認する人の時間 {checked['ja']}" in roadmap(known)["whole"]["ja"], "40,000 cases of 12 s in three months, apart from what is paid"
     assert "surely at least 95%, on 300 answers or more, over 10 days" in phases[1]["next"]["en"] and "open points" in phases[0]["does"]["en"]
 
 

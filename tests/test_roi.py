@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kit.errors import KitError
+from kit.evaluation.intervals import cost_draws, cost_interval
 from kit.language import LANGUAGES, speaking
 from poc import runs
 from poc.business import KNOWN, ROI, Business, Figure, figures
@@ -23,15 +24,18 @@ from poc.roi import (
     Option,
     Rates,
     cash_flows,
+    checking,
     draw,
     first_year,
     investment,
     monthly,
+    months_of_first_year,
     npv,
     payback,
     simulate,
     today,
     tornado,
+    while_checked,
 )
 from poc.usecase import gates_hash, load_usecase
 from poc.words import both
@@ -44,7 +48,7 @@ EXACT = {"rel": 0, "abs": 1e-9}
 PLANT = {
     "volume_per_month": 10_000, "wage_per_hour": 3_000, "inspected_today": 1, "seconds_per_inspection": 36, "seconds_per_review": 72, "person_sensitivity": 0.9, "person_specificity": 0.8,
     "miss_internal": 1_000, "miss_claim": 4_000, "false_alarm": 100, "integration": 1_000_000, "machine": 500_000, "machine_monthly": 10_000, "machine_without_mllm": 0, "labels": 1_200, "seconds_per_label": 30,
-    "retraining": 60_000, "retrainings_per_year": 2, "monitoring_per_month": 20_000, "months_to_start": 0, "hours_to_decision_today": 2, "worth_of_an_hour_sooner": 1, "discount_rate": 0, "horizon_months": 12,
+    "retraining": 60_000, "retrainings_per_year": 2, "monitoring_per_month": 20_000, "months_to_start": 0, "months_all_checked": 0, "hours_to_decision_today": 2, "worth_of_an_hour_sooner": 1, "discount_rate": 0, "horizon_months": 12,
 }  # fmt: skip
 # The model passes 50 of the bad ones, refuses 200 of the good ones, and hands 200 bad and 800 good ones to a person.
 MODEL = Rates(passed=0.005, refused=0.02, asked_bad=0.02, asked_ok=0.08, looks=0.1)
@@ -84,6 +88,26 @@ def test_payback_in_the_middle_of_a_month(invested, flows, months):
 
 def test_the_cash_flows_begin_in_the_middle_of_a_month():
     assert cash_flows(100, 1.5, 4).tolist() == [0, 50, 100, 100]
+    assert cash_flows(100, 1.5, 4, checked=1, meanwhile=-20).tolist() == [0, -10, 40, 100], "half of the third month is still checked: 50 - 10"
+    assert cash_flows(np.array([100, 100]), np.array([0.0, 1.0]), 3, np.array([2.0, 0.0]), np.array([-5.0, -5.0])).tolist() == [[-5, -5, 100], [0, 100, 100]]
+
+
+def test_while_people_check_every_answer_it_only_costs():
+    """Running costs of 40,000 a month, and nothing else where a person looks at every case today anyway; where it is half of them, the other 5,000 x 36 s are 50 hours of 3,000 yen."""
+    lines = option().month(PLANT)[0]
+    assert while_checked(PLANT, lines) == pytest.approx(-40_000, **EXACT)
+    assert while_checked(PLANT | {"inspected_today": 0.5}, lines) == pytest.approx(-190_000, **EXACT)
+    assert while_checked(PLANT, option(wrong_notes=(500.0,) * 3).month(PLANT)[0]) == pytest.approx(-40_000, **EXACT), "a person who checks believes no more notes than today"
+
+
+def test_npv_and_payback_wait_until_the_checking_ends():
+    """1,530,000 once; nothing for 2 months, 3 x -40,000 while all is checked, then 511,100 in 7 of 12 months. What is owed after month 5, 1,650,000, takes 1,650,000 / 511,100 = 3.228 months more."""
+    found = simulate(option(), certain(months_to_start=2, months_all_checked=3))
+    assert found.npv == pytest.approx(7 * 511_100 - 3 * 40_000 - 1_530_000, **EXACT) and found.months == pytest.approx(5 + 1_650_000 / 511_100, **EXACT)
+    assert found.npv_drawn == pytest.approx(np.full(10_000, found.npv)) and found.months_drawn == pytest.approx(np.full(10_000, found.months))
+    rows = tornado(option(), certain(months_all_checked=(3, 1, 9)))
+    assert [(row["key"], row["swing"]) for row in rows] == [("months_all_checked", pytest.approx(8 * 551_100, rel=1e-12))], "each month of checking: 511,100 not earned, 40,000 spent"
+    assert simulate(option(), certain(months_all_checked=12)).months == math.inf
 
 
 def test_a_month_line_by_line():
@@ -115,8 +139,11 @@ def test_npv_and_payback_of_the_plant_and_nothing_drawn_where_all_is_certain():
 
 
 def test_what_has_to_be_paid_in_the_first_year():
-    """1,530,000 once and 40,000 in each of nine months."""
-    assert first_year(PLANT | {"months_to_start": 3}) == pytest.approx(1_530_000 + 9 * 40_000, **EXACT)
+    """1,530,000 once and 40,000 in each of nine months, whoever answers; 100 hours a month of people's time while they check, told apart."""
+    for checked, people in ((0, 0), (4, 4 * 300_000), (9, 9 * 300_000), (30, 9 * 300_000)):
+        value = PLANT | {"months_to_start": 3, "months_all_checked": checked}
+        assert first_year(value) == pytest.approx(1_530_000 + 9 * 40_000, **EXACT) and checking(value) == pytest.approx(people, **EXACT)
+    assert [months_of_first_year(*pair) for pair in ((3, 4), (3, 30), (14, 2), (0, 0))] == [(3, 4, 5), (3, 9, 0), (12, 0, 0), (0, 0, 12)]
 
 
 def test_a_tornado_by_hand():
@@ -276,7 +303,8 @@ def test_the_roi_of_the_example_run(run):
     assert sorted((row["swing"] for row in found["tornado"]), reverse=True) == [row["swing"] for row in found["tornado"]]
     paid = found["first_year"]
     assert paid["low"] < paid["value"] < paid["high"] and paid["value"] == pytest.approx(7_500_000 + 1787 * 10 / 3600 * 2_800 + 9 * (30_000 + 80_000 + 200_000 * 2 / 12), **EXACT)
-    assert found["measured"]["tuned"]["chosen_on"] == "halves" and len(found["measured"]["tuned"]["thresholds"]) == 2 and found["measured"]["tuned"]["never_missed"] == {"crack": 77}
+    assert found["measured"]["tuned"]["chosen_on"] == "calibration" and len(found["measured"]["tuned"]["thresholds"]) == 1 and found["measured"]["tuned"]["never_missed"]["crack"] == 77
+    assert found["checking"]["value"] == pytest.approx(3 * 40_000 * 12 / 3600 * 2_800, **EXACT) and found["checking"]["low"] < found["checking"]["value"] < found["checking"]["high"]
     assert {one["kind"] for one in found["assumptions"]} == {"company", "poc.yaml", "measured", "default"} - {"poc.yaml"}
 
 
@@ -296,6 +324,35 @@ def test_rates_are_those_of_the_answers_where_nobody_looks(run, tmp_path):
     assert one["passed"][0] == pytest.approx(1000 * passed, abs=1e-9) and one["refused"][0] == pytest.approx(1000 * prevalence["ok"] * bad[tuned["answer"] == "ok"].mean(), abs=1e-9)
 
 
+def test_misses_that_were_not_seen_are_in_the_draws_as_the_kits_own_cost_interval_has_them(run):
+    """Misses per 1,000 of the line: the upper end is that of `cost_interval`, for the run's answers and where no bad one was passed at all; there one miss of the dearest kind, 0.02 / 75 of the cases, weighs most."""
+    frame = pd.read_csv(run / "predictions.csv", dtype=str, keep_default_na=False)
+    tuned = (frame["arm"] == "tuned") & (frame["condition"] == "as_is")
+    told = worth(run)["measured"]["tuned"]
+    assert told["passed"][1] < told["passed"][0] < told["passed"][2] and told["passed"][2] > 2 * told["passed"][0], "the bootstrap's upper end was 0.70 with 0.41 measured"
+    frame.loc[tuned, "probabilities"] = [json.dumps({answer: 1.0}) for answer in frame.loc[tuned, "answer"]]  # never wrong
+    frame.to_csv(run / "predictions.csv", index=False)
+    flawless = worth(run)
+    one = flawless["measured"]["tuned"]
+    low, high = cost_interval(np.float64(0.0), np.zeros(100), 1000 * 0.02 / 75, 0.95, 5)
+    assert (low, one["passed"][:2]) == (0.0, [0.0, 0.0]) and one["passed"][2] == pytest.approx(high, rel=0.1) == pytest.approx(-1000 * 0.02 / 75 * math.log(0.025), rel=0.1)
+    assert one["never_missed"] == {"chip": 74, "crack": 77, "dent": 74, "scratch": 75, "stain": 75} and one["refused"] == one["looks"] == [0.0, 0.0, 0.0]
+    assert next(row for row in flawless["tornado"] if row["key"] == "passed")["npv_high"] < flawless["options"][1]["npv"]["value"], "a miss that was not seen costs"
+    assert "None of 77 cases of “crack” was passed, which proves no zero: up to 4.7 % could be (95 %), and the draws count on misses" in "\n".join(note["en"] for note in flawless["notes"]), "1 - 0.025^(1/77)"
+
+
+def test_cost_draws_have_the_ends_of_the_interval_and_the_order_of_the_bootstrap():
+    events = np.random.default_rng(0).poisson(4, 20_000)
+    bootstrap = events / 10
+    for value, draws in ((0.4, bootstrap), (0.0, np.zeros(20_000))):
+        for confidence in (0.8, 0.95):
+            made = cost_draws(value, draws, 0.25, confidence, units=5)
+            assert np.quantile(made, [(1 - confidence) / 2, (1 + confidence) / 2]) == pytest.approx(np.array(cost_interval(np.float64(value), draws, 0.25, confidence, 5)), rel=0.01)
+    made = cost_draws(0.4, bootstrap, 0.25, units=5)
+    assert all(made[events == few].max() <= made[events == few + 1].min() for few in range(8)) and (made >= 0).all()
+    assert (cost_draws(0.0, np.zeros(9), 0.0) == 0).all(), "what cannot cost anything does not"
+
+
 def test_costs_per_confusion_give_the_same_as_miss_and_false_alarm_where_people_never_err(run, tmp_path):
     folder = shutil.copytree(runs.COMPANY / "inspection", tmp_path / "inspection", ignore=shutil.ignore_patterns("images", "audio", "*.jpg", "*.ogg"))
     text = (folder / "poc.yaml").read_text(encoding="utf-8")
@@ -306,17 +363,17 @@ def test_costs_per_confusion_give_the_same_as_miss_and_false_alarm_where_people_
     options = runs.read(run)["options"]
     changed(run, costs={"matrix": {"ok": {label: 350.0 for label in options[1:]}} | {label: {"ok": 12_000.0} for label in options[1:]}})
     priced = worth(run, folder, draws=100)
-    assert priced["options"][1]["npv"] == pytest.approx(plain["options"][1]["npv"], rel=1e-9)
+    assert priced["options"][1]["npv"]["value"] == pytest.approx(plain["options"][1]["npv"]["value"], rel=1e-9), "the draws are of other sums: there, what wrong answers of both kinds cost"
     assert priced["options"][1]["month"]["defects"] == pytest.approx(sum(plain["options"][1]["month"][line] for line in ("defects", "claims", "false_alarms")), rel=1e-9)
 
 
 def test_the_price_of_wrong_notes_is_a_row_of_its_own_where_its_share_was_given(run):
-    """1,000 yen per 1,000 cases are 40,000 a month, in 33 of 36 months: undiscounted 1,320,000."""
+    """1,000 yen per 1,000 cases are 40,000 a month, in 30 of 36 months (3 of building in, 3 in which people check every answer): undiscounted 1,200,000."""
     diagnosed = {"price": {"yen": [1_000.0, 1_000.0, 1_000.0], "counted": None}}
     (run / runs.DIAGNOSIS).write_text(json.dumps(diagnosed), encoding="utf-8")
     rows = {row["option"]: row for row in worth(run, draws=100)["options"]}
     less = rows["tuned"]["npv"]["value"] - rows["tuned_wrong_notes"]["npv"]["value"]
-    assert rows["tuned_wrong_notes"]["month"]["wrong_notes"] == pytest.approx(-40_000) and less == pytest.approx(sum(40_000 / 1.05 ** (m / 12) for m in range(4, 37)), rel=1e-9)
+    assert rows["tuned_wrong_notes"]["month"]["wrong_notes"] == pytest.approx(-40_000) and less == pytest.approx(sum(40_000 / 1.05 ** (m / 12) for m in range(7, 37)), rel=1e-9)
     (run / runs.DIAGNOSIS).write_text(json.dumps({"price": {"yen": [1_000.0, 900.0, 1_100.0], "counted": [3, 100]}}), encoding="utf-8")
     assert "tuned_wrong_notes" not in {row["option"] for row in worth(run, draws=100)["options"]}, "counted in the rows, it is in the answers already"
 
@@ -342,11 +399,36 @@ def test_sentences_for_a_meeting_say_measured_figures_in_plain_words(run):
         assert not [word for word in jargon if word in spoken]
     told = {language: "\n".join(one[language] for one in found["said"]) for language in LANGUAGES}
     assert "¥3,000,000 a month today: ¥370,000 of people's time and ¥2,700,000 of errors" in told["en"] and "月に約 300万円" in told["ja"], "3,039,333 in two digits"
+    assert "after 3 months of building it in and 3 in which people still check every answer, changes" in told["en"] and "人が全件を確認する 3 か月のあと、" in told["ja"]
     assert f"pays back after about {found['options'][1]['payback']['value']:.0f} months" in told["en"] and "On 520 held-out cases of 5 groups" in told["en"]
     notes = "\n".join(one["en"] for one in found["notes"])
-    assert "marked as examples" in notes and "only 5 groups" in notes and "None of 77 cases of “crack” was passed" in notes and "discount_rate" in notes
+    assert "marked as examples" in notes and "None of 77 cases of “crack” was passed" in notes and "discount_rate" in notes
     with speaking("ja"):
         assert all("\u3040" <= min(ch for ch in line if "\u3040" <= ch <= "\u9fff") for line in worth_lines(found, run)[:-1])
+
+
+@pytest.mark.parametrize(("before", "after", "told"), [
+    ("  miss: 12000\n  false_alarm: 350\n  ok_answer: ok\n", "  matrix: {ok: {chip: 350}, chip: {ok: 9000}}\n", '"matrix": .*"miss": 12000'),
+    ("miss: 12000\n", "miss: 24000\n", '"miss": 24000.0, .*"miss": 12000.0, '),
+    ("  ok_answer: ok\n", "  ok_answer: stain\n", '"ok_answer": "stain".*"ok_answer": "ok"'),
+    ("costs:\n  miss: 12000\n  false_alarm: 350\n  ok_answer: ok\n", "", '"miss": 24000.0, .*"miss": 12000.0, '),
+])  # fmt: skip
+def test_costs_that_are_not_those_of_the_run_are_refused_by_both_names(run, tmp_path, before, after, told):
+    """Thresholds by one price and money by another would be no ROI of anything; the split of a miss is doubled with it."""
+    folder = shutil.copytree(runs.COMPANY / "inspection", tmp_path / "inspection", ignore=shutil.ignore_patterns("images", "audio", "*.jpg", "*.ogg"))
+    text = (folder / "poc.yaml").read_text(encoding="utf-8")
+    assert before in text
+    text = text.replace(before, after, 1)
+    if "24000" in told:
+        text = text.replace("miss_internal: {value: 2000, low: 1500, high: 3000", "miss_internal: {value: 4000").replace("miss_claim: {value: 10000, low: 5000, high: 15000", "miss_claim: {value: 20000")
+    if "matrix" in told:
+        text = "\n".join(line for line in text.splitlines() if not line.strip().startswith(("miss_", "false_alarm:")))
+    (folder / "poc.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(KitError, match=f"inspection/poc.yaml now has the costs .*{told}.*: run again") as error:
+        worth(run, folder, draws=10)
+    assert str(run) in str(error.value) and not (run / "roi.json").exists()
+    with speaking("ja"), pytest.raises(KitError, match="実行時の費用に戻してください"):
+        worth(run, folder, draws=10)
 
 
 def test_a_loss_is_said_as_a_loss(run, tmp_path):

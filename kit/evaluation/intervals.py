@@ -85,11 +85,29 @@ def cost_interval(value: np.ndarray, draws: np.ndarray, heaviest: float, confide
         value: any shape; draws: (R, *value.shape), of `units` units.
         heaviest: what one more event of the dearest kind would add to the value.
     """
+    out = (1 - confidence) / 2
+    return _cost_ends(value, draws, heaviest, confidence, units, out, 1 - out)
+
+
+def cost_draws(value: float, draws: np.ndarray, heaviest: float, confidence: float = 0.95, units: int = 2, seed: int = 0) -> np.ndarray:
+    """(R,) draws of an expected cost that know what `cost_interval` knows: their quantiles at (1 -+ confidence) / 2 are its ends, so that a dear event that was not seen is possible in them.
+
+    The two gamma distributions of Fay and Feuer as one: below the median the lower end's, above it the upper end's, with the spread at this confidence. Each draw keeps its rank among the bootstrap's draws (R,), equal ones in random order,
+    so that what was drawn together stays together.
+    """
+    place = np.empty(len(draws))
+    place[np.lexsort((np.random.default_rng(seed).random(len(draws)), draws))] = (np.arange(len(draws)) + 0.5) / len(draws)
+    low, high = _cost_ends(np.full(len(draws), float(value)), draws[:, None], heaviest, confidence, units, place, place)
+    return np.where(place < 0.5, low, high)
+
+
+def _cost_ends(value: np.ndarray, draws: np.ndarray, heaviest: float, confidence: float, units: int, below: float | np.ndarray, above: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lower gamma distribution's quantile at `below`, never above the value, and the upper one's at `above`, never below it."""
     wider = student.ppf((1 + confidence) / 2, max(units - 1, 1)) / norm.ppf((1 + confidence) / 2)
-    spread, out = np.nanvar(draws, axis=0) * units / max(units - 1, 1) * wider**2, (1 - confidence) / 2
+    spread = np.nanvar(draws, axis=0) * units / max(units - 1, 1) * wider**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.where((spread > 0) & (value > 0), gamma.ppf(out, value**2 / spread, scale=spread / value), value if heaviest == 0 else 0.0)
-        high = gamma.ppf(1 - out, (value + heaviest) ** 2 / (spread + heaviest**2), scale=(spread + heaviest**2) / (value + heaviest)) if heaviest > 0 else value
+        low = np.where((spread > 0) & (value > 0), gamma.ppf(below, value**2 / spread, scale=spread / value), value if heaviest == 0 else 0.0)
+        high = gamma.ppf(above, (value + heaviest) ** 2 / (spread + heaviest**2), scale=(spread + heaviest**2) / (value + heaviest)) if heaviest > 0 else value
     return np.minimum(low, value), np.maximum(high, value)
 
 

@@ -105,11 +105,11 @@ show.cost_over_thresholds({say("this model", "このモデル"): cost_curve(held
 # %% [markdown] lang="en"
 # ## The return
 #
-# `poc roi RUN` does this. Rates come from the run's own answers, redrawn 10,000 times; assumptions are drawn between the ends that `business` in poc.yaml states. Two rows are always there, because they are the honest opponents: **do nothing**, and **the best method without an MLLM**.
+# `poc roi RUN` does this. Rates come from the run's own answers, redrawn 10,000 times; assumptions are drawn between the ends that `business` in poc.yaml states. Nothing is earned while it is built in (`months_to_start`), nor while people still check every answer (`months_all_checked`): that only costs. Two rows are always there, because they are the honest opponents: **do nothing**, and **the best method without an MLLM**.
 # %% [markdown] lang="ja"
 # ## 投資効果
 #
-# `poc roi RUN` と同じ計算です。割合は実行自身の答えから 1 万回引き直し、前提は poc.yaml の `business` に書かれた下限と上限の間から引きます。正直な比較相手として、**何もしない場合**と **MLLM を使わない最良の方法**を必ず並べます。
+# `poc roi RUN` と同じ計算です。割合は実行自身の答えから 1 万回引き直し、前提は poc.yaml の `business` に書かれた下限と上限の間から引きます。導入の期間（`months_to_start`）と、人が全件を確認する期間（`months_all_checked`）には効果がなく、費用だけがかかります。正直な比較相手として、**何もしない場合**と **MLLM を使わない最良の方法**を必ず並べます。
 # %%
 try:
     roi = worth(work, case)
