@@ -105,13 +105,13 @@ def _cheaper(found: dict) -> Text | None:
 def _people(found: dict) -> Text:
     one, how = found["measured"]["tuned"], REVIEW[found["review"]]
     value, low, high = (share / 10 for share in one["looks"])
-    at = "" if found["review"] == "none" else " / ".join(f"{100 * threshold:.3g} %" for threshold in dict.fromkeys(one["thresholds"]))
-    below = both(f"; the threshold that costs least: {at}", f"。費用が最小のしきい値：{at}") if at else both("", "")
+    at = "" if found["review"] != "unsure" else " / ".join(f"{100 * threshold:.3g} %" for threshold in dict.fromkeys(one["thresholds"]))
+    below = both(f", below {at}", f"：{at} 未満") if at else both("", "")
     if not found["measured"]["prevalence"]:
         return both(f"On {one['rows']} held-out cases of {one['groups']} groups, {value:.1f} % [{low:.1f}, {high:.1f}] go to a person ({how['en']}{below['en']}).",
                     f"評価用 {one['rows']} 件（{one['groups']} グループ）では、{value:.1f} % [{low:.1f}, {high:.1f}] が人に回ります（{how['ja']}{below['ja']}）。")
-    return both(f"Of the line's cases, at the shares that poc.yaml states (prevalence), {value:.1f} % [{low:.1f}, {high:.1f}] go to a person ({how['en']}{below['en']}), as {one['rows']} held-out cases of {one['groups']} groups tell, among which the share is another.",
-                f"現場の件（poc.yaml の prevalence の割合）のうち {value:.1f} % [{low:.1f}, {high:.1f}] が人に回ります（{how['ja']}{below['ja']}）。評価用 {one['rows']} 件（{one['groups']} グループ）からの換算で、評価データの中での割合とは異なります。")  # fmt: skip
+    return both(f"Of the line's cases, at the shares that poc.yaml states, {value:.1f} % [{low:.1f}, {high:.1f}] go to a person ({how['en']}{below['en']}), as {one['rows']} held-out cases of {one['groups']} groups tell, among which the share is another.",
+                f"現場の件（poc.yaml の割合）のうち {value:.1f} % [{low:.1f}, {high:.1f}] が人に回ります（{how['ja']}{below['ja']}）。評価用 {one['rows']} 件（{one['groups']} グループ）からの換算で、評価データの中での割合とは異なります。")  # fmt: skip
 
 
 def _sooner(row: dict, found: dict) -> Text | None:

@@ -299,7 +299,7 @@ def test_the_share_for_people_says_of_what_and_two_thresholds_are_told_apart(who
     known = read(whole)
     one, promised = known.roi["measured"]["tuned"], known.record["abstention"]["threshold"]
     text = seen(section(render(known), "people"))
-    assert f"Of the line's cases, at the shares that poc.yaml states (prevalence), {one['looks'][0] / 10:.1f} %" in text.replace("&#39;", "'") and f"the threshold that costs least: {100 * one['thresholds'][0]:.3g} %" in text
+    assert f"Of the line's cases, at the shares that poc.yaml states, {one['looks'][0] / 10:.1f} %" in text.replace("&#39;", "'") and f"where it is unsure, below {100 * one['thresholds'][0]:.3g} %)" in text
     assert f"the promise is for {100 * promised:.3g} % (after the temperature), the money for {100 * one['thresholds'][0]:.3g} %" in text
     run = shutil.copytree(whole, tmp_path / "run")
     roi = json.loads((run / "roi.json").read_text(encoding="utf-8"))

@@ -400,7 +400,7 @@ def test_sentences_for_a_meeting_say_measured_figures_in_plain_words(run):
     told = {language: "\n".join(one[language] for one in found["said"]) for language in LANGUAGES}
     assert "¥3,000,000 a month today: ¥370,000 of people's time and ¥2,700,000 of errors" in told["en"] and "月に約 300万円" in told["ja"], "3,039,333 in two digits"
     assert "after 3 months of building it in and 3 in which people still check every answer, changes" in told["en"] and "人が全件を確認する 3 か月のあと、" in told["ja"]
-    assert f"pays back after about {found['options'][1]['payback']['value']:.0f} months" in told["en"] and "On 520 held-out cases of 5 groups" in told["en"]
+    assert f"pays back after about {found['options'][1]['payback']['value']:.0f} months" in told["en"] and "520 held-out cases of 5 groups" in told["en"]
     notes = "\n".join(one["en"] for one in found["notes"])
     assert "marked as examples" in notes and "None of 77 cases of “crack” was passed" in notes and "discount_rate" in notes
     with speaking("ja"):
