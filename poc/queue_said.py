@@ -26,6 +26,7 @@ def in_use_lines(use) -> list[str]:
     here, at = use.standing, f"{100 * use.threshold:.4g} %"
     step = NAMES[here.state.step]
     lines = [say(f"In use, step “{step[0][0]}”: {step[1][0]}", f"運用中：段階「{step[0][1]}」。{step[1][1]}")]
+    lines += [] if here.measured.log_ok else [say("[BAD]  The audit log does not verify: nobody enters a higher step. Look at it with: poc audit verify RUN", "[BAD]  監査ログの検証に失敗しました。上の段階には進めません。確認: poc audit verify RUN")]
     lines += [say(f"The step went down: {'; '.join(here.down.why)}.", f"段階を下げました：{'。'.join(here.down.why)}。")] if here.down else []
     if use.promised:
         targets, confidence = use.promised
@@ -47,6 +48,7 @@ def queue_lines(here) -> list[str]:
     lines.append(say(f"Two people must agree on: {two}", f"2 人の一致が必要な答え：{two}") if two else say("No answer is named that two people must agree on: write gates: dangerous: [...] into poc.yaml before the next run", "2 人の一致が必要な答えが決まっていません。次の実行の前に poc.yaml に gates: dangerous: [...] を書いてください"))
     lines += [f"  {_waiting_told(item, decisions.get(item.id, ()))}" for item in waiting[:MOST]]
     lines += [say(f"  ... and {len(waiting) - MOST} more", f"  ほか {len(waiting) - MOST} 件")] if len(waiting) > MOST else []
+    lines += [] if here.measured.log_ok else [say("[BAD]  The audit log does not verify: poc audit verify RUN", "[BAD]  監査ログの検証に失敗しました: poc audit verify RUN")]
     return [*lines, *rate_lines(items, decisions), *told(here.state, here.measured)]
 
 
