@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,15 +75,6 @@ def dangerous_of(record: dict) -> tuple[str, ...]:
     """The answers that no single person closes: gates.dangerous of poc.yaml when the run was made; where it is silent, every answer but the good one, which costs people's time and nothing else."""
     named, good = record["gates"].get("dangerous"), (record.get("costs") or {}).get("ok_answer")
     return tuple(named) if named is not None else tuple(option for option in record["options"] if option != good) if good else ()
-
-
-def require_same_names(here: Standing) -> None:
-    """Raises KitError where names were hidden so far and are not now, or the other way round: one person would count as two."""
-    names = {one.who for said in here.queue.decisions().values() for one in said}
-    hidden = {bool(re.fullmatch(r"p-[0-9a-f]{16}", name)) for name in names}
-    if hidden and hidden != {here.log.key is not None}:
-        raise KitError(say("names in this queue are hidden: give the same --key as before" if True in hidden else "names in this queue are not hidden so far: leave --key out, or one person would count as two",
-                           "この確認待ちでは氏名を仮名にしています。これまでと同じ --key を指定してください" if True in hidden else "この確認待ちでは氏名を仮名にしていません。--key を付けずに使ってください（同じ人が 2 人と数えられます）"))  # fmt: skip
 
 
 def _drifted(run: Path, state: State) -> bool:

@@ -24,6 +24,7 @@ def queue(
 
     here = standing(run_folder, read_key(key) if key else None)
     if up is not None:
+        here.queue.require_key()
         entered = change(here.log, step_up(here.state, here.measured), up)
         typer.echo(say(f"Step “{NAMES[entered.step][0][0]}” entered, decided by {up}. {NAMES[entered.step][1][0]}", f"段階「{NAMES[entered.step][0][1]}」に進みました（決定者：{up}）。{NAMES[entered.step][1][1]}"))
         return
@@ -43,10 +44,10 @@ def review(
 ) -> None:
     from kit.operations.audit_record import read_key
     from poc.review import work
-    from poc.standing import require_same_names, standing
+    from poc.standing import standing
 
     here = standing(run_folder, read_key(key) if key else None)
-    require_same_names(here)
+    here.queue.require_key()
     done = work(here, name, lambda text: typer.prompt(text, default="", show_default=False), typer.echo, lambda path: typer.launch(str(path)))
     typer.echo(say(f"{done} decided. Thank you.", f"{done} 件を判断しました。お疲れさまでした。"))
 

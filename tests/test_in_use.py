@@ -265,16 +265,15 @@ def test_a_drift_alarm_takes_one_step_back_and_not_one_at_every_look(run):
 
 def test_one_person_is_not_two_because_a_key_was_forgotten(run, folder, tmp_path):
     from kit.operations.audit_record import new_key
-    from poc.standing import require_same_names
 
     put_on(run, "every")
     predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
     key = new_key(tmp_path / "key")
-    require_same_names(standing(run, key))
+    standing(run, key).queue.require_key()
     work(standing(run, key), "Sato", typed("5", "q"), lambda line: None)
     with pytest.raises(KitError, match="give the same --key"):
-        require_same_names(standing(run))
-    require_same_names(standing(run, key))
+        standing(run).queue.require_key()
+    standing(run, key).queue.require_key()
 
 
 def earned(run: Path, rows: int, wrong: int) -> None:

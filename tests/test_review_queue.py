@@ -98,6 +98,34 @@ def test_two_different_people_must_agree_where_it_is_dangerous(queue):
     assert done.final == "crack" and not open_disagreements(queue.items(), queue.decisions())
 
 
+@pytest.mark.parametrize("name, again", [("佐藤 太郎", "佐藤太郎"), ("佐藤 太郎", "佐藤\u3000太郎"), ("Yamada Hanako", "yamada\u00adhana\u200bko"), ("ﾔﾏﾀﾞ・ﾊﾅｺ", "ヤマダハナコ"), ("O'Brien", "O’BRIEN"), ("sato", "sa\tto\x07")])
+@pytest.mark.parametrize("key", [None, bytes(32)])
+def test_one_person_in_other_letters_is_not_two(tmp_path, key, name, again):
+    queue = ReviewQueue(tmp_path / FILE, AuditLog(tmp_path / LOG, key), dangerous=("crack",))
+    put(queue, 1, "crack")
+    say_of(queue, name, "crack")
+    assert queue.claim(again) is None and queue.claim("佐藤 次郎") is not None
+    with pytest.raises(KitError, match="needs somebody who made it"):
+        queue.claim("\u200b - ")
+
+
+def test_one_person_under_two_keys_is_not_two(tmp_path):
+    def under(key):
+        return ReviewQueue(tmp_path / FILE, AuditLog(tmp_path / LOG, key), dangerous=("crack",))
+
+    first, item = under(bytes(32)), put(under(None), 1, "crack")  # what the service puts in binds nothing
+    say_of(first, "Sato", "crack")
+    for key, words in ((b"1" * 32, "hidden with another key: give the --key of before"), (None, "are hidden: give the same --key as before")):
+        for asked_for in (lambda queue: queue.claim("Sato"), lambda queue: queue.undo("Sato"), ReviewQueue.require_key):
+            with pytest.raises(KitError, match=words):
+                asked_for(under(key))
+    assert say_of(first, "Ito", "crack").final == "crack" and item.id == 1
+    clear = ReviewQueue(tmp_path / "b" / FILE, AuditLog(tmp_path / "b" / LOG))
+    clear.claim("Sato")
+    with pytest.raises(KitError, match="not hidden so far: leave --key out"):
+        ReviewQueue(clear.path, AuditLog(clear.log.path, bytes(32))).claim("Sato")
+
+
 def test_two_who_differ_leave_it_to_a_third(queue):
     put(queue, 1, "crack")
     say_of(queue, "Sato", "OK")

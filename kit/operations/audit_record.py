@@ -116,8 +116,8 @@ def input_hash(sample: Sample) -> str:
 
 
 def same_name(name: str) -> str:
-    """A name as it is compared: width, case and blanks make no other person."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """A name as it is compared: width (NFKC), case, blanks, punctuation and what cannot be seen make no other person. "" where nothing else is in it."""
+    return "".join(letter for letter in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()) if unicodedata.category(letter)[0] not in "ZCP")
 
 
 def pseudonym(name: str, key: bytes) -> str:

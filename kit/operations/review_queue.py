@@ -2,7 +2,8 @@
 
 An item is closed by one person, or, where the dangerous class plays a part (it was put in for that reason, the model said it, or a person did), by two different people who give the same answer;
 where two differ a third is asked, and so on until two agree. The second person does not see what the first one said. Everything but a claim is written to the audit log, and into the queue only
-if that succeeded: a crash between the two leaves an audit record of a decision that does not count, never a decision without a record. People are told apart by name, whatever its width and case. Files are copied beside the queue, since an upload is
+if that succeeded: a crash between the two leaves an audit record of a decision that does not count, never a decision without a record. People are told apart by name, whatever its width, case, blanks and punctuation
+(`audit_record.same_name`); the first decision binds the queue to its key, or to none, since one person under two keys would count as two. Files are copied beside the queue, since an upload is
 deleted with its visitor.
 
 Not covered: more than one machine (SQLite's locks do not hold on network drives), logins (the caller knows who is there).
@@ -24,6 +25,7 @@ from kit.language import say
 from kit.operations.audit_log import AuditLog
 from kit.operations.audit_record import Record, input_hash, pseudonym, same_name
 from kit.operations.playbook import PLAYS
+from kit.operations.review_names import NAMES, bind_key, known_key
 from kit.operations.review_rows import Decision, Item, settled
 
 FILE = "review_queue.sqlite"
@@ -72,7 +74,7 @@ class ReviewQueue:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as db:
             db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(_TABLES)
+            db.executescript(_TABLES + NAMES)
 
     def add(self, sample: Sample, answered: Record, reasons: tuple[str, ...], by: str) -> Item:
         """Puts an answer of the model before people, and returns the item; where the same answer to the same row and input waits already, that one, with the new reasons.
@@ -111,6 +113,7 @@ class ReviewQueue:
         who, now = self._person(who), self._now()
         until = self.clock() + self.lease
         with self._write() as db:
+            bind_key(db, self.log.key)
             row = db.execute("SELECT id FROM items WHERE final IS NULL AND claimed_by=? AND claimed_until>?", (who, now)).fetchone() or db.execute(
                 """SELECT id FROM items WHERE final IS NULL AND (claimed_until IS NULL OR claimed_until<=?)
                    AND NOT EXISTS (SELECT 1 FROM decisions WHERE item=items.id AND who=? AND NOT undone)
@@ -165,6 +168,7 @@ class ReviewQueue:
         """
         who, until = self._person(who), self.clock() + self.lease
         with self._write() as db:
+            bind_key(db, self.log.key)
             last = db.execute("SELECT * FROM decisions WHERE who=? AND NOT undone ORDER BY id DESC LIMIT 1", (who,)).fetchone()
             if last is None:
                 return None
@@ -178,6 +182,11 @@ class ReviewQueue:
             db.execute("UPDATE items SET claimed_by=?, claimed_until=? WHERE id=?", (who, _text(until), item.id))
             self.log.append(self._record(item, "undo", who, last["answer"], "taken back", {}))
         return Claim(item, who, until)
+
+    def require_key(self) -> None:
+        """Raises KitError where people have decided under another key, or under none."""
+        with self._open() as db:
+            known_key(db, self.log.key)
 
     def items(self) -> list[Item]:
         """All of them, in the order in which they came."""
@@ -234,7 +243,7 @@ class ReviewQueue:
         return Record(kind, who, item.sample.id, item.model, item.adapter, item.data, item.threshold, item.input, answer, item.confidence if kind == "referral" else None, decision, about)
 
     def _person(self, who: str) -> str:
-        if not who.strip():
+        if not same_name(who):
             raise KitError(say("a decision needs somebody who made it: give a person's name", "判断には担当者の名前が必要です。名前を入れてください"))
         return pseudonym(who, self.log.key) if self.log.key else same_name(who)
 
