@@ -48,6 +48,9 @@ def queue_lines(here) -> list[str]:
     lines.append(say(f"Two people must agree on: {two}", f"2 人の一致が必要な答え：{two}") if two else say("No answer is named that two people must agree on: write gates: dangerous: [...] into poc.yaml before the next run", "2 人の一致が必要な答えが決まっていません。次の実行の前に poc.yaml に gates: dangerous: [...] を書いてください"))
     lines += [f"  {_waiting_told(item, decisions.get(item.id, ()))}" for item in waiting[:MOST]]
     lines += [say(f"  ... and {len(waiting) - MOST} more", f"  ほか {len(waiting) - MOST} 件")] if len(waiting) > MOST else []
+    if here.unlogged:
+        numbers = ", ".join(f"#{number}" for number in here.unlogged[:MOST])
+        lines.append(say(f"[BAD]  {len(here.unlogged)} decided items do not stand so in the audit log and count for nothing: {numbers}. Tell the owner of the audit log.", f"[BAD]  決定済みの {len(here.unlogged)} 件が監査ログの記録と一致しないため、集計から除きました：{numbers}。監査ログの責任者に知らせてください。"))
     lines += [] if here.measured.log_ok else [say("[BAD]  The audit log does not verify: poc audit verify RUN", "[BAD]  監査ログの検証に失敗しました: poc audit verify RUN")]
     return [*lines, *rate_lines(items, decisions), *told(here.state, here.measured)]
 

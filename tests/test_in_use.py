@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import sqlite3
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from PIL import Image
 
 from kit.errors import KitError
 from kit.language import speaking
-from kit.operations.audit_log import records_in
+from kit.operations.audit_log import AuditLog, records_in
 from kit.operations.audit_record import Record
 from kit.operations.audit_verify import verify
 from poc import predict as room
@@ -241,6 +242,24 @@ def test_a_step_up_is_refused_with_what_is_missing_and_entered_by_name_where_it_
     assert (last.who, last.decision) == ("Ito", "every")
 
 
+def test_rows_that_only_the_queues_file_knows_count_for_nothing(run):
+    earned(run, 8, wrong=0)
+    path, before = standing(run).queue.path, standing(run).measured.rows
+    with sqlite3.connect(path) as db:  # what whoever may write to the folder could do
+        columns = [row[1] for row in db.execute("PRAGMA table_info(items)") if row[1] not in ("id", "input")]
+        db.execute(f"INSERT INTO items (input, {', '.join(columns)}) SELECT 'made up', {', '.join(columns)} FROM items WHERE id=8")
+        db.execute("INSERT INTO decisions (item, time, who, answer, kind, note, seconds, saw) SELECT 9, time, 'nobody', answer, kind, note, seconds, saw FROM decisions WHERE item=8")
+    here = standing(run)
+    assert len(before) == 8 and here.measured.rows == before and here.unlogged == (9,)
+    assert any("1 decided items do not stand so in the audit log and count for nothing: #9" in line for line in queue_lines(here))
+    with sqlite3.connect(path) as db:
+        for number, change in enumerate(("items SET answer='dent'", "items SET reasons='[\"random\"]'", "decisions SET answer='dent'", "decisions SET who='ito'", "items SET model='m'", "items SET final='dent'"), start=1):
+            db.execute(f"UPDATE {change} WHERE {'item' if change.startswith('decisions') else 'id'}={number}")
+        db.execute("UPDATE items SET closed='2027-12-01T00:00:00.000+00:00' WHERE id=7")
+    here = standing(run)
+    assert here.unlogged == (1, 2, 3, 4, 5, 6, 9) and here.measured.rows == before[6:], "a day that the queue's file claims is not the log's"
+
+
 def test_too_many_wrong_answers_take_the_step_back_by_themselves(run):
     put_on(run, "every")
     earned(run, 30, wrong=20)
@@ -282,7 +301,7 @@ def earned(run: Path, rows: int, wrong: int) -> None:
     from kit.operations.review_queue import ReviewQueue
 
     here, time = standing(run, start=True), [datetime.now(UTC) + timedelta(seconds=1)]
-    queue = ReviewQueue(here.queue.path, here.log, here.dangerous, clock=lambda: time[0])
+    queue = ReviewQueue(here.queue.path, AuditLog(here.log.path, clock=lambda: time[0]), here.dangerous, clock=lambda: time[0])
     made = {"model": here.record["model"]["name"], "adapter": here.adapter}
     for number in range(rows):
         time[0] += timedelta(days=10 / rows)

@@ -23,7 +23,7 @@ from kit.operations.audit_verify import verify
 from kit.operations.corrections import corrections, write_corrections
 from kit.operations.playbook import PLAYS, likely_kind, play
 from kit.operations.review_queue import FILE, REASONS, ReviewQueue
-from kit.operations.review_rows import checked, open_disagreements, rates, settled
+from kit.operations.review_rows import checked, logged, open_disagreements, rates, settled
 from kit.operations.shares import MIN_GROUPS, lower_bound, upper_bound, wilson
 
 OPTIONS = ("OK", "scratch", "crack")
@@ -229,6 +229,10 @@ def test_the_same_answer_waits_once_with_all_its_reasons(queue):
     say_of(queue, "Sato", "OK")
     say_of(queue, "Sato", "OK")
     assert put(queue, 1).id == 3, "a closed item is closed"
+    say_of(queue, "Sato", "scratch")
+    rows = checked(queue.items(), queue.decisions())
+    assert [row.final for row in rows] == ["OK"], "one photo asked again is no new row, and what was said of it first counts"
+    assert checked(queue.items(), queue.decisions(), logged=logged(queue.items(), queue.decisions(), records_in(queue.log.path)))[0].final == "OK"
 
 
 def test_the_evidence_stays_when_the_upload_is_deleted(queue, tmp_path):
