@@ -420,6 +420,11 @@ def test_the_command_verifies_anchors_exports_and_cuts(monkeypatch, capsys, tmp_
     code, out, _ = in_process(monkeypatch, capsys, "cut", run, "--before", "2026-11-03", "--key", safe / "key", "--name", "鈴木")
     assert code == 0 and out.startswith("4 records cut off.")
     assert in_process(monkeypatch, capsys, "pseudonym", "鈴木", "--key", safe / "key")[1].strip() == pseudonym("鈴木", read_key(safe / "key"))
+    assert "鈴木" in log.path.read_text(encoding="utf-8"), "no name was hidden in this log so far"
+    hidden = days_of_records(tmp_path / "hidden" / "operations")
+    AuditLog(hidden.path, read_key(safe / "key"), clock=hidden.clock).append(ANSWER)
+    assert in_process(monkeypatch, capsys, "cut", tmp_path / "hidden", "--before", "2026-11-03", "--key", safe / "key", "--name", "鈴木")[0] == 0
+    assert "鈴木" not in hidden.path.read_text(encoding="utf-8") and hidden.path.read_text(encoding="utf-8").count(pseudonym("鈴木", read_key(safe / "key"))) == 2
     log.path.write_bytes(b"".join(lines(log)[:-1]))
     for language, words in (("en", "the end is missing: records 11 to 11"), ("ja", "末尾が欠けています")):
         monkeypatch.setenv("POC_LANGUAGE", language)

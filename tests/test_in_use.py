@@ -260,6 +260,32 @@ def test_rows_that_only_the_queues_file_knows_count_for_nothing(run):
     assert here.unlogged == (1, 2, 3, 4, 5, 6, 9) and here.measured.rows == before[6:], "a day that the queue's file claims is not the log's"
 
 
+def test_only_the_champion_answers_where_there_is_one(run):
+    runs.write_json(run.parent / "champion.json", {"schema": 1, "current": "other", "previous": [], "history": []})
+    with pytest.raises(KitError, match="in use is other, not run .*: name .*other, or put this run in use"):
+        open_use(run)
+    runs.write_json(run.parent / "champion.json", {"schema": 1, "current": "run", "previous": [], "history": []})
+    open_use(run)
+
+
+def test_missing_and_unreadable_files_are_one_record_each_without_a_path_of_this_machine(run, folder, tmp_path):
+    (folder / "a.png").unlink()
+    predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
+    text = standing(run).log.path.read_text(encoding="utf-8")
+    found = [record for record in records_in(standing(run).log.path) if record.decision == "unreadable"]
+    assert sorted(record.what for record in found) == ["a", "f"] and str(tmp_path) not in text and all(record.note["error"] for record in found)
+
+
+def test_a_decision_made_anew_is_not_a_blind_one(run, folder, tmp_path):
+    put_on(run, "every")
+    predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
+    heard = []
+    work(standing(run), "Sato", typed("1", "", "u", "5", "q"), heard.append)
+    assert any("The model had said crack" in line for line in heard)
+    assert [record.note["saw"] for record in records_in(standing(run).log.path) if record.kind == "review"] == [False, True]
+    assert [one.saw for said in standing(run).queue.decisions().values() for one in said] == [True]
+
+
 def test_too_many_wrong_answers_take_the_step_back_by_themselves(run):
     put_on(run, "every")
     earned(run, 30, wrong=20)
@@ -323,6 +349,13 @@ def test_corrections_come_back_as_rows_of_a_folder_that_the_kit_reads(run, folde
     assert stopped.value.code == 0 and "2 corrected rows" in capsys.readouterr().out
     rows = {row["reviewed_row"]: row for row in csv.DictReader((tmp_path / "corrected" / "metadata.csv").open(encoding="utf-8"))}
     assert {(name, row["answer"], row["corrected_by"], row["model_answer"]) for name, row in rows.items()} == {("c", "scratch", "sato", ""), ("d", "scratch", "sato", "ok")}
+    evidence = {item.sample.id: item.sample.image[0] for item in standing(run).queue.items() if item.sample.image}
+    for name, code, words in (("c", 0, "1 corrected rows are left out, their files were deleted: review-000003"), ("d", 2, "the files of all 2 corrected rows were deleted")):
+        evidence[name].unlink()
+        monkeypatch.setattr(sys, "argv", ["poc", "queue", str(run), "--export", str(tmp_path / f"without {name}")])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == code and words in "".join(capsys.readouterr()) and (tmp_path / f"without {name}").exists() is (code == 0)
     read = read_folder(tmp_path / "corrected", question="Which?", options=("ok", "scratch", "dent"), decided_by=("image",)).samples
     assert {sample.split for sample in read} == {"train"} and all(sample.image[0].is_file() for sample in read)
 

@@ -24,7 +24,7 @@ from filelock import FileLock
 from kit.data.files import own
 from kit.errors import KitError
 from kit.language import say
-from kit.operations.audit_record import LONGEST, Record, is_whole, line_of, pseudonym, record_of
+from kit.operations.audit_record import LONGEST, Record, is_pseudonym, is_whole, line_of, pseudonym, record_of
 
 FILE = "audit_log.jsonl"
 _SLOT = 256  # bytes of one of the head's two lines; the newer one is always written over the older one
@@ -148,6 +148,11 @@ def records_in(path: Path) -> Iterator[Record]:
         record = record_of(line[:-1]) if line.endswith(b"\n") else None
         if record:
             yield record
+
+
+def hides_names(path: Path) -> bool:
+    """Whether a person stands in the log as a pseudonym; False where there is no log."""
+    return Path(path).is_file() and any(is_pseudonym(record.who) for record in records_in(path))
 
 
 def lines_in(path: Path) -> Iterator[bytes]:

@@ -122,9 +122,14 @@ def same_name(name: str) -> str:
 
 def pseudonym(name: str, key: bytes) -> str:
     """ "p-" and 16 hex digits of a keyed digest (HMAC-SHA256): the same for the same person and key, and nothing without the key, not even for who guesses names. A name that is one already stays."""
-    if len(name) == 18 and name.startswith("p-") and set(name[2:]) <= set("0123456789abcdef"):
+    if is_pseudonym(name):
         return name
     return "p-" + hmac.new(key, b"who:" + same_name(name).encode(), "sha256").hexdigest()[:16]
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a name has the form of `pseudonym`."""
+    return len(name) == 18 and name.startswith("p-") and set(name[2:]) <= set("0123456789abcdef")
 
 
 def seal(text: str, key: bytes) -> str:

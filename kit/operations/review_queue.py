@@ -138,7 +138,7 @@ class ReviewQueue:
             kind: how the model's answer was wrong, a key of `playbook.PLAYS`; "" where it was not.
             note: a sentence; it is kept here, not in the audit log.
             seconds: from seeing the item to deciding.
-            saw: whether the person saw the model's answer first: who sees it agrees more often.
+            saw: whether the person saw the model's answer first: who sees it agrees more often. Who took a decision on the item back has seen what it was answered with, and counts as having seen it.
 
         Raises:
             KitError: another person has the item by now, it is closed, an answer that is no option, an unknown kind, or the audit log does not take it.
@@ -149,6 +149,7 @@ class ReviewQueue:
         if kind and kind not in PLAYS:
             raise KitError(say(f"{kind!r} is no kind of wrong answer; allowed: {', '.join(PLAYS)}", f"{kind!r} は誤りの種類にありません。使えるもの：{', '.join(PLAYS)}"))
         with self._write() as db:
+            saw = saw or db.execute("SELECT 1 FROM decisions WHERE item=? AND who=? AND undone", (claim.item.id, claim.who)).fetchone() is not None
             item, holder = self._item(db, claim.item.id), db.execute("SELECT claimed_by FROM items WHERE id=?", (claim.item.id,)).fetchone()["claimed_by"]
             if holder != claim.who or item.final is not None:
                 raise KitError(say(f"item {item.id} is not yours any more: your claim ran out and somebody else has it, or it is decided. Nothing was written; take the next one.", f"項目 {item.id} は、時間切れで別の人が担当しているか、決定済みです。書き込みませんでした。次の項目に進んでください。"))
