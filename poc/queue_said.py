@@ -58,7 +58,8 @@ def queue_lines(here) -> list[str]:
 def _waiting_told(item: Item, said: tuple[Decision, ...]) -> str:
     """One item without the model's answer: who reads the list may be the next to decide."""
     heard = say(f", {len(said)} decided", f"、{len(said)} 人が判断済み") if said else ""
-    return f"#{item.id} [{item.priority}] {item.sample.id}: {say(', ', '、').join(map(reason_told, item.reasons))}{heard}, {item.made[:16].replace('T', ' ')}"
+    why = say(", ", "、").join(reason_told(name) for name in item.reasons if name not in _TELLING)
+    return f"#{item.id} {item.sample.id}{say(': ', '：') + why if why else ''}{heard}, {item.made[:16].replace('T', ' ')}"
 
 
 def rate_lines(items, decisions) -> list[str]:
