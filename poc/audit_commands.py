@@ -84,12 +84,13 @@ def cut(
     key: SignKey,
     name: Annotated[str, typer.Option(prompt=say("Your name", "お名前"), help=say("who decides it", "決定者"))],
 ) -> None:
-    from kit.operations.audit_log import AuditLog
+    from kit.operations.audit_log import AuditLog, hides_names
     from kit.operations.audit_record import read_key
     from kit.operations.audit_retention import cut_before
 
     log = log_of(place)
-    gone = cut_before(AuditLog(log), before.replace(tzinfo=UTC), name, read_key(key, log))
+    secret = read_key(key, log)
+    gone = cut_before(AuditLog(log, secret if hides_names(log) else None), before.replace(tzinfo=UTC), name, secret)
     typer.echo(say(f"{gone:,} records cut off. Anchors of records that are gone can no longer be checked: make a new one with `poc audit anchor {place}`", f"{gone:,} 件を削除しました。削除した記録の控えは今後確認できません。新しい控えを作ってください：`poc audit anchor {place}`"))
 
 

@@ -7,14 +7,14 @@ from kit.errors import KitError
 from kit.finding import Finding
 from kit.language import say
 from kit.operations import champion as pointer
-from kit.operations.audit_log import FILE, AuditLog
-from kit.operations.audit_record import Record
+from kit.operations.audit_log import FILE, AuditLog, hides_names
+from kit.operations.audit_record import Record, pseudonym
 from kit.operations.champion import Verdict
 from poc import runs
 from poc.compare import answers_of, common
 
 
-def challenge_run(run: Path, challenger: Path, margin: float = 0.0, reason: str = "", name: str | None = None) -> Verdict:
+def challenge_run(run: Path, challenger: Path, margin: float = 0.0, reason: str = "", name: str | None = None, key: bytes | None = None) -> Verdict:
     """Whether a run's tuned model may replace another's, on the rows that both held out, by the KPI of the first one's gates.
 
     Args:
@@ -22,6 +22,7 @@ def challenge_run(run: Path, challenger: Path, margin: float = 0.0, reason: str 
         challenger: of the same use case.
         margin, reason: see `kit.operations.champion.challenge`.
         name: who puts it in use if it may; None: nobody does. Both runs must then lie in one folder.
+        key: hides the name; needed where names of the use case are hidden.
 
     Raises:
         KitError: not two finished runs of one use case, too few common rows, no `name`, or another run is in use.
@@ -33,6 +34,7 @@ def challenge_run(run: Path, challenger: Path, margin: float = 0.0, reason: str 
     place = run.resolve().parent
     if name is not None:
         _require_pointer(place, run, challenger)
+        name = _hidden(place, name, key)
     before, after = common(answers_of(run), answers_of(challenger))
     labels = sorted({*ours["options"], *before["answer"], *before["predicted"], *after["predicted"]})
     verdict = pointer.challenge(before, after, labels, ours["gates"]["kpi"], _findings(run), _findings(challenger), margin, reason, ours["gates"]["confidence"])
@@ -44,11 +46,11 @@ def challenge_run(run: Path, challenger: Path, margin: float = 0.0, reason: str 
     return verdict
 
 
-def roll_back(run: Path, name: str, reason: str) -> str:
+def roll_back(run: Path, name: str, reason: str, key: bytes | None = None) -> str:
     """Puts the run before back in use and returns its name; `run` is any run of the use case."""
     runs.read(run)
     place = run.resolve().parent
-    return pointer.rollback(place, name, reason, _log_of(place))["current"]
+    return pointer.rollback(place, _hidden(place, name, key), reason, _log_of(place))["current"]
 
 
 def challenge_lines(verdict: Verdict, run: Path, challenger: Path, crowned: bool) -> list[str]:
@@ -77,6 +79,16 @@ def _findings(run: Path) -> list[Finding]:
     file = run / runs.DIAGNOSIS
     told = json.loads(file.read_text(encoding="utf-8"))["findings"] if file.is_file() else []
     return [Finding(one["name"], one["value"], one["low"], one["high"], one["verdict"]) for one in told]
+
+
+def _hidden(place: Path, name: str, key: bytes | None) -> str:
+    """The name as it is written into champion.json and the log beside it; raises KitError where names of the use case are hidden and no key is given."""
+    if key and name.strip():
+        return pseudonym(name, key)
+    logs = [place / "operations" / FILE, *sorted(place.glob(f"*/operations/{FILE}"))]
+    if hidden := next((log for log in logs if hides_names(log)), None):
+        raise KitError(say(f"names in {hidden} are hidden: give --key here, too", f"{hidden} では氏名を仮名にしています。ここでも --key を指定してください"))
+    return name
 
 
 def _log_of(place: Path):

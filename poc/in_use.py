@@ -23,6 +23,7 @@ from kit.language import say
 from kit.models import Loaded
 from kit.operations.audit_record import Record, input_hash
 from kit.operations.autonomy import counts_at_once, is_drawn, reasons_to_check
+from kit.operations.champion import champion
 from poc import runs
 from poc.audit_commands import FOLDER
 from poc.standing import SERVICE, Standing, standing
@@ -79,6 +80,14 @@ class InUse:
         written = self.standing.log.extend(self._record(*one, fault, apart) for one, fault in zip(answers, faults, strict=True))
         return [self._taken(sample, shares, fault, record, apart) for (sample, shares, _), fault, record in zip(answers, faults, written, strict=True)]
 
+    def unreadable(self, what: str, error: str) -> None:
+        """Writes a row that cannot even be opened (its file is missing, say) into the audit log; `error` holds no path of this machine."""
+        self.standing.log.append(self._unreadable(what, error))
+
+    def _unreadable(self, what: str, error: str) -> Record:
+        about = self.standing.record
+        return Record("event", SERVICE, what, about["model"]["name"], self.standing.adapter, about["data"]["hash"], decision="unreadable", note={"error": error[:500]})
+
     def _apart(self, loaded: Loaded, samples: list[Sample]) -> dict[str, float]:
         """id -> score of contradiction, of the rows that have two kinds of evidence."""
         asked = [sample for sample in samples if len(sample.modalities) > 1] if self.conflict is not None else []
@@ -88,7 +97,7 @@ class InUse:
         about = self.standing.record
         made = {"model": about["model"]["name"], "adapter": self.standing.adapter, "data": about["data"]["hash"]}
         if not shares:
-            return Record("event", SERVICE, sample.id, **made, decision="unreadable", note={"error": error[:500]})
+            return self._unreadable(sample.id, error)
         best = max(shares, key=shares.get)
         sure = shares[best] >= self.threshold
         note = {"most_likely": best, "input": faults, "apart": round(apart.get(sample.id, 0.0), 4)}
@@ -115,10 +124,14 @@ def open_use(run: Path, threshold: float | None = None, directory: Path | None =
         directory: the use case's folder, which says what inputs usually look like; default: looked for as the report does. It is needed once.
 
     Raises:
-        KitError: not a finished run, or log or queue cannot be used.
+        KitError: not a finished run, another one is in use (champion.json), or log or queue cannot be used.
     """
     from poc.predict import usual_threshold
 
+    told = champion(run.resolve().parent)
+    if told and told["current"] != run.resolve().name:
+        raise KitError(say(f"in use is {told['current']}, not {run.resolve().name} (champion.json beside the runs): name {run.resolve().parent / told['current']}, or put this run in use with poc challenge or poc rollback",
+                           f"使用中は {run.resolve().name} ではなく {told['current']} です（実行の隣の champion.json）。{run.resolve().parent / told['current']} を指定するか、poc challenge または poc rollback でこの実行を使用中にしてください"))  # fmt: skip
     here = standing(run, start=True)
     heat, promise = (here.record.get("calibration") or {}).get("temperature", 1.0), here.record.get("abstention") or {}
     promised, notes = None, []

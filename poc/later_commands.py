@@ -7,6 +7,7 @@ import typer
 
 from kit.language import say
 from poc.arguments import RunFolder, stay_offline
+from poc.audit_commands import Key
 
 Name = Annotated[str, typer.Option(help=say("who decides it", "決定者の名前"))]
 
@@ -38,10 +39,12 @@ def challenge(
     reason: Annotated[str, typer.Option(help=say("why a margin is allowed", "低下を許容する理由"))] = "",
     crown: Annotated[bool, typer.Option("--crown", help=say("put it in use if it may replace; needs --name", "入れ替えてよければ使用中にする（--name が必要）"))] = False,
     name: Name = "",
+    key: Key = None,
 ) -> None:
+    from kit.operations.audit_record import read_key
     from poc.champion import challenge_lines, challenge_run
 
-    verdict = challenge_run(run_folder, challenger, margin, reason, name if crown else None)
+    verdict = challenge_run(run_folder, challenger, margin, reason, name if crown else None, read_key(key) if key else None)
     for line in challenge_lines(verdict, run_folder, challenger, crown):
         typer.echo(line)
     if not verdict.replace:
@@ -52,10 +55,12 @@ def rollback(
     run_folder: RunFolder,
     name: Name,
     reason: Annotated[str, typer.Option(help=say("why, for those who retrain", "理由（再学習のため）"))],
+    key: Key = None,
 ) -> None:
+    from kit.operations.audit_record import read_key
     from poc.champion import roll_back
 
-    run = roll_back(run_folder, name, reason)
+    run = roll_back(run_folder, name, reason, read_key(key) if key else None)
     typer.echo(say(f"In use again: {run}", f"使用中のモデルを戻しました：{run}"))
 
 

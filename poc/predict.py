@@ -170,6 +170,9 @@ def _write(run: Path, record: dict, root: Path, out: Path, about: dict, done: in
         while chunk := list(islice(rows, CHUNK)):
             answers = _answers(loaded, [row for row in chunk if isinstance(row, Sample)])
             answered = iter(_in_use(root, loaded, list(answers), use) if use else (_answered(root, *one, about["threshold"]) for one in answers))
+            for row in (row for row in chunk if use and isinstance(row, Fault)):
+                told = _fault(row)
+                use.unreadable(told["id"], told["error"].replace(f"{root}/", ""))
             _append(file, [_fault(row) | ({"reasons": ""} if use else {}) if isinstance(row, Fault) else next(answered) for row in chunk], columns, out.suffix)
             bar.update(len(chunk))
     bar.close()
@@ -200,7 +203,7 @@ def _answered(root: Path, sample: Sample, shares: dict[str, float] | None, error
 
 def _in_use(root: Path, loaded, answers: list[tuple[Sample, dict | None, str]], use) -> list[dict]:
     """The rows of answers that were recorded and, where people must look, queued."""
-    answers = [(sample, use.heated(shares) if shares else None, error) for sample, shares, error in answers]
+    answers = [(sample, use.heated(shares) if shares else None, error.replace(f"{root}/", "")) for sample, shares, error in answers]
     rows = []
     for one, taken in zip(answers, use.take(loaded, answers), strict=True):
         row = _answered(root, *one, use.threshold)

@@ -26,6 +26,7 @@ def in_use_lines(use) -> list[str]:
     here, at = use.standing, f"{100 * use.threshold:.4g} %"
     step = NAMES[here.state.step]
     lines = [say(f"In use, step “{step[0][0]}”: {step[1][0]}", f"運用中：段階「{step[0][1]}」。{step[1][1]}")]
+    lines += [] if here.measured.log_ok else [say("[BAD]  The audit log does not verify: nobody enters a higher step. Look at it with: poc audit verify RUN", "[BAD]  監査ログの検証に失敗しました。上の段階には進めません。確認: poc audit verify RUN")]
     lines += [say(f"The step went down: {'; '.join(here.down.why)}.", f"段階を下げました：{'。'.join(here.down.why)}。")] if here.down else []
     if use.promised:
         targets, confidence = use.promised
@@ -47,13 +48,18 @@ def queue_lines(here) -> list[str]:
     lines.append(say(f"Two people must agree on: {two}", f"2 人の一致が必要な答え：{two}") if two else say("No answer is named that two people must agree on: write gates: dangerous: [...] into poc.yaml before the next run", "2 人の一致が必要な答えが決まっていません。次の実行の前に poc.yaml に gates: dangerous: [...] を書いてください"))
     lines += [f"  {_waiting_told(item, decisions.get(item.id, ()))}" for item in waiting[:MOST]]
     lines += [say(f"  ... and {len(waiting) - MOST} more", f"  ほか {len(waiting) - MOST} 件")] if len(waiting) > MOST else []
+    if here.unlogged:
+        numbers = ", ".join(f"#{number}" for number in here.unlogged[:MOST])
+        lines.append(say(f"[BAD]  {len(here.unlogged)} decided items do not stand so in the audit log and count for nothing: {numbers}. Tell the owner of the audit log.", f"[BAD]  決定済みの {len(here.unlogged)} 件が監査ログの記録と一致しないため、集計から除きました：{numbers}。監査ログの責任者に知らせてください。"))
+    lines += [] if here.measured.log_ok else [say("[BAD]  The audit log does not verify: poc audit verify RUN", "[BAD]  監査ログの検証に失敗しました: poc audit verify RUN")]
     return [*lines, *rate_lines(items, decisions), *told(here.state, here.measured)]
 
 
 def _waiting_told(item: Item, said: tuple[Decision, ...]) -> str:
     """One item without the model's answer: who reads the list may be the next to decide."""
     heard = say(f", {len(said)} decided", f"、{len(said)} 人が判断済み") if said else ""
-    return f"#{item.id} [{item.priority}] {item.sample.id}: {say(', ', '、').join(map(reason_told, item.reasons))}{heard}, {item.made[:16].replace('T', ' ')}"
+    why = say(", ", "、").join(reason_told(name) for name in item.reasons if name not in _TELLING)
+    return f"#{item.id} {item.sample.id}{say(': ', '：') + why if why else ''}{heard}, {item.made[:16].replace('T', ' ')}"
 
 
 def rate_lines(items, decisions) -> list[str]:

@@ -2,19 +2,18 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.errors import KitError
 from kit.language import say
 from kit.operations.audit_log import FILE as LOG
-from kit.operations.audit_log import AuditLog, records_in
+from kit.operations.audit_log import AuditLog, is_summary, records_in
 from kit.operations.audit_verify import verify
 from kit.operations.autonomy import Change, Measured, State, begin, change, state_in, step_down
 from kit.operations.review_queue import FILE as QUEUE
 from kit.operations.review_queue import ReviewQueue
-from kit.operations.review_rows import checked, open_disagreements
+from kit.operations.review_rows import checked, logged, open_disagreements
 from poc import runs
 from poc.audit_commands import FOLDER
 
@@ -32,6 +31,7 @@ class Standing:
         dangerous: answers that two people must agree on.
         state, measured: of the autonomy ladder, now.
         down: the change that was made on opening, where the numbers asked for one.
+        unlogged: closed items of the queue that do not stand so in the audit log, and count for nothing.
     """
 
     record: dict
@@ -42,6 +42,7 @@ class Standing:
     state: State
     measured: Measured
     down: Change | None
+    unlogged: tuple[int, ...]
 
 
 def standing(run: Path, key: bytes | None = None, start: bool = False) -> Standing:
@@ -67,24 +68,18 @@ def standing(run: Path, key: bytes | None = None, start: bool = False) -> Standi
     state = state or begin(log, model, SERVICE)
     items, decisions = queue.items(), queue.decisions()
     differing = [item for item in open_disagreements(items, decisions) if {item.answer, *(one.answer for one in decisions[item.id])} & {*dangerous}]
-    found = Measured(tuple(checked(items, decisions, frozenset(dangerous))), model, len(differing), _drifted(run, state), verify(log.path).ok)
+    sure = logged(items, decisions, records_in(log.path), frozenset(dangerous))
+    kept_from = next((record.note["stands_for"]["to"] for record in records_in(log.path) if is_summary(record)), "")
+    unlogged = tuple(item.id for item in items if item.final is not None and item.id not in sure and item.made > kept_from)
+    found = Measured(tuple(checked(items, decisions, frozenset(dangerous), sure)), model, len(differing), _drifted(run, state), verify(log.path).ok)
     down = step_down(state, found)
-    return Standing(record, adapter, log, queue, dangerous, change(log, down, SERVICE) if down else state, found, down)
+    return Standing(record, adapter, log, queue, dangerous, change(log, down, SERVICE) if down else state, found, down, unlogged)
 
 
 def dangerous_of(record: dict) -> tuple[str, ...]:
     """The answers that no single person closes: gates.dangerous of poc.yaml when the run was made; where it is silent, every answer but the good one, which costs people's time and nothing else."""
     named, good = record["gates"].get("dangerous"), (record.get("costs") or {}).get("ok_answer")
     return tuple(named) if named is not None else tuple(option for option in record["options"] if option != good) if good else ()
-
-
-def require_same_names(here: Standing) -> None:
-    """Raises KitError where names were hidden so far and are not now, or the other way round: one person would count as two."""
-    names = {one.who for said in here.queue.decisions().values() for one in said}
-    hidden = {bool(re.fullmatch(r"p-[0-9a-f]{16}", name)) for name in names}
-    if hidden and hidden != {here.log.key is not None}:
-        raise KitError(say("names in this queue are hidden: give the same --key as before" if True in hidden else "names in this queue are not hidden so far: leave --key out, or one person would count as two",
-                           "この確認待ちでは氏名を仮名にしています。これまでと同じ --key を指定してください" if True in hidden else "この確認待ちでは氏名を仮名にしていません。--key を付けずに使ってください（同じ人が 2 人と数えられます）"))  # fmt: skip
 
 
 def _drifted(run: Path, state: State) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from kit.errors import KitError
 from kit.language import say
 from poc.arguments import RunFolder, stay_offline
 from poc.audit_commands import Key
@@ -18,17 +19,24 @@ def queue(
 ) -> None:
     from kit.operations.audit_record import read_key
     from kit.operations.autonomy import NAMES, change, step_up
-    from kit.operations.corrections import corrections, write_corrections
+    from kit.operations.corrections import corrections, without_evidence, write_corrections
     from poc.queue_said import queue_lines
     from poc.standing import standing
 
     here = standing(run_folder, read_key(key) if key else None)
     if up is not None:
+        here.queue.require_key()
         entered = change(here.log, step_up(here.state, here.measured), up)
         typer.echo(say(f"Step “{NAMES[entered.step][0][0]}” entered, decided by {up}. {NAMES[entered.step][1][0]}", f"段階「{NAMES[entered.step][0][1]}」に進みました（決定者：{up}）。{NAMES[entered.step][1][1]}"))
         return
     if export is not None:
         rows = corrections(here.queue.items(), here.queue.decisions())
+        gone = without_evidence(rows)
+        if rows and len(gone) == len(rows):
+            raise KitError(say(f"the files of all {len(rows)} corrected rows were deleted from {run_folder}/operations/evidence; put them back from the backup to export them", f"訂正された {len(rows)} 行のファイルがすべて {run_folder}/operations/evidence から削除されています。書き出すにはバックアップから戻してください"))
+        rows = tuple(row for row in rows if row not in gone)
+        if gone:
+            typer.echo(say(f"[INFO] {len(gone)} corrected rows are left out, their files were deleted: {', '.join(row.id for row in gone[:5])}", f"[INFO] ファイルが削除済みの {len(gone)} 行を除きました：{', '.join(row.id for row in gone[:5])}"))
         table = write_corrections(rows, export, here.record["data"].get("group_by") or "")
         typer.echo(say(f"{table}: {len(rows)} corrected rows, for training only (split train). Look through them, then copy them into the use case's folder.", f"{table}：訂正された {len(rows)} 行（学習専用、split は train）。内容を確認してから、ユースケースのフォルダーに加えてください。"))
         return
@@ -43,10 +51,10 @@ def review(
 ) -> None:
     from kit.operations.audit_record import read_key
     from poc.review import work
-    from poc.standing import require_same_names, standing
+    from poc.standing import standing
 
     here = standing(run_folder, read_key(key) if key else None)
-    require_same_names(here)
+    here.queue.require_key()
     done = work(here, name, lambda text: typer.prompt(text, default="", show_default=False), typer.echo, lambda path: typer.launch(str(path)))
     typer.echo(say(f"{done} decided. Thank you.", f"{done} 件を判断しました。お疲れさまでした。"))
 

@@ -137,8 +137,10 @@ def test_a_patient_forger_is_found_by_an_anchor_and_by_nothing_else(tmp_path):
         made.append(line)
         previous = digest
     log.path.write_bytes(b"".join(made))
-    for _ in range(2):
-        write_head(log.path, replace(read_head(log.path), hash=previous))
+    head = read_head(log.path)
+    head_of(log.path).unlink()
+    for n, digest in ((head.n - 1, "0" * 64), (head.n, previous)):
+        write_head(log.path, replace(head, n=n, hash=digest))
     assert verify(log.path).ok, "no file in the folder tells"
     for one in (anchor, read_anchor(f"6:{anchor.hash[:8]} {anchor.hash[8:20]}")):
         found = verify(log.path, [one])
@@ -187,6 +189,21 @@ def test_a_head_that_lags_or_is_half_written_does_no_harm(tmp_path):
     newer = 0 if content.index(b'"n": 4') < 256 else 256
     head_of(log.path).write_bytes(content[:newer] + b"\0" * 100 + content[newer + 100 :])
     assert read_head(log.path).n < 4 and verify(log.path).ok and log.append(ANSWER).n == 5 and read_head(log.path).n == 5
+
+
+@pytest.mark.parametrize("way", ["blanked", "copied", "cut"])
+def test_the_last_record_and_its_line_of_the_head_cannot_be_taken_away_together(tmp_path, way):
+    log = filled(tmp_path, 3)
+    log.append(ANSWER)
+    content = head_of(log.path).read_bytes()
+    slots = [content[:256], content[256:]]
+    newer = next(place for place, slot in enumerate(slots) if b'"n": 4' in slot)
+    log.path.write_bytes(b"".join(lines(log)[:-1]))
+    slots[newer] = b" " * 256 if way == "blanked" else slots[1 - newer]
+    head_of(log.path).write_bytes(slots[1 - newer] if way == "cut" else b"".join(slots))
+    assert "one line of the head file was blanked or copied over" in verify(log.path).problem
+    with pytest.raises(KitError, match="one line of its head file was blanked or copied over"):
+        AuditLog(log.path).append(ANSWER)
 
 
 def writer(log: Path, told: Path, name: str, count: int, limit: int = 0):
@@ -420,6 +437,11 @@ def test_the_command_verifies_anchors_exports_and_cuts(monkeypatch, capsys, tmp_
     code, out, _ = in_process(monkeypatch, capsys, "cut", run, "--before", "2026-11-03", "--key", safe / "key", "--name", "鈴木")
     assert code == 0 and out.startswith("4 records cut off.")
     assert in_process(monkeypatch, capsys, "pseudonym", "鈴木", "--key", safe / "key")[1].strip() == pseudonym("鈴木", read_key(safe / "key"))
+    assert "鈴木" in log.path.read_text(encoding="utf-8"), "no name was hidden in this log so far"
+    hidden = days_of_records(tmp_path / "hidden" / "operations")
+    AuditLog(hidden.path, read_key(safe / "key"), clock=hidden.clock).append(ANSWER)
+    assert in_process(monkeypatch, capsys, "cut", tmp_path / "hidden", "--before", "2026-11-03", "--key", safe / "key", "--name", "鈴木")[0] == 0
+    assert "鈴木" not in hidden.path.read_text(encoding="utf-8") and hidden.path.read_text(encoding="utf-8").count(pseudonym("鈴木", read_key(safe / "key"))) == 2
     log.path.write_bytes(b"".join(lines(log)[:-1]))
     for language, words in (("en", "the end is missing: records 11 to 11"), ("ja", "末尾が欠けています")):
         monkeypatch.setenv("POC_LANGUAGE", language)

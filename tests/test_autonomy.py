@@ -12,11 +12,15 @@ from scipy.stats import binom
 from kit.errors import KitError
 from kit.operations import autonomy
 from kit.operations.audit_log import FILE, AuditLog, records_in
+from kit.operations.audit_record import Record
+from kit.operations.audit_retention import cut_before
+from kit.operations.audit_verify import verify
 from kit.operations.autonomy import (
     ALPHA,
     ENTRY,
     NAMES,
     STEPS,
+    Change,
     Measured,
     State,
     begin,
@@ -151,9 +155,13 @@ def test_a_broken_log_and_another_model_leave_nothing_unchecked():
     for step, to in zip(STEPS, (None, None, "every", "every"), strict=True):
         down = step_down(at(step), replace(good, log_ok=False))
         assert (down.to if down else None) == to
+        if step != "automatic":
+            with pytest.raises(KitError, match="cannot be entered yet: the audit log does not verify"):
+                step_up(at(step), replace(good, log_ok=False))
     for step, to in zip(STEPS, ("shadow", "every", "every", "every"), strict=True):
         down = step_down(at(step), replace(good, model="new"))
         assert (down.to, down.model) == (to, "new") and down.why == ("another model answers now: new",)
+    assert told(at("shadow"), replace(good, log_ok=False))[-1] == "  - the audit log does not verify"
     assert missing(at("every"), replace(good, drift=True)) == ["the drift alarm is on"], "nobody goes up while something must go down"
 
 
@@ -171,6 +179,33 @@ def test_the_step_lives_in_the_audit_log(tmp_path):
     assert [(r.kind, r.who, r.decision, r.note) for r in records_in(log.path)][1:] == [
         ("step", "鈴木 部長", "every", {"from": "shadow", "why": ["the entry rule holds on 100 checked answers"]}), ("step", "mllm-poc-kit", "every", {"from": "every", "why": ["another model answers now: new"]}),
     ]  # fmt: skip
+
+
+def test_old_records_that_are_cut_off_leave_the_step_where_it_is(tmp_path):
+    clock, key = [START], bytes(32)
+    log = AuditLog(tmp_path / FILE, clock=lambda: clock[0])
+    answer = Record("answer", "poc predict", "r1", decision="answered")
+    begin(log, "m", "Sato")
+    log.append(answer)
+    clock[0] += timedelta(days=10)
+    down = log.append(Record("step", "Ito", "risky", model="m", decision="risky", note={"from": "automatic", "why": ["the drift alarm is on"]}))
+    state = state_in(records_in(log.path))
+    for _ in range(3):  # a cut of the record that carried it, too
+        clock[0] += timedelta(days=400)
+        log.append(answer)
+        assert cut_before(log, clock[0], "Sato", key) > 0
+        assert [record for record in records_in(log.path) if record.kind == "step"] == []
+        assert state_in(records_in(log.path)) == state == State("risky", START + timedelta(days=10), "m") and verify(log.path, key=key).ok
+    assert list(records_in(log.path))[-1].note["standing"] == {"step": "risky", "since": down.time, "model": "m", "by": "Ito", "from": "automatic", "why": ["the drift alarm is on"]}
+    clock[0] += timedelta(days=1)
+    state = change(log, Change(state, "every", "m", ("x",)), "Ito")
+    assert state_in(records_in(log.path)) == state
+    clock[0] += timedelta(days=1)
+    log.append(answer)
+    cut_before(log, clock[0] - timedelta(days=1), "Sato", key)
+    assert "standing" not in list(records_in(log.path))[-1].note and state_in(records_in(log.path)) == state, "a step that stays is not said twice"
+    with pytest.raises(KitError, match="is still to come; give the first day that is kept, today at the latest"):
+        cut_before(log, clock[0] + timedelta(days=1), "Sato", key)
 
 
 def wrong_ups(step: str, share: float, looks: int, times: int, lot: int = 1, seed: int = 0) -> float:

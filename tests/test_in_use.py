@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import sqlite3
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from PIL import Image
 
 from kit.errors import KitError
 from kit.language import speaking
-from kit.operations.audit_log import records_in
+from kit.operations.audit_log import AuditLog, records_in
 from kit.operations.audit_record import Record
 from kit.operations.audit_verify import verify
 from poc import predict as room
@@ -241,6 +242,50 @@ def test_a_step_up_is_refused_with_what_is_missing_and_entered_by_name_where_it_
     assert (last.who, last.decision) == ("Ito", "every")
 
 
+def test_rows_that_only_the_queues_file_knows_count_for_nothing(run):
+    earned(run, 8, wrong=0)
+    path, before = standing(run).queue.path, standing(run).measured.rows
+    with sqlite3.connect(path) as db:  # what whoever may write to the folder could do
+        columns = [row[1] for row in db.execute("PRAGMA table_info(items)") if row[1] not in ("id", "input")]
+        db.execute(f"INSERT INTO items (input, {', '.join(columns)}) SELECT 'made up', {', '.join(columns)} FROM items WHERE id=8")
+        db.execute("INSERT INTO decisions (item, time, who, answer, kind, note, seconds, saw) SELECT 9, time, 'nobody', answer, kind, note, seconds, saw FROM decisions WHERE item=8")
+    here = standing(run)
+    assert len(before) == 8 and here.measured.rows == before and here.unlogged == (9,)
+    assert any("1 decided items do not stand so in the audit log and count for nothing: #9" in line for line in queue_lines(here))
+    with sqlite3.connect(path) as db:
+        for number, change in enumerate(("items SET answer='dent'", "items SET reasons='[\"random\"]'", "decisions SET answer='dent'", "decisions SET who='ito'", "items SET model='m'", "items SET final='dent'"), start=1):
+            db.execute(f"UPDATE {change} WHERE {'item' if change.startswith('decisions') else 'id'}={number}")
+        db.execute("UPDATE items SET closed='2027-12-01T00:00:00.000+00:00' WHERE id=7")
+    here = standing(run)
+    assert here.unlogged == (1, 2, 3, 4, 5, 6, 9) and here.measured.rows == before[6:], "a day that the queue's file claims is not the log's"
+
+
+def test_only_the_champion_answers_where_there_is_one(run):
+    runs.write_json(run.parent / "champion.json", {"schema": 1, "current": "other", "previous": [], "history": []})
+    with pytest.raises(KitError, match="in use is other, not run .*: name .*other, or put this run in use"):
+        open_use(run)
+    runs.write_json(run.parent / "champion.json", {"schema": 1, "current": "run", "previous": [], "history": []})
+    open_use(run)
+
+
+def test_missing_and_unreadable_files_are_one_record_each_without_a_path_of_this_machine(run, folder, tmp_path):
+    (folder / "a.png").unlink()
+    predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
+    text = standing(run).log.path.read_text(encoding="utf-8")
+    found = [record for record in records_in(standing(run).log.path) if record.decision == "unreadable"]
+    assert sorted(record.what for record in found) == ["a", "f"] and str(tmp_path) not in text and all(record.note["error"] for record in found)
+
+
+def test_a_decision_made_anew_is_not_a_blind_one(run, folder, tmp_path):
+    put_on(run, "every")
+    predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
+    heard = []
+    work(standing(run), "Sato", typed("1", "", "u", "5", "q"), heard.append)
+    assert any("The model had said crack" in line for line in heard)
+    assert [record.note["saw"] for record in records_in(standing(run).log.path) if record.kind == "review"] == [False, True]
+    assert [one.saw for said in standing(run).queue.decisions().values() for one in said] == [True]
+
+
 def test_too_many_wrong_answers_take_the_step_back_by_themselves(run):
     put_on(run, "every")
     earned(run, 30, wrong=20)
@@ -265,16 +310,15 @@ def test_a_drift_alarm_takes_one_step_back_and_not_one_at_every_look(run):
 
 def test_one_person_is_not_two_because_a_key_was_forgotten(run, folder, tmp_path):
     from kit.operations.audit_record import new_key
-    from poc.standing import require_same_names
 
     put_on(run, "every")
     predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
     key = new_key(tmp_path / "key")
-    require_same_names(standing(run, key))
+    standing(run, key).queue.require_key()
     work(standing(run, key), "Sato", typed("5", "q"), lambda line: None)
     with pytest.raises(KitError, match="give the same --key"):
-        require_same_names(standing(run))
-    require_same_names(standing(run, key))
+        standing(run).queue.require_key()
+    standing(run, key).queue.require_key()
 
 
 def earned(run: Path, rows: int, wrong: int) -> None:
@@ -283,7 +327,7 @@ def earned(run: Path, rows: int, wrong: int) -> None:
     from kit.operations.review_queue import ReviewQueue
 
     here, time = standing(run, start=True), [datetime.now(UTC) + timedelta(seconds=1)]
-    queue = ReviewQueue(here.queue.path, here.log, here.dangerous, clock=lambda: time[0])
+    queue = ReviewQueue(here.queue.path, AuditLog(here.log.path, clock=lambda: time[0]), here.dangerous, clock=lambda: time[0])
     made = {"model": here.record["model"]["name"], "adapter": here.adapter}
     for number in range(rows):
         time[0] += timedelta(days=10 / rows)
@@ -305,6 +349,13 @@ def test_corrections_come_back_as_rows_of_a_folder_that_the_kit_reads(run, folde
     assert stopped.value.code == 0 and "2 corrected rows" in capsys.readouterr().out
     rows = {row["reviewed_row"]: row for row in csv.DictReader((tmp_path / "corrected" / "metadata.csv").open(encoding="utf-8"))}
     assert {(name, row["answer"], row["corrected_by"], row["model_answer"]) for name, row in rows.items()} == {("c", "scratch", "sato", ""), ("d", "scratch", "sato", "ok")}
+    evidence = {item.sample.id: item.sample.image[0] for item in standing(run).queue.items() if item.sample.image}
+    for name, code, words in (("c", 0, "1 corrected rows are left out, their files were deleted: review-000003"), ("d", 2, "the files of all 2 corrected rows were deleted")):
+        evidence[name].unlink()
+        monkeypatch.setattr(sys, "argv", ["poc", "queue", str(run), "--export", str(tmp_path / f"without {name}")])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == code and words in "".join(capsys.readouterr()) and (tmp_path / f"without {name}").exists() is (code == 0)
     read = read_folder(tmp_path / "corrected", question="Which?", options=("ok", "scratch", "dent"), decided_by=("image",)).samples
     assert {sample.split for sample in read} == {"train"} and all(sample.image[0].is_file() for sample in read)
 

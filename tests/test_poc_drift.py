@@ -10,7 +10,8 @@ import pytest
 
 from kit.errors import KitError
 from kit.language import speaking
-from kit.operations.audit_log import FILE
+from kit.operations.audit_log import FILE, AuditLog
+from kit.operations.audit_record import Record, pseudonym
 from kit.operations.audit_verify import verify
 from kit.operations.champion import champion
 from poc import drift as room
@@ -99,6 +100,20 @@ def test_a_challenger_is_crowned_only_when_it_may_and_the_log_tells_of_it(tmp_pa
     assert log.ok and (log.first, log.last) == (1, 3)
     with pytest.raises(KitError, match="lie in different folders"):
         challenge_run(old, made(tmp_path / "elsewhere", "d", 0.9, 0.2), name="Sato")
+
+
+def test_a_name_that_is_hidden_elsewhere_is_hidden_in_the_pointer_too(tmp_path):
+    key, old, better = bytes(32), made(tmp_path, "a", 0.6, 0.2), made(tmp_path, "b", 0.9, 0.2)
+    AuditLog(old / "operations" / FILE, key).append(Record("review", "Ito", "r1"))
+    with pytest.raises(KitError, match="are hidden: give --key here, too"):
+        challenge_run(old, better, name="Sato Hanako")
+    assert champion(tmp_path) is None and challenge_run(old, better, name="Sato Hanako", key=key).replace
+    with pytest.raises(KitError, match="are hidden: give --key here, too"):
+        roll_back(old, "Sato Hanako", "more overrides")
+    assert roll_back(old, "Sato Hanako", "more overrides", key) == "a"
+    for file in (tmp_path / "champion.json", tmp_path / "operations" / FILE):
+        text = file.read_text(encoding="utf-8")
+        assert "Sato" not in text and text.count(pseudonym("satohanako", key)) == 3
 
 
 def test_the_recorded_month_is_what_notebook_12_says():

@@ -23,7 +23,7 @@ from kit.operations.audit_verify import verify
 from kit.operations.corrections import corrections, write_corrections
 from kit.operations.playbook import PLAYS, likely_kind, play
 from kit.operations.review_queue import FILE, REASONS, ReviewQueue
-from kit.operations.review_rows import checked, open_disagreements, rates, settled
+from kit.operations.review_rows import checked, logged, open_disagreements, rates, settled
 from kit.operations.shares import MIN_GROUPS, lower_bound, upper_bound, wilson
 
 OPTIONS = ("OK", "scratch", "crack")
@@ -96,6 +96,34 @@ def test_two_different_people_must_agree_where_it_is_dangerous(queue):
     assert queue.claim("Sato") is None and queue.claim(" ＳＡＴＯ ") is None, "the same person in other letters"
     done = say_of(queue, "Suzuki", "crack")
     assert done.final == "crack" and not open_disagreements(queue.items(), queue.decisions())
+
+
+@pytest.mark.parametrize("name, again", [("佐藤 太郎", "佐藤太郎"), ("佐藤 太郎", "佐藤\u3000太郎"), ("Yamada Hanako", "yamada\u00adhana\u200bko"), ("ﾔﾏﾀﾞ・ﾊﾅｺ", "ヤマダハナコ"), ("O'Brien", "O’BRIEN"), ("sato", "sa\tto\x07")])
+@pytest.mark.parametrize("key", [None, bytes(32)])
+def test_one_person_in_other_letters_is_not_two(tmp_path, key, name, again):
+    queue = ReviewQueue(tmp_path / FILE, AuditLog(tmp_path / LOG, key), dangerous=("crack",))
+    put(queue, 1, "crack")
+    say_of(queue, name, "crack")
+    assert queue.claim(again) is None and queue.claim("佐藤 次郎") is not None
+    with pytest.raises(KitError, match="needs somebody who made it"):
+        queue.claim("\u200b - ")
+
+
+def test_one_person_under_two_keys_is_not_two(tmp_path):
+    def under(key):
+        return ReviewQueue(tmp_path / FILE, AuditLog(tmp_path / LOG, key), dangerous=("crack",))
+
+    first, item = under(bytes(32)), put(under(None), 1, "crack")  # what the service puts in binds nothing
+    say_of(first, "Sato", "crack")
+    for key, words in ((b"1" * 32, "hidden with another key: give the --key of before"), (None, "are hidden: give the same --key as before")):
+        for asked_for in (lambda queue: queue.claim("Sato"), lambda queue: queue.undo("Sato"), ReviewQueue.require_key):
+            with pytest.raises(KitError, match=words):
+                asked_for(under(key))
+    assert say_of(first, "Ito", "crack").final == "crack" and item.id == 1
+    clear = ReviewQueue(tmp_path / "b" / FILE, AuditLog(tmp_path / "b" / LOG))
+    clear.claim("Sato")
+    with pytest.raises(KitError, match="not hidden so far: leave --key out"):
+        ReviewQueue(clear.path, AuditLog(clear.log.path, bytes(32))).claim("Sato")
 
 
 def test_two_who_differ_leave_it_to_a_third(queue):
@@ -201,6 +229,10 @@ def test_the_same_answer_waits_once_with_all_its_reasons(queue):
     say_of(queue, "Sato", "OK")
     say_of(queue, "Sato", "OK")
     assert put(queue, 1).id == 3, "a closed item is closed"
+    say_of(queue, "Sato", "scratch")
+    rows = checked(queue.items(), queue.decisions())
+    assert [row.final for row in rows] == ["OK"], "one photo asked again is no new row, and what was said of it first counts"
+    assert checked(queue.items(), queue.decisions(), logged=logged(queue.items(), queue.decisions(), records_in(queue.log.path)))[0].final == "OK"
 
 
 def test_the_evidence_stays_when_the_upload_is_deleted(queue, tmp_path):

@@ -24,7 +24,7 @@ from filelock import FileLock
 from kit.data.files import own
 from kit.errors import KitError
 from kit.language import say
-from kit.operations.audit_record import LONGEST, Record, is_whole, line_of, pseudonym, record_of
+from kit.operations.audit_record import LONGEST, Record, is_pseudonym, is_whole, line_of, pseudonym, record_of
 
 FILE = "audit_log.jsonl"
 _SLOT = 256  # bytes of one of the head's two lines; the newer one is always written over the older one
@@ -132,6 +132,8 @@ class AuditLog:
             raise _broken(self.path, say(f"its head file {head_of(self.path).name} is missing or damaged", f"ヘッドファイル {head_of(self.path).name} がないか、壊れています"))
         if head and (head.n > last.n or (head.n == last.n and head.hash != last.hash)):
             raise _broken(self.path, say(f"it ends with record {last.n}, and record {head.n} was acknowledged", f"記録 {head.n} まで書き込み済みのはずが、記録 {last.n} で終わっています"))
+        if head_was_changed(self.path, last.n):
+            raise _broken(self.path, say("one line of its head file was blanked or copied over", "ヘッドファイルの片方の行が消されたか、上書きされています"))
         if not rest:
             return last, []
         os.ftruncate(file, os.fstat(file).st_size - len(rest))
@@ -148,6 +150,11 @@ def records_in(path: Path) -> Iterator[Record]:
         record = record_of(line[:-1]) if line.endswith(b"\n") else None
         if record:
             yield record
+
+
+def hides_names(path: Path) -> bool:
+    """Whether a person stands in the log as a pseudonym; False where there is no log."""
+    return Path(path).is_file() and any(is_pseudonym(record.who) for record in records_in(path))
 
 
 def lines_in(path: Path) -> Iterator[bytes]:
@@ -189,6 +196,19 @@ def read_head(path: Path) -> Head | None:
             said = json.loads(text)
             found.append(Head(said["n"], said["hash"]))
     return max(found, key=lambda head: head.n, default=None)
+
+
+def head_was_changed(path: Path, last: int) -> bool:
+    """Whether the head's lines are not as a writer or its interruption leaves them, where the newer one names the log's last record: two whole lines that differ. A half-written line means that the log goes on after the other one, whose record came first."""
+    try:
+        content = head_of(path).read_bytes()
+    except OSError:
+        return False  # told as missing
+    found = read_head(path)
+    if not last or found is None or found.n != last:
+        return False
+    slots = [slot.strip().rpartition(b" ") for slot in (content[:_SLOT], content[_SLOT:])]
+    return any(check != b"%08x" % zlib.crc32(text) for text, _, check in slots) or slots[0] == slots[1]
 
 
 def write_head(path: Path, head: Head) -> None:

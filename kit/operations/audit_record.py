@@ -116,15 +116,20 @@ def input_hash(sample: Sample) -> str:
 
 
 def same_name(name: str) -> str:
-    """A name as it is compared: width, case and blanks make no other person."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """A name as it is compared: width (NFKC), case, blanks, punctuation and what cannot be seen make no other person. "" where nothing else is in it."""
+    return "".join(letter for letter in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()) if unicodedata.category(letter)[0] not in "ZCP")
 
 
 def pseudonym(name: str, key: bytes) -> str:
     """ "p-" and 16 hex digits of a keyed digest (HMAC-SHA256): the same for the same person and key, and nothing without the key, not even for who guesses names. A name that is one already stays."""
-    if len(name) == 18 and name.startswith("p-") and set(name[2:]) <= set("0123456789abcdef"):
+    if is_pseudonym(name):
         return name
     return "p-" + hmac.new(key, b"who:" + same_name(name).encode(), "sha256").hexdigest()[:16]
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a name has the form of `pseudonym`."""
+    return len(name) == 18 and name.startswith("p-") and set(name[2:]) <= set("0123456789abcdef")
 
 
 def seal(text: str, key: bytes) -> str:

@@ -15,7 +15,15 @@ from filelock import FileLock
 
 from kit.errors import KitError
 from kit.language import say
-from kit.operations.audit_log import Head, chain_end, head_of, is_summary, lines_in, read_head
+from kit.operations.audit_log import (
+    Head,
+    chain_end,
+    head_of,
+    head_was_changed,
+    is_summary,
+    lines_in,
+    read_head,
+)
 from kit.operations.audit_record import Record, is_whole, record_of, seal
 
 _SHORTEST = 16  # hex digits of an anchor that was typed from paper: 64 bits
@@ -84,12 +92,14 @@ def verify(path: Path, anchors: Iterable[Anchor] = (), key: bytes | None = None)
         KitError: the log cannot be read.
     """
     path = Path(path)
-    size, head = _end_of(path)
+    size, head, changed = _end_of(path)
     reading = _Reading(tuple(anchors), head, key)
     try:
         for number, line in enumerate(_up_to(path, size), start=1):
             reading.take(number, line)
         reading.finish()
+        if changed and head.n == reading.last.n:
+            raise _Fault(0, say("one line of the head file was blanked or copied over, which no interruption does: records may be missing at the end", "ヘッドファイルの片方の行が消されたか、上書きされています。中断では起こらないため、末尾の記録が失われている可能性があります"))
         line, problem = 0, ""
     except _Fault as fault:
         line, problem = fault.line, fault.problem + (_later(path, size, fault) if fault.missing else "")
@@ -234,13 +244,18 @@ def read_anchor(text: str) -> Anchor:
     raise KitError(say(f"{text!r} is no anchor; give the file that `poc audit anchor` wrote, or NUMBER:DIGEST with at least {_SHORTEST} digits of the printed one", f"{text!r} は控えではありません。`poc audit anchor` が書いたファイルか、「番号:ハッシュ値」（印刷された値の {_SHORTEST} 桁以上）を指定してください"))
 
 
-def _end_of(path: Path) -> tuple[int, Head | None]:
-    """(bytes, head) at one moment; without a lock where the folder may not be written to, and nobody writes."""
+def _end_of(path: Path) -> tuple[int, Head | None, bool]:
+    """(bytes, head, whether it was changed if the log ends with its record) at one moment; without a lock where the folder may not be written to, and nobody writes."""
     try:
         with FileLock(f"{path}.lock") if head_of(path).exists() else nullcontext():
-            return path.stat().st_size, read_head(path)
+            return _read_end(path)
     except OSError:
-        return path.stat().st_size if path.is_file() else 0, read_head(path)
+        return _read_end(path)
+
+
+def _read_end(path: Path) -> tuple[int, Head | None, bool]:
+    head = read_head(path)
+    return path.stat().st_size if path.is_file() else 0, head, head is not None and head_was_changed(path, head.n)
 
 
 def _up_to(path: Path, size: int) -> Iterator[bytes]:

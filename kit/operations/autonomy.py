@@ -145,7 +145,10 @@ def missing(state: State, measured: Measured, entry: dict[str, Entry] = ENTRY, a
     if measured.open_disagreements:
         lacks.append(say(f"{measured.open_disagreements} dangerous items on which two people differ must be settled by a third", f"危険な分類で意見が割れた {measured.open_disagreements} 件を 3 人目が決着させること"))
     down = step_down(state, measured, entry)
-    return [*lacks, *(down.why if down else ())]
+    why = down.why if down else ()
+    if not measured.log_ok and _broken() not in why:
+        lacks.insert(0, _broken())
+    return [*lacks, *why]
 
 
 def _bounds_missing(rule: Entry, rows: list[Checked], look: int, alpha: float) -> list[str]:
@@ -189,7 +192,7 @@ def step_down(state: State, measured: Measured, entry: dict[str, Entry] = ENTRY)
     if measured.model != state.model:
         return Change(state, STEPS[min(at, 1)], measured.model, (say(f"another model answers now: {measured.model}", f"モデルが替わりました：{measured.model}"),))
     if not measured.log_ok and at > 1:
-        return Change(state, "every", state.model, (say("the audit log does not verify", "監査ログの検証に失敗しました"),))
+        return Change(state, "every", state.model, (_broken(),))
     if not at:
         return None
     rule, rows, why = entry[state.step], _relevant(state.step, state, measured)[-WINDOW:], []
@@ -204,6 +207,10 @@ def step_down(state: State, measured: Measured, entry: dict[str, Entry] = ENTRY)
     if (low := lower_bound(np.array(pairs), np.array([""] * len(pairs)), _DOWN)) > DIFFER:
         why.append(say(f"two people differ on at least {_least(low)} of the dangerous items ({len(pairs)} of them); the rule is unclear, not only the model", f"危険な分類 {len(pairs)} 件のうち {_least(low)} 以上で 2 人の意見が割れています。モデルだけでなく基準が不明確です"))
     return Change(state, STEPS[at - 1], state.model, tuple(why)) if why else None
+
+
+def _broken() -> str:
+    return say("the audit log does not verify", "監査ログの検証に失敗しました")
 
 
 def _look(rows: int, first: int) -> int:
@@ -237,9 +244,29 @@ def state_in(records: Iterable[Record]) -> State | None:
     """The newest state that an audit log tells of; None where it tells of none."""
     last = None
     for record in records:
-        if record.kind == "step":
-            last = State(record.decision, datetime.fromisoformat(record.time), record.model)
+        found = _state_of(record)
+        if found and (last is None or record.kind == "step" or found.since > last.since):
+            last = found
     return last
+
+
+def carried(records: Iterable[Record]) -> dict:
+    """What a record of kind "retention" keeps (as its note's "standing") of records that are cut off: the newest step, since when, of which model, by whom, from which step and why; {} where they tell of none."""
+    kept: dict = {}
+    for record in records:
+        if record.kind == "step":
+            kept = {"step": record.decision, "since": record.time, "model": record.model, "by": record.who, "from": record.note.get("from", ""), "why": record.note.get("why", [])}
+        elif (told := _state_of(record)) and (not kept or told.since > datetime.fromisoformat(kept["since"])):
+            kept = dict(record.note["standing"])
+    return kept
+
+
+def _state_of(record: Record) -> State | None:
+    """The state that a record of a step, or one about records that were cut off, tells of."""
+    if record.kind == "step":
+        return State(record.decision, datetime.fromisoformat(record.time), record.model)
+    standing = record.note.get("standing") if record.kind == "retention" and record.previous else None  # the summary's own would be bound by no chain
+    return State(standing["step"], datetime.fromisoformat(standing["since"]), standing["model"]) if standing else None
 
 
 def told(state: State, measured: Measured, entry: dict[str, Entry] = ENTRY, alpha: float = ALPHA) -> list[str]:

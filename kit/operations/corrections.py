@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kit.data import Sample, write_folder
+from kit.data import MEDIA, Sample, write_folder
 from kit.errors import KitError
 from kit.language import say
 from kit.operations.review_rows import Decision, Item
@@ -29,6 +29,11 @@ def corrections(items: Iterable[Item], decisions: Mapping[int, tuple[Decision, .
         }  # fmt: skip
         rows.append(item.sample.replace(id=f"review-{item.id:06}", answer=item.final, split="train", meta=meta))
     return tuple(rows)
+
+
+def without_evidence(rows: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Those whose files are gone, deleted by the owner of the data, say: nothing can be learned from them."""
+    return tuple(row for row in rows if any(not path.is_file() for name in MEDIA for path in getattr(row, name)))
 
 
 def write_corrections(rows: tuple[Sample, ...], root: Path, group_by: str = "") -> Path:

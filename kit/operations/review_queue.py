@@ -2,7 +2,8 @@
 
 An item is closed by one person, or, where the dangerous class plays a part (it was put in for that reason, the model said it, or a person did), by two different people who give the same answer;
 where two differ a third is asked, and so on until two agree. The second person does not see what the first one said. Everything but a claim is written to the audit log, and into the queue only
-if that succeeded: a crash between the two leaves an audit record of a decision that does not count, never a decision without a record. People are told apart by name, whatever its width and case. Files are copied beside the queue, since an upload is
+if that succeeded: a crash between the two leaves an audit record of a decision that does not count, never a decision without a record. People are told apart by name, whatever its width, case, blanks and punctuation
+(`audit_record.same_name`); the first decision binds the queue to its key, or to none, since one person under two keys would count as two. Files are copied beside the queue, since an upload is
 deleted with its visitor.
 
 Not covered: more than one machine (SQLite's locks do not hold on network drives), logins (the caller knows who is there).
@@ -24,6 +25,7 @@ from kit.language import say
 from kit.operations.audit_log import AuditLog
 from kit.operations.audit_record import Record, input_hash, pseudonym, same_name
 from kit.operations.playbook import PLAYS
+from kit.operations.review_names import NAMES, bind_key, known_key
 from kit.operations.review_rows import Decision, Item, settled
 
 FILE = "review_queue.sqlite"
@@ -72,7 +74,7 @@ class ReviewQueue:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as db:
             db.execute("PRAGMA journal_mode=WAL")
-            db.executescript(_TABLES)
+            db.executescript(_TABLES + NAMES)
 
     def add(self, sample: Sample, answered: Record, reasons: tuple[str, ...], by: str) -> Item:
         """Puts an answer of the model before people, and returns the item; where the same answer to the same row and input waits already, that one, with the new reasons.
@@ -111,6 +113,7 @@ class ReviewQueue:
         who, now = self._person(who), self._now()
         until = self.clock() + self.lease
         with self._write() as db:
+            bind_key(db, self.log.key)
             row = db.execute("SELECT id FROM items WHERE final IS NULL AND claimed_by=? AND claimed_until>?", (who, now)).fetchone() or db.execute(
                 """SELECT id FROM items WHERE final IS NULL AND (claimed_until IS NULL OR claimed_until<=?)
                    AND NOT EXISTS (SELECT 1 FROM decisions WHERE item=items.id AND who=? AND NOT undone)
@@ -135,7 +138,7 @@ class ReviewQueue:
             kind: how the model's answer was wrong, a key of `playbook.PLAYS`; "" where it was not.
             note: a sentence; it is kept here, not in the audit log.
             seconds: from seeing the item to deciding.
-            saw: whether the person saw the model's answer first: who sees it agrees more often.
+            saw: whether the person saw the model's answer first: who sees it agrees more often. Who took a decision on the item back has seen what it was answered with, and counts as having seen it.
 
         Raises:
             KitError: another person has the item by now, it is closed, an answer that is no option, an unknown kind, or the audit log does not take it.
@@ -146,6 +149,7 @@ class ReviewQueue:
         if kind and kind not in PLAYS:
             raise KitError(say(f"{kind!r} is no kind of wrong answer; allowed: {', '.join(PLAYS)}", f"{kind!r} は誤りの種類にありません。使えるもの：{', '.join(PLAYS)}"))
         with self._write() as db:
+            saw = saw or db.execute("SELECT 1 FROM decisions WHERE item=? AND who=? AND undone", (claim.item.id, claim.who)).fetchone() is not None
             item, holder = self._item(db, claim.item.id), db.execute("SELECT claimed_by FROM items WHERE id=?", (claim.item.id,)).fetchone()["claimed_by"]
             if holder != claim.who or item.final is not None:
                 raise KitError(say(f"item {item.id} is not yours any more: your claim ran out and somebody else has it, or it is decided. Nothing was written; take the next one.", f"項目 {item.id} は、時間切れで別の人が担当しているか、決定済みです。書き込みませんでした。次の項目に進んでください。"))
@@ -165,6 +169,7 @@ class ReviewQueue:
         """
         who, until = self._person(who), self.clock() + self.lease
         with self._write() as db:
+            bind_key(db, self.log.key)
             last = db.execute("SELECT * FROM decisions WHERE who=? AND NOT undone ORDER BY id DESC LIMIT 1", (who,)).fetchone()
             if last is None:
                 return None
@@ -178,6 +183,11 @@ class ReviewQueue:
             db.execute("UPDATE items SET claimed_by=?, claimed_until=? WHERE id=?", (who, _text(until), item.id))
             self.log.append(self._record(item, "undo", who, last["answer"], "taken back", {}))
         return Claim(item, who, until)
+
+    def require_key(self) -> None:
+        """Raises KitError where people have decided under another key, or under none."""
+        with self._open() as db:
+            known_key(db, self.log.key)
 
     def items(self) -> list[Item]:
         """All of them, in the order in which they came."""
@@ -234,7 +244,7 @@ class ReviewQueue:
         return Record(kind, who, item.sample.id, item.model, item.adapter, item.data, item.threshold, item.input, answer, item.confidence if kind == "referral" else None, decision, about)
 
     def _person(self, who: str) -> str:
-        if not who.strip():
+        if not same_name(who):
             raise KitError(say("a decision needs somebody who made it: give a person's name", "判断には担当者の名前が必要です。名前を入れてください"))
         return pseudonym(who, self.log.key) if self.log.key else same_name(who)
 

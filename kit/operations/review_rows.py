@@ -7,6 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from kit.data import Sample
+from kit.operations.audit_record import Record
 from kit.operations.shares import wilson
 
 UNBIASED = ("every", "random")  # reasons that have nothing to do with the answer: only items that were also put in for one of these measure how often the model is right
@@ -100,19 +101,53 @@ def settled(item: Item, said: tuple[Decision, ...], dangerous: frozenset[str]) -
     return next((answer for answer in answers if answers.count(answer) > 1), None)
 
 
-def checked(items: Iterable[Item], decisions: Mapping[int, tuple[Decision, ...]], dangerous: frozenset[str] = frozenset()) -> list[Checked]:
-    """The closed items, in the order in which they were closed.
+def checked(items: Iterable[Item], decisions: Mapping[int, tuple[Decision, ...]], dangerous: frozenset[str] = frozenset(), logged: Mapping[int, datetime] | None = None) -> list[Checked]:
+    """The closed items, in the order in which they were closed; the same input that the same model was asked twice counts once, as it was decided first.
 
     Args:
         items, decisions: of the queue.
         dangerous: answers of the dangerous class.
+        logged: of `logged`: other items do not count, and these at the audit log's time; None: the queue is believed.
     """
-    found = []
-    for item in sorted((item for item in items if item.final is not None), key=lambda item: (item.closed, item.id)):
+    found, seen = [], set()
+    closed = {item.id: datetime.fromisoformat(item.closed) for item in items if item.final is not None} if logged is None else logged
+    for item in sorted((item for item in items if item.final is not None and item.id in closed), key=lambda item: (closed[item.id], item.id)):
+        if (item.input, model_of(item)) in seen:
+            continue
+        seen.add((item.input, model_of(item)))
         said = [one.answer for one in decisions.get(item.id, ())]
         unbiased = bool({*UNBIASED} & {*item.reasons})
-        found.append(Checked(datetime.fromisoformat(item.closed), model_of(item), item.answer, item.final, unbiased, item.answer in dangerous, item.final in dangerous, said[0] != said[1] if len(said) > 1 else None, item.sample.group))
+        found.append(Checked(closed[item.id], model_of(item), item.answer, item.final, unbiased, item.answer in dangerous, item.final in dangerous, said[0] != said[1] if len(said) > 1 else None, item.sample.group))
     return found
+
+
+def logged(items: Iterable[Item], decisions: Mapping[int, tuple[Decision, ...]], records: Iterable[Record], dangerous: frozenset[str] = frozenset()) -> dict[int, datetime]:
+    """{closed item: when} of those that stand in the audit log as they stand in the queue: put in with this answer of this model to this input for these reasons, and decided by these people in this way.
+
+    The queue's file is chained by nothing, and a row is easily written into it; items whose records were cut off (`audit_retention`) are not among them either.
+    """
+    put: dict[tuple, set[str]] = {}
+    heard: dict[tuple, Record] = {}
+    for record in records:
+        number = record.note.get("item")
+        if record.kind == "referral":
+            put.setdefault((number, *_asked(record), record.answer), set()).update(record.note.get("reasons", ()))
+        elif record.kind == "review":
+            heard[number, record.who] = record
+        elif record.kind == "undo":
+            heard.pop((number, record.who), None)
+    found = {}
+    for item in items:
+        said = decisions.get(item.id, ())
+        records_of = [heard.get((item.id, one.who)) for one in said]
+        whole = all(record and (record.answer, *_asked(record)) == (one.answer, *_asked(item)) for record, one in zip(records_of, said, strict=True))
+        if item.final is not None and said and whole and item.final == settled(item, said, dangerous) and {*item.reasons} <= put.get((item.id, *_asked(item), item.answer), set()):
+            found[item.id] = max(datetime.fromisoformat(record.time) for record in records_of)
+    return found
+
+
+def _asked(one: Item | Record) -> tuple[str, str, str]:
+    return one.model, one.adapter, one.input
 
 
 def model_of(item: Item) -> str:
