@@ -7,7 +7,7 @@ from poc.demo.words import safe
 
 # in the page beside the tables, so that the page's own style need not know of them
 STYLE = f"""<style>
-.scroll {{ overflow-x: auto; max-width: 100%; margin: 8px 0; }}
+.scroll {{ overflow-x: auto; width: 0; min-width: 100%; margin: 8px 0; }}
 .scroll:focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 2px; }}
 .gradio-container table.figures {{ border-collapse: collapse; width: 100%; font-size: .9rem; color: {INK}; background: #fff; }}
 .gradio-container table.figures :is(th, td) {{ border: 1px solid {LINE}; padding: 6px 10px; text-align: left; font-weight: 400; vertical-align: top; }}

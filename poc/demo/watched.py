@@ -37,7 +37,7 @@ def drift_panel(exhibit: Exhibit, language: str) -> str:
     """The charts of the newest reading, with what they found; where nobody looked, that, and the command."""
     newest = max((Path(exhibit.run) / FOLDER).glob("drift-*/drift.json"), key=lambda file: file.stat().st_mtime, default=None)
     if newest is None:
-        return _section(w.DRIFT, language, f"<p>{w.NO_DRIFT[language]} {_command(f'poc drift {exhibit.run} FOLDER')}</p>")
+        return _section(w.DRIFT, language, f"<p>{w.NO_DRIFT[language]} {_command(f'poc drift {_run(exhibit)} FOLDER')}</p>")
     found = json.loads(newest.read_text(encoding="utf-8"))
     lines = [f"{finding['summary'][language]} → {finding['advice'][language]}" for finding in found["findings"]] or [w.NO_ALARM[language]]
     try:
@@ -103,10 +103,12 @@ def people_panel(exhibit: Exhibit, language: str) -> str:
         return _section(w.PEOPLE, language, f"<p>{w.NO_PEOPLE[language]}</p>")
     queue = ReviewQueue(folder / QUEUE, None)  # it is only read
     items, decisions = queue.items(), queue.decisions()
-    closed = [item for item in items if item.final and item.answer]
-    with speaking(language):
-        lines = rate_lines(items, decisions) if any(item.final is not None and item.answer for item in items) else [w.NO_PEOPLE[language]]
-    seen, over = Counter(item.final for item in closed), Counter(item.final for item in closed if item.final != item.answer)
+    closed, answered = [item for item in items if item.final is not None], [item for item in items if item.final and item.answer]
+    lines = [fill(w.CLOSED, closed=len(closed), left=sum(not item.answer for item in closed), open=len(items) - len(closed))[language]]
+    if any(item.answer for item in closed):
+        with speaking(language):
+            lines += rate_lines(items, decisions)
+    seen, over = Counter(item.final for item in answered), Counter(item.final for item in answered if item.final != item.answer)
     rows = [_told((name, seen[name], over[name], over[name] / seen[name], *wilson(over[name], seen[name])), language) for name in sorted(seen)]
     shown = f"<h4>{w.PEOPLE_BY[language]}</h4>{table(w.PEOPLE_BY[language], ['', w.ROWS[language], w.WRONG[language], w.SHARE[language]], rows)}" if rows else ""
     return _section(w.PEOPLE, language, "".join(f"<p>{safe(line.strip())}</p>" for line in lines) + shown)
@@ -149,16 +151,16 @@ def verified_panel(exhibit: Exhibit, language: str) -> str:
     if not found.ok:
         return f'<div id="verified" data-ok="no">{cards.message(fill(w.CHANGED, problem=found.problem), language, "refused")}</div>'
     notes = "".join(f'<p class="foot">{safe(note)}</p>' for note in found.notes)
-    anchor = f'<p class="foot">{w.ANCHOR[language]} {_command(f"poc audit verify {path} --anchor FILE")}</p>'
+    anchor = f'<p class="foot">{w.ANCHOR[language]} {_command(f"poc audit verify {_run(exhibit)} --anchor FILE")}</p>'
     return f'<div id="verified" data-ok="yes">{cards.message(fill(w.INTACT, first=found.first, last=found.last), language, "busy")}{notes}{anchor}</div>'
 
 
 def ladder_panel(exhibit: Exhibit, language: str, key: bytes | None) -> str:
     """The present step, what happens on it, and what the next one needs."""
-    run, begins = Path(exhibit.run), f"poc predict {exhibit.run} FOLDER --queue"
+    begins = f"poc predict {_run(exhibit)} FOLDER --queue"
     try:
         with speaking(language):
-            here = standing(run, key)
+            here = standing(Path(exhibit.run), key)
             lines = told(here.state, here.measured)
     except (KitError, OSError):  # never in use, or no adapter that could be
         return _section(w.LADDER, language, f"<p>{w.NOT_ON_LADDER[language]} {_command(begins)}</p>")
@@ -169,6 +171,12 @@ def ladder_panel(exhibit: Exhibit, language: str, key: bytes | None) -> str:
 
 def _section(title, language: str, body: str) -> str:
     return f'<section class="watched" aria-label="{safe(title[language])}"><h3>{title[language]}</h3>{body}</section>'
+
+
+def _run(exhibit: Exhibit) -> str:
+    """The run as a command names it, from where the demo was started; elsewhere without this machine's folders."""
+    run, here = Path(exhibit.run).resolve(), Path.cwd()
+    return (run.relative_to(here) if run.is_relative_to(here) else Path("RUNS") / run.name).as_posix()
 
 
 def _command(text: str) -> str:

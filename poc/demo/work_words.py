@@ -4,6 +4,7 @@ from poc.words import both
 
 # Work: the queue
 
+TAB_QUEUE, TAB_NEW, TAB_PRACTICE = both("Queue", "確認待ち"), both("New sample", "新しいサンプル"), both("Practice", "練習")  # short, so that a phone shows all three
 QUEUE = both("Decide what the model left to people", "モデルが人に任せた項目を判断する")
 QUEUE_MEANS = both("You see the evidence and the reason, not the model's answer: who sees it agrees with it more often. Keys: 1 to 9 answer, 0 cannot be told, U takes your last answer back.",
                    "判断材料と理由だけを表示し、モデルの答えは表示しません（先に見ると同意しやすくなるため）。キー：1～9 で回答、0 は判断できない、U で直前の答えを取り消し。")  # fmt: skip
@@ -103,7 +104,8 @@ SHARE = both("Error rate [95 %]", "誤り率 [95 %]")
 MORE_GROUPS = both("and {n} more", "ほか {n} 件")
 PEOPLE = both("What people decided", "人の判断")
 PEOPLE_BY = both("Model's answers that people overruled, by what people decided; hard ones are over-represented", "人が覆したモデルの答え（人の判断別。難しいものが多く含まれます）")
-NO_PEOPLE = both("Nobody has decided anything yet. An answer that is sent to a person waits in the mode Work.", "人の判断はまだありません。人に回された答えは「作業」で待っています。")
+NO_PEOPLE = both("Nobody has decided anything yet. An answer that is sent to a person waits in the mode Work.", "人の判断はまだありません。人に回された答えは「業務」画面で確認できます。")
+CLOSED = both("{closed} decided, of which the model had left {left} to people without an answer; {open} wait.", "決定済み {closed} 件（うちモデルが回答を保留したもの {left} 件）、確認待ち {open} 件。")
 NO_ROWS = both("predictions.csv holds no held-out rows of a tuned model.", "predictions.csv に微調整後のモデルの評価用データがありません。")
 LOG = both("Audit log", "監査ログ")
 NO_LOG = both("The audit log is empty: it begins with the first question.", "監査ログは空です。最初の質問から始まります。")

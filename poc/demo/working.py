@@ -64,7 +64,7 @@ class Work:
         self.queue_hint, self.place = gr.HTML(), gr.HTML(elem_id="work-place")
         with gr.Row():
             self.start = gr.Button(variant="primary", elem_id="work-start")
-            self.leave = gr.Button(visible=False, elem_id="work-leave")
+            self.leave = gr.Button(visible=False, size="sm", elem_id="work-leave")
         self.message, self.item = gr.HTML(elem_id="work-message"), gr.HTML(elem_id="work-panel")
         self.answers = AnswerKeys("work")
         self.kind = gr.Dropdown([""], value="", visible=False, elem_id="work-kind")
@@ -88,7 +88,7 @@ class Work:
         self.seed = gr.Number(random.randrange(10_000), precision=0, minimum=0, elem_id="practice-seed")
         with gr.Row():
             self.begin = gr.Button(variant="primary", elem_id="practice-begin")
-            self.finish = gr.Button(visible=False, elem_id="practice-finish")
+            self.finish = gr.Button(visible=False, size="sm", elem_id="practice-finish")
         self.trial = gr.HTML(elem_id="practice-panel")
         self.practised = AnswerKeys("practice")
 
@@ -98,15 +98,15 @@ class Work:
         hint = fill(w.PRACTICE_MEANS, share=practising.PLANTED)
         return {
             self.name: {"label": say(w.NAME), "info": say(w.NAME_HIDDEN if self.key else w.NAME_MEANS)},
-            self.tab_queue: {"label": say(w.QUEUE)}, self.tab_new: {"label": say(w.NEW)}, self.tab_practice: {"label": say(w.PRACTICE)},
-            self.queue_hint: {"value": cards.hint(w.QUEUE_MEANS, language)},
+            self.tab_queue: {"label": say(w.TAB_QUEUE)}, self.tab_new: {"label": say(w.TAB_NEW)}, self.tab_practice: {"label": say(w.TAB_PRACTICE)},
+            self.queue_hint: {"value": cards.heading(w.QUEUE, language) + cards.hint(w.QUEUE_MEANS, language)},
             self.start: {"value": say(w.START)}, self.leave: {"value": say(w.LEAVE)},
             self.note: {"label": say(w.WHY)}, self.kind: {"label": say(w.KIND), "choices": kinds_in(language)},
             **self.answers.texts(language),
-            self.new_hint: {"value": cards.hint(w.NEW_MEANS, language)},
+            self.new_hint: {"value": cards.heading(w.NEW, language) + cards.hint(w.NEW_MEANS, language)},
             self.upload: {"label": say(w.FILES)}, self.question: {"label": say(w.QUESTION)}, self.answer: {"label": say(w.ANSWER)},
             self.new_note: {"label": say(w.NOTE)}, self.group: {"label": fill(w.GROUP, column=column)[language]}, self.add: {"value": say(w.ADD)},
-            self.practice_hint: {"value": cards.hint(hint, language)},
+            self.practice_hint: {"value": cards.heading(w.PRACTICE, language) + cards.hint(hint, language)},
             self.seed: {"label": say(w.SEED)}, self.begin: {"value": say(w.BEGIN)}, self.finish: {"value": say(w.FINISH)},
             **self.practised.texts(language),
         }  # fmt: skip
