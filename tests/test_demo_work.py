@@ -102,6 +102,7 @@ def test_a_correction_is_written_with_what_to_do_now(desk, shift, exhibit):
     assert (record.kind, record.who, record.answer, record.decision, record.note["seconds"], record.note["saw"]) == ("review", "suzuki", row["answer"], "overridden", 7.0, False)
     assert "chipped" not in (exhibit.run / "operations" / "audit_log.jsonl").read_text(encoding="utf-8"), "the sentence stays in the queue"
     (said,) = next(iter(shift.queue.decisions().values()))
+    assert post.message["en"].startswith(f"Written, with a record in the audit log: “{row['answer']}”.")
     assert said.note == "the edge is chipped" and said.kind == "miss"
     assert verify(exhibit.run / "operations" / "audit_log.jsonl").ok
 
@@ -162,6 +163,20 @@ def test_names_are_pseudonyms_of_the_given_key_and_never_of_one_that_is_forgotte
     hidden = Shift(exhibit, key, Clock()).begin(Post(), "Suzuki")
     assert hidden.refused and "leave --key out" in hidden.message["en"], "one person would count as two"
     assert pseudonym("Suzuki", key) not in {said.who for said in plain.queue.decisions()[1]}
+
+
+def test_who_logged_in_decides_under_that_name_whatever_they_type(desk):
+    import gradio as gr
+    from starlette.requests import Request
+
+    from poc.demo.working import Work
+
+    refer(desk)
+    with gr.Blocks() as app:
+        work = Work(app, desk, "en")
+    request = gr.Request(Request({"type": "http", "client": ("127.0.0.1", 1), "headers": []}), username="sato", session_hash="tab-1")
+    assert work._start(Post(), "Tanaka", "en", request)[0].claim.who == "sato" and not work._arrive("en", request)[0]["visible"]
+    assert len(work.parts) == len(work.translate("ja")) and all(isinstance(made, gr.components.Component) or isinstance(made, gr.Tab) for made in work.parts)
 
 
 def test_a_decision_marked_as_unreadable_is_no_correction_to_learn_from(desk, shift):

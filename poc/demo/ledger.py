@@ -101,7 +101,8 @@ class Ledger:
         from kit.operations.review_queue import FILE as QUEUE
         from kit.operations.review_queue import ReviewQueue
 
-        return ReviewQueue(self.log.path.parent / QUEUE, self.log).add(sample, record, ("click",), visitor.who)
+        reasons = ("click", "abstained") if record.decision == "abstained" else ("click",)
+        return ReviewQueue(self.log.path.parent / QUEUE, self.log).add(sample, record, reasons, visitor.who)
 
     def failed(self, sample: Sample, visitor: Visitor, digest: str, why: str) -> Record:
         """The record of a question that a model was asked and did not answer: stopped, out of time, out of memory."""

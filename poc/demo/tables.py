@@ -10,7 +10,7 @@ STYLE = f"""<style>
 .scroll {{ overflow-x: auto; width: 0; min-width: 100%; margin: 8px 0; }}
 .scroll:focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 2px; }}
 .gradio-container table.figures {{ border-collapse: collapse; width: 100%; font-size: .9rem; color: {INK}; background: #fff; }}
-.gradio-container table.figures :is(th, td) {{ border: 1px solid {LINE}; padding: 6px 10px; text-align: left; font-weight: 400; vertical-align: top; }}
+.gradio-container table.figures :is(th, td) {{ border: 1px solid {LINE}; padding: 6px 10px; text-align: left; font-weight: 400; vertical-align: top; min-width: 4em; }}
 .gradio-container table.figures thead th {{ background: {PAPER}; color: {QUIET}; white-space: nowrap; }}
 .gradio-container table.figures td {{ font-variant-numeric: tabular-nums; }}
 .watched img {{ width: 100%; height: auto; border: 1px solid {LINE}; border-radius: 8px; background: #fff; }}

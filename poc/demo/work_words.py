@@ -64,8 +64,8 @@ ADDED = both("Added as {name}, for training only; {n} new samples so far. Record
 # Work: practice
 
 PRACTICE = both("Practice: 15 minutes against wrong advice", "練習：誤った助言に流されない 15 分")
-PRACTICE_MEANS = both("Real held-out items, each with an answer “of the AI”. {share:.0%} of these answers are wrong on purpose; which ones, and their order, the seed below decides. At the end you see how often you followed a wrong one and how often you overruled a right one. No name is asked and nothing is kept.",
-                      "本物の評価用サンプルに「AI の答え」を添えます。うち {share:.0%} はわざと誤らせてあり、どれを誤らせるかと順番は下のシードで決まります。最後に、誤りに従った割合と正しい答えを覆した割合を表示します。名前は尋ねず、何も保存しません。")  # fmt: skip
+PRACTICE_MEANS = both("Real held-out items, each with an answer “of the AI”. {share:.0%} of these answers are wrong on purpose, the others are right; which ones, and their order, the seed below decides. At the end you see how often you followed a wrong one and how often you overruled a right one. No name is asked and nothing is kept.",
+                      "本物の評価用サンプルに「AI の答え」を添えます。うち {share:.0%} はわざと誤らせ、残りは正しい答えです。どれを誤らせるかと順番は下のシードで決まります。最後に、誤りに従った割合と正しい答えを覆した割合を表示します。名前は尋ねず、何も保存しません。")  # fmt: skip
 SEED = both("Seed of the order", "順番のシード")
 BEGIN = both("Begin the practice", "練習を始める")
 FINISH = both("End and show the result", "終了して結果を見る")
