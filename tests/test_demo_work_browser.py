@@ -15,11 +15,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory):
-    """The three modes in tabs, with one button more: "a person should check"."""
+    """The three modes in tabs."""
     gr = pytest.importorskip("gradio", reason='needs demo: pip install "mllm-poc-kit[demo]"')
     from poc import demo
-    from poc.demo.ledger import Ledger, Visitor
+    from poc.demo.ledger import Ledger
     from poc.demo.page import SET_LANGUAGE, Page
+    from poc.demo.referring import Refer
     from poc.demo.serving import serve, stay_here
     from poc.demo.visit import Desk
     from poc.demo.watching import Watch
@@ -36,12 +37,12 @@ def mounted(tmp_path_factory):
         with gr.Tabs(elem_id="modes"):
             with gr.Tab("Try"):
                 page = Page(app, desk, "en")
-                gr.Button("A person should check", elem_id="refer").click(lambda view: desk.refer(view, Visitor("", "127.0.0.1", "tab")) and None, [page.view], None, show_progress="hidden")
+                refer = Refer(desk, "en", page.view, page.outcome)
             with gr.Tab("Work"):
                 work = Work(app, desk, "en")
             with gr.Tab("Watch"):
                 watch = Watch(app, desk, "en")
-        for mode in (work, watch):
+        for mode in (refer, work, watch):
             page.language.change(mode.translate, [page.language], mode.parts, show_progress="hidden")
         page.language.change(None, [page.language], None, js=SET_LANGUAGE)
     serve(app.queue(max_size=64), None, False)
@@ -74,8 +75,11 @@ def test_an_unsure_answer_is_corrected_by_a_clerk_and_stands_in_the_audit_log(mo
         page.locator("#ask").click()
         page.locator("#unsure").wait_for()
         model = page.locator("#tuned-answer .said b").first.inner_text()
-        page.locator("#refer").click()
-        page.wait_for_timeout(1500)
+        assert page.locator("#referred").inner_text() == ""
+        page.locator("#refer:visible").click()
+        page.locator("#referred").get_by_text("Item 1 of the review queue: a person will look at the answer of record 1.").wait_for()
+        assert not page.locator("#refer").is_visible()
+        shot(page, "refer-1280-en")
         mode(page, "Work")
         page.locator("#work-name input, #work-name textarea").fill("Suzuki")
         page.locator("#work-start").click()

@@ -2,6 +2,9 @@
 
 from poc.words import both
 
+REFER = both("A person should check", "人に確認してもらう")
+REFERRED = both("Item {item} of the review queue: a person will look at the answer of record {record}. The queue keeps a copy of its evidence.", "確認待ちの項目 {item} に入れました。記録番号 {record} の回答を人が確認します。判断材料の写しを確認待ち一覧に保管します。")
+
 # Work: the queue
 
 TAB_QUEUE, TAB_NEW, TAB_PRACTICE = both("Queue", "確認待ち"), both("New sample", "新しいサンプル"), both("Practice", "練習")  # short, so that a phone shows all three
