@@ -58,11 +58,11 @@ class Ledger:
 
     Args:
         exhibit: the run.
-        key: see `kit.operations.audit_record.read_key`; None draws one that is forgotten with the demo.
+        key: see `kit.operations.audit_record.read_key`; None draws one that is forgotten with the demo. What people decide (`poc.demo.shift`) is written with `key` itself: a decision must not be nobody's.
     """
 
     def __init__(self, exhibit: Exhibit, key: bytes | None = None):
-        self.exhibit, self.log = exhibit, AuditLog(Path(exhibit.run) / FOLDER / FILE, key or secrets.token_bytes(32))
+        self.exhibit, self.key, self.log = exhibit, key, AuditLog(Path(exhibit.run) / FOLDER / FILE, key or secrets.token_bytes(32))
 
     @cached_property
     def threshold(self) -> Threshold:
@@ -101,7 +101,8 @@ class Ledger:
         from kit.operations.review_queue import FILE as QUEUE
         from kit.operations.review_queue import ReviewQueue
 
-        return ReviewQueue(self.log.path.parent / QUEUE, self.log).add(sample, record, ("click",), visitor.who)
+        reasons = ("click", "abstained") if record.decision == "abstained" else ("click",)
+        return ReviewQueue(self.log.path.parent / QUEUE, self.log).add(sample, record, reasons, visitor.who)
 
     def failed(self, sample: Sample, visitor: Visitor, digest: str, why: str) -> Record:
         """The record of a question that a model was asked and did not answer: stopped, out of time, out of memory."""

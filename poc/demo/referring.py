@@ -1,0 +1,55 @@
+"""One click to "a person should check": the answer before the visitor, with its evidence, goes into the run's review queue, where the mode Work has it, and into the audit log.
+
+A click is needed even where the model was not sure: the queue keeps a copy of the evidence, and what visitors bring is otherwise deleted when they leave.
+"""
+
+import logging
+
+import gradio as gr
+
+from kit.errors import KitError
+from poc.demo import cards
+from poc.demo import work_words as w
+from poc.demo.answer_keys import PRIVATE
+from poc.demo.interface import visitor_of
+from poc.demo.visit import Desk, View
+from poc.demo.words import fill
+
+
+class Refer:
+    """The button and what came of it, laid out in the column that is open now.
+
+    Args:
+        desk: the run and who answers.
+        language: "en" or "ja" to begin with.
+        view: the state of the page that holds the visitor's View; the button is there while that has a recorded answer.
+        outcome: where the page shows the answer: whatever changes there may be another answer, or none.
+
+    Attributes:
+        parts: what `translate` speaks to.
+    """
+
+    def __init__(self, desk: Desk, language: str, view: gr.State, outcome: gr.HTML):
+        self.desk, self.language = desk, gr.State(language)
+        self.button = gr.Button(w.REFER[language], visible=False, elem_id="refer")
+        self.told = gr.HTML(elem_id="referred")
+        self.parts = [self.button, self.told, self.language]
+        outcome.change(self._shown, [view], [self.button, self.told], **PRIVATE)
+        self.button.click(self._refer, [view, self.language], [self.button, self.told], trigger_mode="once", **PRIVATE)
+
+    def translate(self, language: str) -> list:
+        """Updates of `parts`."""
+        return [gr.update(value=w.REFER[language]), "", language]
+
+    def _shown(self, view: View) -> list:
+        return [gr.update(visible=view.record is not None), ""]
+
+    def _refer(self, view: View, language: str, request: gr.Request | None = None) -> list:
+        try:
+            item = self.desk.refer(view, visitor_of(request))
+        except (KitError, OSError):
+            logging.getLogger(__name__).exception("not referred")  # it may name folders of this machine: for the terminal
+            return [gr.update(), cards.message(w.FAILED, language, "refused")]
+        if item is None:
+            return [gr.update(visible=False), ""]
+        return [gr.update(visible=False), cards.message(fill(w.REFERRED, item=item.id, record=item.record), language, "busy")]
