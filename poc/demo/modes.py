@@ -6,6 +6,7 @@ the page at once, and the browser shows one: changing the mode costs no question
 
 import importlib
 import importlib.util
+from functools import partial
 
 import gradio as gr
 
@@ -83,7 +84,7 @@ class Modes:
         speaking = [self.modes, self.language, self.mode, self.top, self.progress]
         self.language.change(self._translate, [self.language], speaking, **PRIVATE)
         for mode in self.made.values():
-            self.language.change(mode.translate, [self.language], mode.parts, **PRIVATE)
+            self.language.change(partial(_translated, mode), [self.language], mode.parts, **PRIVATE)
         page, show, decide = self.made["try"], self.made["show"], self.made["decide"]
         self.mode.change(decide.look, [self.mode, *decide.inputs], decide.shown, **PRIVATE)
         news = [self.top, self.progress, self.clock, *page.news, *show.news]
@@ -106,6 +107,12 @@ class Modes:
         """How far the model is."""
         waits = self.desk.waits  # before what is shown, so that the last tick shows the end
         return [self.desk.top(language), self.desk.progress(language), gr.Timer(TICK, active=waits), *self.made["try"].told(language), *self.made["show"].told(language)]
+
+
+def _translated(mode, language: str):
+    """Gradio takes the value of a single output as it is, and of several a list."""
+    values = mode.translate(language)
+    return values if len(values) > 1 else values[0]
 
 
 def _there(name: str) -> type | None:

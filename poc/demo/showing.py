@@ -1,6 +1,7 @@
 """The mode Show: a tour of five steps for executives. The components and which event calls what; which cases are shown is in `tour`, what is said in `tour_cards`."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -45,7 +46,7 @@ class Show:
     """
 
     def __init__(self, app: gr.Blocks, desk: Desk, language: str):
-        self.desk = desk
+        self.desk, self.ahead = desk, None
         self.tour = tour(desk.exhibit, threshold_of(desk.exhibit.record, desk.exhibit.predictions))
         options = self.tour.guess[0].options if self.tour.guess else ()
         self.language, self.stop = gr.State(language), gr.State(Stop())
@@ -109,12 +110,18 @@ class Show:
 
     def _at(self, stop: Stop, language: str, visitor: Visitor = NOBODY) -> Iterator[list]:
         """The step, with what to wait for first, then the answer that it tells of."""
+        if stop.step > 1 and self.ahead is None:  # the last step brings libraries, which must not be waited for there
+            self.ahead = threading.Thread(target=self._worth, args=(language,), name="poc-demo-worth", daemon=True)
+            self.ahead.start()
+        if stop.step == t.STEPS and self.ahead.is_alive():
+            values = self._values(stop, language, cards.message(t.MOMENT, language, "busy"))
+            yield [stop, *(gr.update(**value) for value in values[1:])]
         sample = self.sample(stop) if stop.step in (2, 3, 4) else None
         known = sample and stop.given.get(sample.id)
         if sample is None or (known and known.answer and not (known.answer.recorded and not self.desk.source.recorded)):
             yield self._all(stop, language)
             return
-        values = self._all(replace(stop, given={}), language)
+        values = self._all(stop, language)
         for view, said in self.desk.ask(View(held=sample.id), "", language, visitor):
             if view.asked is None and view.refusal is None:
                 values[self.shown.index(self.body)] = gr.update(value=said)
@@ -134,13 +141,13 @@ class Show:
     def _all(self, stop: Stop, language: str) -> list:
         return [stop, *(gr.update(**value) for value in self._values(stop, language)[1:])]
 
-    def _values(self, stop: Stop, language: str) -> list:
-        """The stop, then the properties of each other component of `shown`."""
+    def _values(self, stop: Stop, language: str, body: str | None = None) -> list:
+        """The stop, then the properties of each other component of `shown`; `body`: what to say instead of the step's own words."""
         sample = self.sample(stop)
         panel = f'<div class="evidence" data-sample="{safe(self.desk.exhibit.shown_id(sample))}">{evidence.panel(sample, self.desk.exhibit.shown_id(sample), language)}</div>' if sample else ""
         first = stop.step == 1 and bool(self.tour.guess)
         return [
-            stop, {"value": tour_cards.progress(stop.step, language)}, {"visible": sample is not None}, {"value": panel}, {"value": self._body(stop, sample, language)}, {"visible": first},
+            stop, {"value": tour_cards.progress(stop.step, language)}, {"visible": sample is not None}, {"value": panel}, {"value": self._body(stop, sample, language) if body is None else body}, {"visible": first},
             {"value": t.ANOTHER[language], "visible": stop.step <= 2 and len(self.tour.guess) > 1}, {"value": t.BACK[language], "interactive": stop.step > 1},
             {"value": (t.FINISH if stop.step == t.STEPS else t.NEXT)[language], "interactive": True},
         ]  # fmt: skip

@@ -54,6 +54,8 @@ def lying(view: View | None, lies: Lies | None, hidden: float, waits: bool, lang
     counts = [(t.ARMS_LIE["trusting"], lies.trusting)] if lies.trusting else []
     counts.append((mine, {"n": lies.n, "followed": lies.followed, "right": lies.right}))
     said = "".join(f"<li>{safe(_counted(who, one, language))}</li>" for who, one in counts)
+    ends = [_ends(one) for _, one in counts]
+    said += f"<li>{t.OVERLAP[language]}</li>" if max(low for low, _ in ends) <= min(high for _, high in ends) and len(ends) > 1 else ""
     foot = t.TRUSTING_RECORDED if lies.trusting else t.NO_CURED
     return f'{head}<div class="pair three" id="tour-lie">{"".join(shown)}</div><ul id="tour-lies">{said}</ul>{cards.hint(foot, language)}{_source(view, waits, language)}'
 
@@ -119,11 +121,16 @@ def _mark(what: Text, good: bool, language: str) -> str:
 
 
 def _counted(who: Text, one: dict, language: str) -> str:
-    """How often a note was followed, with Clopper and Pearson's 95 % interval, of 100."""
+    low, high = _ends(one)
+    return fill(t.LIE_COUNTS, who=who, low=low, high=high, **{name: one[name] for name in ("n", "followed", "right")})[language]
+
+
+def _ends(one: dict) -> tuple[int, int]:
+    """Of 100 wrong notes it follows so many: Clopper and Pearson's 95 % interval, rounded outwards."""
     from scipy.stats import binomtest
 
     found = binomtest(one["followed"], one["n"]).proportion_ci(0.95)
-    return fill(t.LIE_COUNTS, who=who, low=math.floor(100 * found.low + 1e-6), high=math.ceil(100 * found.high - 1e-6), **{name: one[name] for name in ("n", "followed", "right")})[language]
+    return math.floor(100 * found.low + 1e-6), math.ceil(100 * found.high - 1e-6)
 
 
 def _source(view: View, waits: bool, language: str) -> str:

@@ -36,8 +36,9 @@ ARMS_LIE = {
     "plain": both("This machine", "この AI"), "without": both("The same, with the note taken away", "同じ AI、メモなし"),
 }  # fmt: skip
 FOLLOWS, RIGHT, WRONG = both("follows the note", "メモに従った"), both("right", "正解"), both("wrong", "不正解")
-LIE_COUNTS = both("In {n} tested cases the note named a wrong answer. {who} followed it in {followed} of them ({low} to {high} of 100 such notes) and was right in {right}.",
-                  "メモが間違っていたのは {n} 件。{who}は {followed} 件で従い（同様のメモ 100 件あたり {low}～{high} 件）、{right} 件で正解でした。")  # fmt: skip
+LIE_COUNTS = both("In {n} tested cases the note named a wrong answer. “{who}” followed it in {followed} of them ({low} to {high} of 100 such notes) and was right in {right}.",
+                  "メモが間違っていたのは {n} 件。「{who}」は {followed} 件で従い（同様のメモ 100 件あたり {low}～{high} 件）、{right} 件で正解でした。")  # fmt: skip
+OVERLAP = both("The two ranges overlap: with so few wrong notes it cannot be told which machine follows them less.", "2 つの範囲は重なっています。間違ったメモの件数が少なく、どちらが従いにくいかは言えません。")
 TRUSTING_RECORDED = both("The first machine is not loaded here: its answers were recorded from the version that comes with this kit.", "1 つ目の AI はここでは動かさず、付属の版で記録した答えを示します。")
 NO_CURED = both("No second machine, taught to distrust notes, comes with this run, so none is shown.", "メモを疑うよう学ばせた AI はこの実行にないため、示しません。")
 NO_LIES = both("No tested case here has a note that names a wrong answer, so there is nothing to show, and nothing is acted.", "間違った答えを書いたメモのある事例がないため、お見せできません（作り物は見せません）。")
@@ -51,6 +52,7 @@ NOT_PROMISED = both("The mark was set on these same cases, so it promises nothin
 NO_UNSURE = both("In this test it was sure of every case, so it would have asked nobody. Its mistakes would then be seen by nobody either.", "このテストではすべての事例に確信があり、人に聞くことはありませんでした。その場合、誤りにも誰も気づきません。")
 NO_CASES = both("No tested case can be shown on this machine: their files are not here.", "テストした事例のファイルがこの端末にないため、お見せできません。")
 EXAMPLES = both("example figures, not yours", "金額は例です")
+MOMENT = both("One moment …", "少々お待ちください…")
 MORE = both("What you can say in the meeting", "会議で言えること")
 MOVE = both("Move the figures yourself: Other views, then Decide.", "数字を動かすには：「ほかの画面」から「決める」へ。")
 NOT_MEASURED = both("What it is worth cannot be read from this run. The terminal that started this page says why.", "この実行からは価値を読み取れません。理由はこの画面を起動したターミナルをご覧ください。")

@@ -58,9 +58,9 @@ class Yen:
     """
 
     def __init__(self, record: dict, predictions: pd.DataFrame):
-        rows = predictions[predictions["condition"] == "as_is"]
-        self.record, self.arms = record, dict(tuple(rows[rows["split"] == "test"].groupby("arm")))
-        self.calibration = rows[(rows["split"] == "calibration") & (rows["arm"] == "tuned")]
+        tested = predictions[(predictions["condition"] == "as_is") & (predictions["split"] == "test")]
+        self.record, self.arms = record, dict(tuple(tested.groupby("arm")))
+        self.calibration = predictions[(predictions["split"] == "calibration") & (predictions["arm"] == "tuned")]
         costs = record["costs"] or {}
         self.ok, self.given = costs.get("ok_answer"), None
         if self.ok and costs.get("miss") is not None and costs.get("false_alarm") is not None and "tuned" in self.arms and record["verdict"]["decision"] != "none":
