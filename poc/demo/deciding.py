@@ -71,7 +71,7 @@ class Decide:
                 setattr(component, name, value)
         self.inputs, self.shown = [*self.sliders.values(), self.language], [self.result]
         for slider in self.sliders.values():
-            slider.input(self._moved, self.inputs, self.shown, trigger_mode="always_last", **PRIVATE)
+            slider.change(self._moved, self.inputs, self.shown, trigger_mode="always_last", **PRIVATE)
         self.reset.click(self._reset, [self.language], [*self.sliders.values(), self.result], **PRIVATE)
         self.language.change(self._moved, self.inputs, self.shown, **PRIVATE)
 

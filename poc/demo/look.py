@@ -125,14 +125,14 @@ CSS = f"""
 html:not([data-mode]) #mode-show, html[data-mode="show"] #mode-show, html[data-mode="try"] #mode-try, html[data-mode="work"] #mode-work, html[data-mode="decide"] #mode-decide, html[data-mode="watch"] #mode-watch {{ display: flex; }}
 html:not(.modes-open) #mode {{ display: none !important; }}
 html:not([data-mode]) :is(#recorded-banner, #loading-banner), html[data-mode="show"] :is(#recorded-banner, #loading-banner) {{ display: none; }}
-#bar {{ justify-content: space-between; align-items: center; flex-wrap: nowrap; }} #language .wrap {{ flex-wrap: nowrap; }} #modes {{ flex: none; width: auto; }}
+#bar {{ justify-content: space-between; align-items: center; flex-wrap: nowrap; }} #language {{ flex: none; }} #language .wrap {{ flex-wrap: nowrap; }} #language label {{ flex: none; white-space: nowrap; }} #modes {{ flex: none; width: auto; }}
 #mode {{ border: 0; background: transparent; padding: 0; }}
 
 .tour-line {{ display: flex; gap: 6px; }} .tour-line span {{ flex: 1; height: 6px; border-radius: 3px; background: {LINE}; }} .tour-line .done {{ background: {TEAL}; }}
 .gradio-container #tour-title {{ font-size: clamp(1.25rem, 3vw, 1.6rem); margin-top: 4px; }}
 #tour-evidence .photo {{ width: 100%; max-height: 460px; }}
 .ask-you {{ font-size: 1.15rem; font-weight: 600; line-height: 1.5; margin: 0 0 8px; }}
-#tour-body p {{ line-height: 1.6; }} #tour-body ul:not(.bars) {{ padding-left: 1.2em; line-height: 1.6; }}
+#tour-body p {{ line-height: 1.6; }} #tour-body article + p {{ margin-top: 12px; }} #tour-body ul:not(.bars) {{ padding-left: 1.2em; line-height: 1.6; }}
 #guesses button {{ font-size: 1.15rem; min-height: 58px; }} #tour-buttons button {{ font-size: 1.05rem; min-height: 52px; }}
 .pair.three {{ margin-bottom: 12px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }} .pair.three .said b {{ font-size: 1.25rem; }} .pair.three .said {{ margin-bottom: 4px; }}
 .worth {{ background: {CARD}; border: 1px solid {LINE}; border-left: 6px solid #77868e; border-radius: 8px; padding: 16px 20px; }}

@@ -68,7 +68,7 @@ def asking(view: View | None, tour: Tour, waits: bool, language: str) -> str:
     sure = unsure.threshold.confidence(view.answer.tuned)
     line = t.PERSON if sure < unsure.threshold.value else t.DECIDES
     percents = {"sure": _percent(sure), "threshold": _percent(unsure.threshold.value)}
-    bars = "".join(cards.bar(option, share, option == said) for option, share in view.answer.tuned.items())
+    bars = "".join(cards.bar(option, share, option == said) for option, share in unsure.threshold.heated(view.answer.tuned).items())
     counts = t.PERSON_COUNTS[language].format(n=unsure.n, of=unsure.of, wrong=unsure.wrong, kept=unsure.of - unsure.n, wrong_kept=unsure.wrong_kept)
     promise = t.PROMISED if unsure.threshold.promised else t.NOT_PROMISED
     chip = f'<span class="chip wrong">{w.A_PERSON[language]}</span> ' if line is t.PERSON else ""
