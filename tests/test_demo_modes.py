@@ -185,7 +185,7 @@ def test_sliders_move_the_verdict_on_money_and_never_the_gates(example):
     assert decide._moved(*[slider.value for slider in decide.sliders.values()], "en") == "", "nothing is computed before somebody looks"
     values = {name: slider.value for name, slider in decide.sliders.items()}
     dear = decide.look("decide", *values.values(), "en")
-    cheap = decide._moved(*(values | {"threshold": 0.01}).values(), "en")
+    cheap = decide._moved(*(values | {"bad": 0, "threshold": 0.01}).values(), "en")
     assert 'data-decision="go"' in dear and 'data-decision="stop"' in cheap
     assert "Not decided" in decide._texts("en")[decide.gates]["value"] and "example figures" in decide._texts("en")[decide.money]["value"]
     assert "この数字なら割に合います" in decide._moved(*values.values(), "ja")

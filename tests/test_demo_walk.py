@@ -62,7 +62,8 @@ def test_the_other_views_are_behind_one_button_and_yen_move_the_verdict(served, 
         page.locator('#yen-verdict[data-decision="go"]').wait_for()
         before, gates = page.locator("#yen-here").inner_text(), page.locator("#gates-verdict").inner_text()
         page.screenshot(path=SHOTS / f"decide-{width}-en.png", full_page=True)
-        page.locator("#yen-threshold input[type=range]").press("Home")
+        page.locator("#yen-threshold input[type=range]").press("Home")  # calls everything bad
+        page.locator("#yen-bad input[type=range]").press("Home")  # where nothing is
         page.locator('#yen-verdict[data-decision="stop"]').wait_for()
         assert page.locator("#yen-here").inner_text() != before and page.locator("#gates-verdict").inner_text() == gates
         page.locator("#yen-reset").click()
