@@ -16,10 +16,14 @@ class Threshold:
     heat: float = 1.0
     promised: bool = False
 
+    def heated(self, shares: dict[str, float]) -> dict[str, float]:
+        """{option: share} after temperature scaling."""
+        heated = {option: max(share, 1e-6) ** (1 / self.heat) for option, share in shares.items()} if self.heat != 1 else shares
+        return {option: share / sum(heated.values()) for option, share in heated.items()}
+
     def confidence(self, shares: dict[str, float]) -> float:
         """Of the most likely answer, after temperature scaling of {option: share}."""
-        heated = {option: max(share, 1e-6) ** (1 / self.heat) for option, share in shares.items()} if self.heat != 1 else shares
-        return max(heated.values()) / sum(heated.values())
+        return max(self.heated(shares).values())
 
 
 def threshold_of(record: dict, predictions: pd.DataFrame) -> Threshold:

@@ -21,6 +21,7 @@ SHOTS = Path(__file__).resolve().parents[1] / "build" / "screenshots"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+TRY = "?mode=try"
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 ENGLISH_OF_THE_PAGE = ("Held-out", "Your own", "Ask", "Verdict", "Base model", "Tuned model", "True answer", "Right", "Wrong", "example figures")
 
@@ -65,7 +66,7 @@ def example(copied, pair):
 
 @pytest.fixture
 def page(served, chromium):
-    with opened(served.local_url, chromium) as page:
+    with opened(served.local_url + TRY, chromium) as page:
         yield page
 
 
@@ -109,7 +110,7 @@ def test_the_model_answers_a_question_about_a_held_out_part(example, chromium):
     from poc import runs
 
     recorded = runs.read_predictions(runs.EXAMPLE)
-    with opened(example.local_url, chromium) as page:
+    with opened(example.local_url + TRY, chromium) as page:
         first = page.locator("#evidence").get_attribute("data-sample")
         page.locator("#samples button.thumbnail-item").nth(1).click()
         page.wait_for_function("first => document.querySelector('#evidence').dataset.sample !== first", arg=first)
@@ -141,7 +142,7 @@ def test_a_question_is_stopped_with_one_click(example, pair, copied, chromium):
     towers = [module for module in pair.loaded.model.modules() if isinstance(module, nn.ModuleList)]
     hooks = [layer.register_forward_pre_hook(lambda *_: time.sleep(0.3)) for layers in towers for layer in layers]
     try:
-        with opened(example.local_url, chromium) as page:
+        with opened(example.local_url + TRY, chromium) as page:
             assert page.locator("#stop").count() == 0 or not page.locator("#stop").is_visible()
             page.locator("#ask").click()
             page.locator("#stop:visible").click()
@@ -171,7 +172,7 @@ def test_the_page_is_there_before_the_model(copied, chromium):
     app = demo.build_demo(copied, loading=loading, language="en")
     serve(app, None, False)
     try:
-        with opened(app.local_url, chromium) as page:
+        with opened(app.local_url + TRY, chromium) as page:
             page.locator("#loading-banner progress").wait_for()
             ask(page)
             assert page.locator("#seconds").inner_text() == "These answers were recorded when the run was made."

@@ -201,7 +201,7 @@ def test_while_the_model_is_on_its_way_there_are_recordings_and_a_progress_bar(e
     loading = Loading(exhibit.run)
     desk = Desk(exhibit, demo.Recordings(exhibit.predictions), loading=loading)
     assert desk.waits and "Step 1 of 3: reading the libraries" in desk.progress("en") and "<progress max=" in desk.progress("en") and "読み込み中" in desk.progress("ja")
-    assert desk.answered(desk.first_view(), "").answer.recorded and "Recorded answers" not in desk.head("en")
+    assert desk.answered(desk.first_view(), "").answer.recorded and "Recorded answers" not in desk.top("en")
     Image.new("RGB", (64, 64)).save(tmp_path / "mine.png")
     mine = desk.add_files(desk.first_view(), [str(tmp_path / "mine.png")])
     assert "still being loaded" in desk.answered(mine, "").refusal["en"]
@@ -218,7 +218,7 @@ def test_where_the_model_cannot_come_the_recordings_stay_and_say_why(exhibit):
     loading.seen()
     loading.start(desk.warm, desk.receive)
     assert loading.over.wait(120)
-    assert "adapter_model.safetensors is missing" in desk.head("en") and "Recorded answers" in desk.head("en")
+    assert "adapter_model.safetensors is missing" in desk.top("en") and "Recorded answers" in desk.top("en")
     assert desk.answered(desk.first_view(), "").answer.recorded
 
 

@@ -6,7 +6,8 @@
 
 Only 127.0.0.1 unless `Access` says otherwise, no share link, no telemetry, no font or script from anywhere else. Every answer is written into the run's audit log before it is shown.
 
-    page, visit      what a visitor sees and does              counter, line, rate, loading, answer, doubts      how a question becomes an answer
+    modes            the five of one page: showing and tour, page and visit (Try), working, deciding and yen, watching
+    counter, line, rate, loading, answer, doubts      how a question becomes an answer
     door, serving    who and what gets in                      ledger                                            who asked what, and what came of it
     uploads, belongings    what visitors bring                 interface                                         the same for programs
 """
@@ -36,7 +37,7 @@ from poc.demo.interface import add_interface  # noqa: E402
 from poc.demo.ledger import Ledger  # noqa: E402
 from poc.demo.line import LONGEST, MOST, Line  # noqa: E402
 from poc.demo.loading import Loading  # noqa: E402
-from poc.demo.page import Page  # noqa: E402
+from poc.demo.modes import Modes  # noqa: E402
 from poc.demo.serving import Access, read_users, serve, stay_here  # noqa: E402
 from poc.demo.visit import Desk  # noqa: E402
 
@@ -72,7 +73,7 @@ def build_demo(
     language = language or current()
     with gr.Blocks(title=exhibit.record["title"][language], analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as demo:
         desk = Desk(exhibit, source, reason, loading, Ledger(exhibit, key), Line(longest=longest))
-        Page(demo, desk, language)
+        Modes(demo, desk, language)
         add_interface(desk, MOST)
     if loading:
         loading.start(desk.warm, desk.receive)

@@ -30,10 +30,10 @@ ADAPTER = both("LoRA on {parts}, rank {rank}, {updates:,} updates", "LoRA（{par
 CHECKS = both("{green} green, {red} red, {na} not applicable", "緑 {green}、赤 {red}、該当なし {na}")
 
 
-def head(exhibit: Exhibit, language: str, recorded: bool, reason: str, believed: Text | None = None) -> str:
-    """Title, what a person must know before reading on, and the verdict."""
+def top(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
+    """Title, and what a person must know before reading on."""
     title = exhibit.record["title"][language]
-    return f'<p class="kicker">{w.KICKER[language]}</p><h1>{safe(title)}</h1>{banners(exhibit, language, recorded, reason)}{verdict(exhibit.record, language, believed)}'
+    return f'<p class="kicker">{w.KICKER[language]}</p><h1>{safe(title)}</h1>{banners(exhibit, language, recorded, reason)}'
 
 
 def banners(exhibit: Exhibit, language: str, recorded: bool, reason: str) -> str:
@@ -172,14 +172,14 @@ def _card(arm: str, answer: Answer, sample: Sample, language: str) -> str:
         right = said == sample.answer
         sign, name, kind = ("✓", w.RIGHT, "right") if right else ("✗", w.WRONG, "wrong")
         mark = f'<span class="chip {kind}"><span aria-hidden="true">{sign}</span> {name[language]}</span>'
-    bars = "".join(_bar(option, share, option == said) for option, share in shares.items())
+    bars = "".join(bar(option, share, option == said) for option, share in shares.items())
     return (
         f'<article class="card {arm}" id="{arm}-answer"><h3>{ARMS[arm][language]}</h3>'
         f'<p class="said"><b>{safe(said)}</b>{mark}</p><ul class="bars">{bars}</ul></article>'
     )
 
 
-def _bar(option: str, share: float, said: bool) -> str:
+def bar(option: str, share: float, said: bool) -> str:
     # nothing is rounded up to certainty
     percent = "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
     return (

@@ -120,6 +120,32 @@ CSS = f"""
 .alone {{ margin: 14px 0 0; line-height: 1.5; }}
 .foot {{ color: {QUIET}; font-size: .85rem; margin: 10px 0 0; line-height: 1.5; }} .foot :is(#model-name, #record) {{ margin-left: .6em; }}
 
+/* one mode is seen: the tour until the page says otherwise, and the others are behind their button */
+.gradio-container .mode {{ display: none; }}
+html:not([data-mode]) #mode-show, html[data-mode="show"] #mode-show, html[data-mode="try"] #mode-try, html[data-mode="work"] #mode-work, html[data-mode="decide"] #mode-decide, html[data-mode="watch"] #mode-watch {{ display: flex; }}
+html:not(.modes-open) #mode {{ display: none !important; }}
+html:not([data-mode]) :is(#recorded-banner, #loading-banner), html[data-mode="show"] :is(#recorded-banner, #loading-banner) {{ display: none; }}
+#bar {{ justify-content: space-between; align-items: center; flex-wrap: nowrap; }} #language {{ flex: none; }} #language .wrap {{ flex-wrap: nowrap; }} #language label {{ flex: none; white-space: nowrap; }} #modes {{ flex: none; width: auto; }}
+#mode {{ border: 0; background: transparent; padding: 0; }}
+
+.tour-line {{ display: flex; gap: 6px; }} .tour-line span {{ flex: 1; height: 6px; border-radius: 3px; background: {LINE}; }} .tour-line .done {{ background: {TEAL}; }}
+.gradio-container #tour-title {{ font-size: clamp(1.25rem, 3vw, 1.6rem); margin-top: 4px; }}
+#tour-evidence .photo {{ width: 100%; max-height: 460px; }}
+.ask-you {{ font-size: 1.15rem; font-weight: 600; line-height: 1.5; margin: 0 0 8px; }}
+#tour-body p {{ line-height: 1.6; }} #tour-body article + p {{ margin-top: 12px; }} #tour-body ul:not(.bars) {{ padding-left: 1.2em; line-height: 1.6; }}
+#guesses button {{ font-size: 1.15rem; min-height: 58px; }} #tour-buttons button {{ font-size: 1.05rem; min-height: 52px; }}
+.pair.three {{ margin-bottom: 12px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }} .pair.three .said b {{ font-size: 1.25rem; }} .pair.three .said {{ margin-bottom: 4px; }}
+.worth {{ background: {CARD}; border: 1px solid {LINE}; border-left: 6px solid #77868e; border-radius: 8px; padding: 16px 20px; }}
+.worth.go {{ border-left-color: #1a7446; }} .worth.stop {{ border-left-color: #a4161a; }} .worth.grey {{ border-left-color: #a66a00; }}
+.worth .worth-word {{ font-size: 1.7rem; font-weight: 700; margin: 0 0 6px; }} .worth .worth-money {{ font-size: clamp(1.2rem, 3.4vw, 1.6rem); font-weight: 650; margin: 10px 0 2px; }}
+.say {{ margin: 6px 0; padding: 8px 14px; border-left: 3px solid {TEAL}; background: {PAPER}; line-height: 1.6; }}
+.verdict ul {{ margin: 0 0 6px; padding-left: 1.1em; line-height: 1.55; }} .verdict .pays {{ font-size: 1.25rem; }}
+.curve {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 8px; margin: 14px 0 8px; }} .curve .axis {{ display: flex; flex-direction: column; justify-content: space-between; text-align: right; color: {QUIET}; font-size: .8rem; }}
+.curve .box {{ position: relative; height: 240px; background: {CARD}; border-left: 1px solid #8b9aa1; border-bottom: 1px solid #8b9aa1; }} .curve svg {{ display: block; width: 100%; height: 100%; }}
+.curve .band {{ fill: {TEAL_SOFT}; }} .curve .line {{ fill: none; stroke: {TEAL}; stroke-width: 2; vector-effect: non-scaling-stroke; }} .curve .at {{ stroke: {INK}; stroke-width: 1.5; stroke-dasharray: 5 4; vector-effect: non-scaling-stroke; }}
+.curve .dot {{ position: absolute; width: 12px; height: 12px; margin: -6px; border-radius: 50%; background: {TEAL_DARK}; border: 2px solid #fff; }}
+.curve .across {{ grid-column: 2; display: flex; justify-content: space-between; color: {QUIET}; font-size: .8rem; }} .curve figcaption {{ grid-column: 1 / -1; }}
+
 .about {{ color: {QUIET}; font-size: .9rem; }} .about summary {{ cursor: pointer; width: fit-content; }}
 .about dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 10px 0 0; }} .about dd {{ margin: 0; color: {INK}; overflow-wrap: anywhere; }}
 :is(button, summary, input, textarea, audio, video):focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 2px; }}
@@ -130,5 +156,5 @@ CSS = f"""
   .about dl {{ grid-template-columns: 1fr; gap: 0; }} .about dd {{ margin-bottom: 8px; }}
 }}
 @media (prefers-reduced-motion: reduce) {{ * {{ transition: none !important; animation: none !important; }} }}
-@media print {{ button, .tabs, #language {{ display: none !important; }} }}
+@media print {{ button, .tabs, #language, #mode {{ display: none !important; }} }}
 """

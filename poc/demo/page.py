@@ -1,4 +1,4 @@
-"""The page: components, their texts in both languages, and which event calls which method of the Desk."""
+"""The mode Try: components, their texts in both languages, and which event calls which method of the Desk."""
 
 from dataclasses import replace
 from functools import partial
@@ -12,33 +12,45 @@ from poc.demo.line import MOST, STOPPED
 from poc.demo.visit import Desk, View
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # only /answer is an interface; the page says itself what it is doing
-# screen readers and the choice of Chinese or Japanese letter forms follow the page's language
-SET_LANGUAGE = "(language) => { document.documentElement.lang = language; }"
 COLUMNS = 4
-TICK = 1.0  # seconds between two looks at how far the model is
 
 
 class Page:
-    """The components of one page, so that a change of language can speak to all of them."""
+    """The components of the mode, laid out in the column that is open now, so that a change of language can speak to all of them.
+
+    Args:
+        app: the page.
+        desk: the run and who answers.
+        language: "en" or "ja" to begin with.
+
+    Attributes:
+        parts: what `translate` speaks to; the rest follows by itself.
+        news: what `told` says anew when the page opens and when the model has come.
+    """
 
     def __init__(self, app: gr.Blocks, desk: Desk, language: str):
         self.app, self.desk, self.start = app, desk, language
         view = desk.first_view()
         self.view = gr.State(view)
-        self.language = gr.Radio(
-            [(name, code) for code, name in w.LANGUAGES.items()], value=language, label=w.LANGUAGE[language], show_label=False, container=False, elem_id="language"
-        )
+        self.language = gr.State(language)
+        self.parts = [self.language]
         self.head = gr.HTML(elem_id="head")
-        self.progress = gr.HTML(elem_id="progress")
-        self.clock = gr.Timer(TICK, active=False)
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
                 self._left(view)
             with gr.Column(min_width=320):
                 self._right()
         self.about = gr.HTML(elem_id="about")
+        self.news = [self.ask, self.head, self.hearing]
         self._speak(view)
         self._wire()
+
+    def translate(self, language: str) -> list:
+        return [language]
+
+    def told(self, language: str) -> list:
+        """Gradio drops a click that comes before the page listens: the button to ask wakes up when the first answer from here has arrived."""
+        return [gr.update(interactive=True), self.desk.head(language), gr.update(visible=self.desk.hears)]
 
     def _left(self, view: View) -> None:
         self.step_evidence = gr.HTML()
@@ -83,9 +95,7 @@ class Page:
         """component -> the property that speaks, in `language`: every word of the page."""
         say, desk = (lambda text: text[language]), self.desk
         return {
-            self.language: {"label": say(w.LANGUAGE)},
             self.head: {"value": desk.head(language)},
-            self.progress: {"value": desk.progress(language)},
             self.step_evidence: {"value": cards.heading(w.STEP_EVIDENCE, language)},
             self.tab_held: {"label": say(w.HELD_OUT)},
             self.held_hint: {"value": cards.hint(w.HELD_OUT_MEANS, language)},
@@ -147,29 +157,12 @@ class Page:
         gr.on(moves, self._moved, None, [self.spoken, self.stop], **PRIVATE)
         spoken = list(self.texts(self.desk.first_view(), self.start))
         self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
-        for event in (self.language.change, self.app.load):
-            event(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
-        # Gradio drops a click that comes before the page listens: the button wakes up when the first answer from here has arrived
-        news = [self.head, self.progress, self.hearing, self.clock]
-        self.app.load(self._arrive, [self.language], [self.ask, *news], **PRIVATE)
-        self.clock.tick(self._news, [self.language], news, **PRIVATE)
         self.app.unload(self._leave)
 
     # what the events call; each returns what its list of outputs asks for
 
     def _parts(self, view: View, language: str) -> list:
         return [view, *(change["value"] for change in self.shown(view, language).values())]
-
-    def _arrive(self, language: str):
-        """A page opens, perhaps hours after it was built: what it says of the model is said anew."""
-        if self.desk.loading is not None:
-            self.desk.loading.seen()
-        return [gr.update(interactive=True), *self._news(language)]
-
-    def _news(self, language: str):
-        """How far the model is."""
-        waits = self.desk.waits  # before what is shown, so that the last tick shows the end
-        return [self.desk.head(language), self.desk.progress(language), gr.update(visible=self.desk.hears), gr.Timer(TICK, active=waits)]
 
     def _leave(self, request: gr.Request | None = None) -> None:
         """The tab is closed: the visitor's files go, and their voice falls silent."""

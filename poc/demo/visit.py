@@ -91,9 +91,13 @@ class Desk:
         """Whether a model is still on its way."""
         return self.loading is not None and not self.loading.over.is_set()
 
+    def top(self, language: str) -> str:
+        """Title and banners; while the model is on its way that is told by `progress` instead."""
+        return cards.top(self.exhibit, language, self.source.recorded and not self.waits, self.reason)
+
     def head(self, language: str) -> str:
-        """Title, banners, verdict; while the model is on its way that is told by `progress` instead."""
-        return cards.head(self.exhibit, language, self.source.recorded and not self.waits, self.reason, self.believed)
+        """The verdict, and which evidence the model believes."""
+        return cards.verdict(self.exhibit.record, language, self.believed)
 
     def progress(self, language: str) -> str:
         return self.loading.shown(language) if self.waits else ""
