@@ -236,7 +236,7 @@ def test_each_sentence_names_a_file_of_the_run_and_no_figure_is_invented(whole):
 
 def test_a_finding_that_warns_and_a_recommended_bridge_are_among_the_sentences(good, tmp_path):
     run = shutil.copytree(good, tmp_path / "run")
-    runs.write_json(run / runs.BRIDGES, {"table": [{"bridge": "specialist", "audit": "", "weak": "", "n": 40, "macro_recall": 0.7, "low": 0.6, "high": 0.8, "trained": 9, "failed": ""}], "kpi": "macro_recall",
+    runs.write_json(run / runs.BRIDGES, {"table": [{"bridge": "specialist", "audit": "", "weak": "", "n": 40, "macro_recall": 0.7, "low": 0.6, "high": 0.8, "trained": 9, "failed": ""}], "kpi": "macro_recall", "rows": {"train": 60, "validation": 20, "asked": 40},
                                          "recommended": {"verdict": "good", "summary": "Take the specialist.", "advice": "", "evidence": {"chosen": "specialist", "rule": ""}}})  # fmt: skip
     told = {one.source: one.text for one in sentences(read(run))}
     assert told["findings.json: dependence on the note"]["en"].startswith("Taking the note away changes 7%") and told["bridges.json: recommended"] == {"en": "Take the specialist.", "ja": "Take the specialist."}

@@ -4,8 +4,6 @@ A mode is a class that lays out its components in the column that is open when i
 the page at once, and the browser shows one: changing the mode costs no question to the server.
 """
 
-import importlib
-import importlib.util
 from functools import partial
 
 import gradio as gr
@@ -15,6 +13,8 @@ from poc.demo.deciding import Decide
 from poc.demo.page import PRIVATE, Page
 from poc.demo.showing import Show
 from poc.demo.visit import Desk
+from poc.demo.watching import Watch
+from poc.demo.working import Work
 from poc.words import Text, both
 
 MODES: dict[str, Text] = {
@@ -47,7 +47,6 @@ LISTEN = """() => {
 }"""
 # the address may name a mode that is there
 FROM_ADDRESS = '(mode) => { const asked = new URLSearchParams(location.search).get("mode"); return document.querySelector(`#mode-${CSS.escape(asked || "")}`) ? asked : mode; }'
-HERE = {"work": ("poc.demo.working", "Work"), "watch": ("poc.demo.watching", "Watch")}
 
 
 class Modes:
@@ -55,8 +54,7 @@ class Modes:
 
     def __init__(self, app: gr.Blocks, desk: Desk, language: str):
         self.desk = desk
-        made = {"show": Show, "try": Page, "work": _there("work"), "decide": Decide, "watch": _there("watch")}
-        made = {name: mode for name, mode in made.items() if mode}
+        made = {"show": Show, "try": Page, "work": Work, "decide": Decide, "watch": Watch}
         with gr.Row(elem_id="bar"):
             self.modes = gr.Button(OTHER[language], size="sm", elem_id="modes", scale=0, min_width=120)
             self.language = gr.Radio(
@@ -113,9 +111,3 @@ def _translated(mode, language: str):
     """Gradio takes the value of a single output as it is, and of several a list."""
     values = mode.translate(language)
     return values if len(values) > 1 else values[0]
-
-
-def _there(name: str) -> type | None:
-    """The class of a mode; None where this version has none."""
-    module, mode = HERE[name]
-    return getattr(importlib.import_module(module), mode) if importlib.util.find_spec(module) else None

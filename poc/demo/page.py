@@ -9,6 +9,7 @@ from poc.demo import cards, evidence
 from poc.demo import words as w
 from poc.demo.interface import visitor_of
 from poc.demo.line import MOST, STOPPED
+from poc.demo.referring import Refer
 from poc.demo.visit import Desk, View
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}  # only /answer is an interface; the page says itself what it is doing
@@ -33,7 +34,6 @@ class Page:
         view = desk.first_view()
         self.view = gr.State(view)
         self.language = gr.State(language)
-        self.parts = [self.language]
         self.head = gr.HTML(elem_id="head")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
@@ -41,12 +41,13 @@ class Page:
             with gr.Column(min_width=320):
                 self._right()
         self.about = gr.HTML(elem_id="about")
+        self.parts = [self.language, *self.refer.parts]
         self.news = [self.ask, self.head, self.hearing]
         self._speak(view)
         self._wire()
 
     def translate(self, language: str) -> list:
-        return [language]
+        return [language, *self.refer.translate(language)]
 
     def told(self, language: str) -> list:
         """Gradio drops a click that comes before the page listens: the button to ask wakes up when the first answer from here has arrived."""
@@ -87,6 +88,7 @@ class Page:
         self.aloud = gr.Checkbox(False, container=False, elem_id="aloud")
         self.spoken = gr.HTML(elem_id="spoken")
         self.outcome = gr.HTML(elem_id="outcome")
+        self.refer = Refer(self.desk, self.start, self.view, self.outcome)
 
     def _pictures(self, view: View) -> list:
         return [(evidence.small_picture(sample), self.desk.exhibit.shown_id(sample)) for sample in self.desk.offered(view)]

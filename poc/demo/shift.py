@@ -23,7 +23,7 @@ from poc.demo import evidence
 from poc.demo import work_words as w
 from poc.demo.exhibit import Exhibit
 from poc.demo.words import LANGUAGES, fill, safe
-from poc.standing import dangerous_of, require_same_names
+from poc.standing import dangerous_of
 from poc.words import Text
 
 BLIND_KINDS = ("unreadable input", "misleading note", "new kind", "rule unclear", "personal data", "other")  # of PLAYS those that a person can see without knowing what the model said
@@ -127,7 +127,7 @@ class Shift:
         return self._tried(post, away)
 
     def _next(self, post: Post) -> Post:
-        require_same_names(self)
+        self.queue.require_key()
         return replace(post, claim=self.queue.claim(post.who), began=self.clock())
 
     @property
