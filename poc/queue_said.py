@@ -41,7 +41,7 @@ def in_use_lines(use) -> list[str]:
 def queue_lines(here) -> list[str]:
     """What waits, how far people agree, and the step of autonomy (poc.standing.Standing)."""
     items, decisions = here.queue.items(), here.queue.decisions()
-    waiting = sorted((item for item in items if item.final is None), key=lambda item: (-item.priority, item.id))
+    waiting = [item for item in items if item.final is None]  # as they came: the most urgent first would say which are dangerous
     reasons = Counter(reason for item in waiting for reason in item.reasons)
     lines = [say(f"{len(waiting)} wait, {len(items) - len(waiting)} are decided", f"確認待ち {len(waiting)} 件、決定済み {len(items) - len(waiting)} 件") + (f" ({reasons_told(reasons)})" if reasons else "")]
     two = say(", ", "、").join(here.dangerous)

@@ -370,7 +370,7 @@ def test_a_waiting_item_does_not_say_what_the_model_said(run, folder, tmp_path):
     predict_folder(run, folder, tmp_path / "out.csv", use=open_use(run))
     here = standing(run)
     listed = [line for line in queue_lines(here) if line.startswith("  #")]
-    assert len(listed) == 5 and listed[0].startswith("  #2 [100] b: dangerous class") and not any("ok" in line or "crack" in line for line in listed)
+    assert len(listed) == 5 and [line.split(",")[0] for line in listed] == ["  #1 a", "  #2 b", "  #3 c: the model abstained", "  #4 d: poor input", "  #5 e: poor input"] and not any("ok" in line or "crack" in line for line in listed)
     with speaking("ja"):
         assert "判断できない" in item_lines(here.queue.items()[0])[-1] and "確認待ち 5 件、決定済み 0 件" in queue_lines(here)[0]
 
