@@ -15,16 +15,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory):
-    """The three modes in tabs."""
+    """The whole page, whose model is sure of nothing."""
     gr = pytest.importorskip("gradio", reason='needs demo: pip install "mllm-poc-kit[demo]"')
     from poc import demo
     from poc.demo.ledger import Ledger
-    from poc.demo.page import SET_LANGUAGE, Page
-    from poc.demo.referring import Refer
+    from poc.demo.modes import Modes
     from poc.demo.serving import serve, stay_here
     from poc.demo.visit import Desk
-    from poc.demo.watching import Watch
-    from poc.demo.working import Work
 
     stay_here()
     folder = make_folder(tmp_path_factory.mktemp("company") / "parts", rows=40)
@@ -34,24 +31,17 @@ def mounted(tmp_path_factory):
     ledger.__dict__["threshold"] = replace(ledger.threshold, value=1.01, promised=True)  # it is sure of nothing
     with gr.Blocks(analytics_enabled=False) as app:
         desk = Desk(exhibit, demo.Recordings(exhibit.predictions), ledger=ledger)
-        with gr.Tabs(elem_id="modes"):
-            with gr.Tab("Try"):
-                page = Page(app, desk, "en")
-                refer = Refer(desk, "en", page.view, page.outcome)
-            with gr.Tab("Work"):
-                work = Work(app, desk, "en")
-            with gr.Tab("Watch"):
-                watch = Watch(app, desk, "en")
-        for mode in (refer, work, watch):
-            page.language.change(mode.translate, [page.language], mode.parts, show_progress="hidden")
-        page.language.change(None, [page.language], None, js=SET_LANGUAGE)
+        Modes(app, desk, "en")
     serve(app.queue(max_size=64), None, False)
     yield app, exhibit
     app.close()
 
 
 def mode(page, name: str) -> None:
-    page.locator("#modes").get_by_role("tab", name=name, exact=True).first.click()
+    if not page.locator("#mode").is_visible():
+        page.locator("#modes").click()
+    page.locator(f'#mode input[value="{name.lower()}"]').click()
+    page.locator(f"#mode-{name.lower()}").wait_for()
 
 
 def shot(page, name: str) -> None:
@@ -71,7 +61,7 @@ def test_an_unsure_answer_is_corrected_by_a_clerk_and_stands_in_the_audit_log(mo
 
     app, exhibit = mounted
     log = exhibit.run / "operations" / "audit_log.jsonl"
-    with opened(app.local_url, chromium) as page:
+    with opened(f"{app.local_url}?mode=try", chromium) as page:
         page.locator("#ask").click()
         page.locator("#unsure").wait_for()
         model = page.locator("#tuned-answer .said b").first.inner_text()
@@ -124,7 +114,7 @@ def test_an_unsure_answer_is_corrected_by_a_clerk_and_stands_in_the_audit_log(mo
 def test_practice_and_a_new_sample_in_japanese_on_a_phone(mounted, chromium, tmp_path):
     app, exhibit = mounted
     Image.new("RGB", (64, 64), (90, 120, 140)).save(tmp_path / "part.png")
-    with opened(app.local_url, chromium) as page:
+    with opened(f"{app.local_url}?mode=try", chromium) as page:
         turn(page, "日本語", "質問する")
         page.set_viewport_size({"width": 390, "height": 844})
         mode(page, "Work")
