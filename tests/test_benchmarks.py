@@ -197,7 +197,9 @@ def test_every_cell_of_the_drift_table_is_counted_from_the_kept_replays():
         planted = row["change"] != "none"
         alarms = [float(one["alarm"]) if one["alarm"] else None for one in kept]
         early = sum(alarm is not None and (not planted or alarm <= 200) for alarm in alarms)
-        assert len(kept) == int(row["replays"]) == 100 and row["edition"] == "1"
+        assert len(kept) == int(row["replays"]) == 100 and row["edition"] == "2"
+        assert json.loads(row["false_alarms"])["value"] <= 0.05, row["change"]
+        assert not planted or float(row["strength"]) < 0.25 or json.loads(row["found"])["value"] >= 0.95, row["change"]
         assert json.loads(row["false_alarms"])["value"] == pytest.approx(early / 100), row["change"]
         assert not planted or json.loads(row["found"])["value"] == pytest.approx(sum(alarm is not None and 200 < alarm <= 400 for alarm in alarms) / 100), row["change"]
         assert sum(json.loads(row["first_chart"]).values()) == sum(alarm is not None for alarm in alarms)
