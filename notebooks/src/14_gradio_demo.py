@@ -46,11 +46,11 @@ print(*(reason[current()] for reason in record["verdict"]["reasons"]), sep="\n")
 # %% [markdown] lang="en"
 # ## Start it
 #
-# The command is `poc demo RUN`. It listens on 127.0.0.1 only: no share link, no telemetry, no file leaves the machine. Open the address in a browser now if you like.
+# The command is `poc demo RUN`. It listens on 127.0.0.1 only: no share link, no telemetry, no file leaves the machine. Open the address in a browser now if you like: it opens in a tour of five steps (guess first, then the truth); behind *Other views* are **Try** (your own photo), **Work** (the clerk's queue, and practice against planted wrong advice), **Decide** (yen sliders beside gates that do not move) and **Watch** (drift, errors, the audit log). `?mode=work` behind the address is a clerk's bookmark. Every answer goes into the run's audit log.
 # %% [markdown] lang="ja"
 # ## 起動する
 #
-# コマンドでは `poc demo RUN` です。127.0.0.1 だけで待ち受け、共有リンクもテレメトリーもなく、ファイルが端末の外に出ることはありません。よければ、表示されたアドレスをブラウザーで開いてみてください。
+# コマンドでは `poc demo RUN` です。127.0.0.1 だけで待ち受け、共有リンクもテレメトリーもなく、ファイルが端末の外に出ることはありません。よければ、表示されたアドレスをブラウザーで開いてみてください。最初は 5 段階のご案内です（まず当ててみて、それから正解）。「ほかの画面」には、**試す**（自分の写真）、**業務**（確認待ちと、誤った助言を混ぜた練習）、**決める**（動かない判定基準と金額のスライダー）、**見守る**（ドリフト、誤り、監査ログ）があります。アドレスに `?mode=work` を付けると担当者用の入口になります。すべての回答は実行の監査ログに残ります。
 # %%
 folder = find_use_case(record["data"]["folder"] if not lesson.of_this_use_case else str(lesson.directory))
 demo = launch(lesson.run, wait=False, media=folder)
