@@ -90,7 +90,8 @@ def test_the_tails_of_few_units_by_hand():
     assert tail(10) == pytest.approx(0.00854, abs=2e-5)
     assert tail(10_000) == pytest.approx(0.025, abs=1e-4) and tail(10) < tail(20) < tail(50)
     draws = np.arange(1001) / 1000
-    assert interval(0.5, draws)["low"] == pytest.approx(0.025) and interval(0.5, draws, units=10)["low"] == pytest.approx(0.00854, abs=2e-5)
+    assert interval(0.5, draws)["low"] == pytest.approx(0.025) and interval(0.5, draws, units=50)["low"] == pytest.approx(tail(50), abs=1e-9)
+    assert interval(0.5, draws, units=10)["low"] == pytest.approx(0.5 - 2.2622 * draws.std() * np.sqrt(10 / 9), abs=1e-4), "below thirty units at least Student's"
 
 
 def test_a_share_without_an_error_is_not_certain():
