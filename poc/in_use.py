@@ -8,7 +8,6 @@ and each opening takes a step back by itself where the measured numbers ask for 
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from kit.curation.usual import Usual, usual_inputs
 from kit.data import MEDIA, Sample
 from kit.diagnosis.conflict import conflict_scores
 from kit.errors import KitError
-from kit.evaluation.calibration import logs_of, normal_logs
 from kit.language import say
 from kit.models import Loaded
 from kit.operations.audit_record import Record, input_hash
@@ -27,6 +25,7 @@ from kit.operations.champion import champion
 from poc import runs
 from poc.audit_commands import FOLDER
 from poc.standing import SERVICE, Standing, standing
+from poc.threshold import Threshold
 
 USUAL = "usual.json"  # the limits of usual inputs: the machine on the floor may not have the rows that they come from
 
@@ -63,7 +62,7 @@ class InUse:
 
     def heated(self, shares: dict[str, float]) -> dict[str, float]:
         """{option: share} after temperature scaling."""
-        return {option: math.exp(log) for option, log in zip(shares, normal_logs(logs_of(shares) / self.heat), strict=True)} if self.heat != 1 else shares
+        return Threshold(self.threshold, self.heat).heated(shares)
 
     def take(self, loaded: Loaded, answers: Sequence[tuple[Sample, dict[str, float] | None, str]]) -> list[Taken]:
         """Writes each answer into the audit log and puts before people what they must look at.

@@ -1,5 +1,6 @@
 """Run folders: runs/<use case>/<time>/. A run is finished once its run.json exists; that file is written last, in one move."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -154,6 +155,16 @@ def read_predictions(run: Path) -> pd.DataFrame:
     frame = pd.read_csv(run / "predictions.csv", dtype=str, keep_default_na=False)
     frame["probabilities"] = frame["probabilities"].map(json.loads)
     return frame
+
+
+def adapter_digest(run: Path) -> str:
+    """16 hex digits of the digest of a run's adapter weights, as the audit log names it.
+
+    Raises:
+        OSError: it has none.
+    """
+    with (run / "adapter" / "adapter_model.safetensors").open("rb") as weights:
+        return hashlib.file_digest(weights, "sha256").hexdigest()[:16]
 
 
 def write_json(path: Path, content) -> None:

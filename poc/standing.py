@@ -1,6 +1,5 @@
 """Where a run in use stands: its audit log, its review queue, the answers that two people must agree on, and the step of autonomy. Reads no model, so that a list opens at once."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +56,7 @@ def standing(run: Path, key: bytes | None = None, start: bool = False) -> Standi
         KitError: not a finished run, or never in use.
     """
     record, log = runs.read(run), AuditLog(run / FOLDER / LOG, key)
-    with (run / "adapter" / "adapter_model.safetensors").open("rb") as weights:
-        adapter = hashlib.file_digest(weights, "sha256").hexdigest()[:16]
+    adapter = runs.adapter_digest(run)
     model = f"{record['model']['name']} {adapter}"  # as review_rows.model_of puts it together
     state = state_in(records_in(log.path)) if log.path.is_file() else None
     if state is None and not start:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import beta, binomtest, t
 
-MIN_GROUPS = 5  # as in kit.evaluation.metrics, which would bring torch with it, and a clerk's page do without
+MIN_GROUPS = 5  # as in kit.evaluation.intervals, which would bring torch with it, and a clerk's page do without
 
 
 def wilson(hits: int, of: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 THRESHOLDS = np.round(np.arange(0.01, 1.0, 0.01), 2)
-_MIN_GROUPS = 5  # as in kit.evaluation.metrics: with fewer groups the rows are resampled
+_MIN_GROUPS = 5  # as in kit.evaluation.intervals: with fewer groups the rows are resampled
 
 
 def cost_curve(frame: pd.DataFrame, costs, prevalence: dict[str, float] | None = None, seed: int = 0, resamples: int = 300) -> pd.DataFrame | None:

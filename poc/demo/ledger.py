@@ -7,7 +7,6 @@ Who asked is a pseudonym: of the login's name, or without a login of the machine
 Not recorded: questions that never reached a model (a bad file, a full line, too many a minute).
 """
 
-import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from poc.audit_commands import FOLDER
 from poc.demo.answer import Answer
 from poc.demo.exhibit import Exhibit
 from poc.demo.words import Refusal
+from poc.runs import adapter_digest
 from poc.threshold import Threshold, threshold_of
 from poc.words import both
 
@@ -72,8 +72,7 @@ class Ledger:
     def adapter(self) -> str:
         """16 hex digits of the digest of its weights; "" where there is none."""
         try:
-            with (Path(self.exhibit.run) / "adapter" / "adapter_model.safetensors").open("rb") as weights:
-                return hashlib.file_digest(weights, "sha256").hexdigest()[:16]
+            return adapter_digest(Path(self.exhibit.run))
         except OSError:
             return ""
 
