@@ -209,7 +209,7 @@ def paint(url: str, chromium: str) -> tuple[float, float]:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         began = time.monotonic()
         page.goto(url)
-        page.locator("#ask:enabled").wait_for(timeout=60_000)
+        page.locator("#tour-next:enabled").wait_for(timeout=60_000)
         awake = time.monotonic() - began
         first = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
         browser.close()
@@ -248,7 +248,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", choices=TASKS, help="measure this one, and keep the table's other rows")
     parser.add_argument("--out", type=Path, default=TABLE)
     given = parser.parse_args(arguments)
-    kept = list(csv.DictReader(given.out.open(encoding="utf-8"))) if given.only else []
+    kept = list(csv.DictReader(given.out.open(encoding="utf-8"))) if given.only and given.out.exists() else []
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         run = Path(shutil.copytree(runs.EXAMPLE, Path(folder) / "run", ignore=shutil.ignore_patterns("operations")))  # a copy, since its audit log grows

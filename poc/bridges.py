@@ -196,6 +196,7 @@ def try_all(
     if unfit := [budget for budget in budgets if not 0 < budget < len(rows.train)]:
         raise KitError(say(f"budgets are numbers of training rows between 1 and {len(rows.train) - 1}, below the {len(rows.train)} of the comparison; given {', '.join(map(str, unfit))}",
                            f"budgets には、比較で使う {len(rows.train)} 行より少ない学習行数（1〜{len(rows.train) - 1}）を指定してください。指定：{'、'.join(map(str, unfit))}"))  # fmt: skip
+    tools_for(rows, asr, ocr)  # says what does not fit before anything is made
     if checkpoint == "tiny_omni" and not vlm:
         vlm, parts_ears = tiny_parts(run / "bridges" / "parts")
         ears = ears or parts_ears

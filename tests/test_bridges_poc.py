@@ -125,8 +125,10 @@ def test_whisper_and_ocr_are_tools_by_option(tmp_path):
     assert "Whisper alone, reader tuned" in made and "speech recognition alone, reader tuned" not in made
     with pytest.raises(KitError, match="--ocr needs rows whose picture decides; here decide: audio. Leave --ocr out, or name image in decided_by"):
         tools_for(calls, ocr=True)
-    run = CliRunner().invoke(app, ["bridges", str(runs.EXAMPLE), "--folder", str(COMPANY / "inspection"), "--asr", "openai/whisper-small"])
+    example = shutil.copytree(runs.EXAMPLE, tmp_path / "example")
+    run = CliRunner().invoke(app, ["bridges", str(example), "--folder", str(COMPANY / "inspection"), "--asr", "openai/whisper-small"])
     assert run.exit_code and "--asr needs rows whose sound decides; here decide: image" in str(run.output) + str(run.exception)
+    assert not (example / "bridges").exists(), "refused before anything is trained"
 
 
 def test_the_options_tools_come_into_the_comparison(tmp_path):

@@ -28,10 +28,6 @@ def inspection():
     return use, load_samples(COMPANY / "inspection", use, verify=False)
 
 
-def test_it_is_small():
-    assert sum(file.stat().st_size for file in runs.EXAMPLE.rglob("*") if file.is_file()) <= 1.7e6
-
-
 def test_it_belongs_to_the_shipped_data_gates_and_model(record, inspection):
     use, folder = inspection
     assert record["data"]["hash"] == data_hash(folder.samples), f"the data changed; {REMAKE}"

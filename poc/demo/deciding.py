@@ -70,10 +70,9 @@ class Decide:
             for name, value in properties.items():
                 setattr(component, name, value)
         self.inputs, self.shown = [*self.sliders.values(), self.language], [self.result]
-        for slider in self.sliders.values():
-            slider.change(self._moved, self.inputs, self.shown, trigger_mode="always_last", **PRIVATE)
+        # one listener for all of them: with one each, the answer to an older position may arrive last and stay
+        gr.on([*(slider.change for slider in self.sliders.values()), self.language.change], self._moved, self.inputs, self.shown, trigger_mode="always_last", **PRIVATE)
         self.reset.click(self._reset, [self.language], [*self.sliders.values(), self.result], **PRIVATE)
-        self.language.change(self._moved, self.inputs, self.shown, **PRIVATE)
 
     def translate(self, language: str) -> list:
         """Updates of `parts`."""
