@@ -23,9 +23,10 @@ from kit.operations.audit_record import Record, input_hash
 from kit.operations.autonomy import counts_at_once, is_drawn, reasons_to_check
 from kit.operations.champion import champion
 from poc import runs
+from poc.answer_record import answer_record
 from poc.audit_commands import FOLDER
 from poc.standing import SERVICE, Standing, standing
-from poc.threshold import Threshold
+from poc.threshold import Threshold, threshold_of
 
 USUAL = "usual.json"  # the limits of usual inputs: the machine on the floor may not have the rows that they come from
 
@@ -44,8 +45,7 @@ class InUse:
 
     Attributes:
         standing: log, queue and step.
-        threshold: of the confidence after `heat`; below it the model abstains.
-        heat: temperature.
+        threshold: below it the model abstains.
         promised: what the threshold promises, with the confidence of it: ({"miss": 0.05}, 0.95); None: nothing, it is a plain one.
         usual: limits of usual inputs.
         conflict: score from which evidence contradicts itself; None: not asked.
@@ -53,23 +53,18 @@ class InUse:
     """
 
     standing: Standing
-    threshold: float
-    heat: float
+    threshold: Threshold
     promised: tuple[dict, float] | None
     usual: Usual
     conflict: float | None
     notes: tuple[str, ...]
-
-    def heated(self, shares: dict[str, float]) -> dict[str, float]:
-        """{option: share} after temperature scaling."""
-        return Threshold(self.threshold, self.heat).heated(shares)
 
     def take(self, loaded: Loaded, answers: Sequence[tuple[Sample, dict[str, float] | None, str]]) -> list[Taken]:
         """Writes each answer into the audit log and puts before people what they must look at.
 
         Args:
             loaded: the run's model, for the question whether the evidence contradicts itself.
-            answers: (sample, {option: share after `heated`} or None, error).
+            answers: (sample, {option: share} as the model gave them or None, error).
 
         Raises:
             KitError: log or queue do not take it. Then none of the answers counts.
@@ -93,15 +88,10 @@ class InUse:
         return dict(conflict_scores(loaded, asked)[["id", "score"]].itertuples(index=False)) if asked else {}
 
     def _record(self, sample: Sample, shares: dict | None, error: str, faults: list[str], apart: dict[str, float]) -> Record:
-        about = self.standing.record
-        made = {"model": about["model"]["name"], "adapter": self.standing.adapter, "data": about["data"]["hash"]}
         if not shares:
             return self._unreadable(sample.id, error)
-        best = max(shares, key=shares.get)
-        sure = shares[best] >= self.threshold
-        note = {"most_likely": best, "input": faults, "apart": round(apart.get(sample.id, 0.0), 4)}
-        return Record("answer", SERVICE, sample.id, **made, threshold=self.threshold, input=input_hash(sample), answer=best if sure else "", confidence=round(shares[best], 5),
-                      decision="answered" if sure else "abstained", note={name: value for name, value in note.items() if value})  # fmt: skip
+        note = {"input": faults, "apart": round(apart.get(sample.id, 0.0), 4)}
+        return answer_record(self.standing.record, self.standing.adapter, self.threshold, shares, SERVICE, sample.id, input_hash(sample), note)
 
     def _taken(self, sample: Sample, shares: dict | None, faults: list[str], record: Record, apart: dict[str, float]) -> Taken:
         if not shares:
@@ -119,32 +109,27 @@ def open_use(run: Path, threshold: float | None = None, directory: Path | None =
 
     Args:
         run: a finished run.
-        threshold: instead of the one that the run promises (run.json, "abstention"); without a promise it is that of `poc.predict.usual_threshold`.
+        threshold: instead of the one of `poc.threshold.threshold_of`.
         directory: the use case's folder, which says what inputs usually look like; default: looked for as the report does. It is needed once.
 
     Raises:
         KitError: not a finished run, another one is in use (champion.json), or log or queue cannot be used.
     """
-    from poc.predict import usual_threshold
-
     told = champion(run.resolve().parent)
     if told and told["current"] != run.resolve().name:
         raise KitError(say(f"in use is {told['current']}, not {run.resolve().name} (champion.json beside the runs): name {run.resolve().parent / told['current']}, or put this run in use with poc challenge or poc rollback",
                            f"使用中は {run.resolve().name} ではなく {told['current']} です（実行の隣の champion.json）。{run.resolve().parent / told['current']} を指定するか、poc challenge または poc rollback でこの実行を使用中にしてください"))  # fmt: skip
     here = standing(run, start=True)
-    heat, promise = (here.record.get("calibration") or {}).get("temperature", 1.0), here.record.get("abstention") or {}
-    promised, notes = None, []
-    if threshold is None and promise.get("threshold") is not None:
-        threshold, promised = promise["threshold"], (promise["targets"], promise["confidence"])
-    elif threshold is None:
-        threshold, heat = usual_threshold(run), 1.0  # it is one of shares as they are
+    mark = threshold_of(here.record, runs.read_predictions(run)) if threshold is None else Threshold(threshold, (here.record.get("calibration") or {}).get("temperature", 1.0))
+    promise, notes = here.record.get("abstention") or {}, []
+    promised = (promise["targets"], promise["confidence"]) if mark.promised else None
     usual = _usual(run, here.record, directory)
     if not usual.limits:
         notes.append(say("what inputs usually look like is not known, so only missing evidence is noticed: name the use case's folder once with --folder", "通常の入力の範囲が不明なため、証拠の欠落しか検知できません。一度 --folder でユースケースのフォルダーを指定してください"))
     apart = _conflict(run)
     if apart is None:
         notes.append(say(f"contradicting evidence is not looked for: poc diagnose {run} sets the limit", f"証拠どうしの矛盾は調べません：poc diagnose {run} を実行すると基準が決まります"))
-    return InUse(here, threshold, heat, promised, usual, apart, tuple(notes))
+    return InUse(here, mark, promised, usual, apart, tuple(notes))
 
 
 def _looks(sample: Sample) -> dict:

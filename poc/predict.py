@@ -75,8 +75,8 @@ def predict_folder(run: Path, directory: Path, out: Path | None = None, threshol
     out = Path(out or f"predictions-{root.name}.csv")
     if out.suffix not in (".csv", ".jsonl"):
         raise KitError(say(f"{out} ends in {out.suffix or 'nothing'!r}; allowed: .csv, .jsonl", f"{out} の拡張子は使えません。.csv か .jsonl にしてください"))
-    threshold = use.threshold if use else usual_threshold(run) if threshold is None else threshold
-    about = _about(run, record, root, threshold) | ({"in_use": True, "temperature": use.heat} if use else {})
+    threshold = use.threshold.value if use else usual_threshold(run) if threshold is None else threshold
+    about = _about(run, record, root, threshold) | ({"in_use": True, "temperature": use.threshold.heat} if use else {})
     done, kept = _kept(out, about)
     if done < about["rows"]:
         _write(run, record, root, out, about, done, kept, use)
@@ -203,10 +203,10 @@ def _answered(root: Path, sample: Sample, shares: dict[str, float] | None, error
 
 def _in_use(root: Path, loaded, answers: list[tuple[Sample, dict | None, str]], use) -> list[dict]:
     """The rows of answers that were recorded and, where people must look, queued."""
-    answers = [(sample, use.heated(shares) if shares else None, error.replace(f"{root}/", "")) for sample, shares, error in answers]
+    answers = [(sample, shares, error.replace(f"{root}/", "")) for sample, shares, error in answers]
     rows = []
-    for one, taken in zip(answers, use.take(loaded, answers), strict=True):
-        row = _answered(root, *one, use.threshold)
+    for (sample, shares, error), taken in zip(answers, use.take(loaded, answers), strict=True):
+        row = _answered(root, sample, use.threshold.heated(shares) if shares else None, error, use.threshold.value)
         rows.append(row | {"answer": row["most_likely"] if taken.counts else "", "abstained": not taken.counts, "reasons": " ".join(taken.reasons)})
     return rows
 

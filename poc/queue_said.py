@@ -23,7 +23,7 @@ def reason_told(name: str) -> str:
 
 def in_use_lines(use) -> list[str]:
     """What a run does on the floor before it answers (poc.in_use.InUse)."""
-    here, at = use.standing, f"{100 * use.threshold:.4g} %"
+    here, at = use.standing, f"{100 * use.threshold.value:.4g} %"
     step = NAMES[here.state.step]
     lines = [say(f"In use, step “{step[0][0]}”: {step[1][0]}", f"運用中：段階「{step[0][1]}」。{step[1][1]}")]
     lines += [] if here.measured.log_ok else [say("[BAD]  The audit log does not verify: nobody enters a higher step. Look at it with: poc audit verify RUN", "[BAD]  監査ログの検証に失敗しました。上の段階には進めません。確認: poc audit verify RUN")]

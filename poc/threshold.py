@@ -30,7 +30,7 @@ def threshold_of(record: dict, predictions: pd.DataFrame) -> Threshold:
     """What run.json promises; where it promises nothing, the plain threshold on its predictions.csv."""
     promise = record.get("abstention") or {}
     if promise.get("threshold") is not None:
-        return Threshold(promise["threshold"], record["calibration"]["temperature"], promised=True)
+        return Threshold(promise["threshold"], (record.get("calibration") or {}).get("temperature", 1.0), promised=True)
     return Threshold(plain_threshold(predictions))
 
 

@@ -1,6 +1,6 @@
 """Makes sample_data/example_run: a finished run of the sample company's inspection, small enough to ship.
 
-    python sample_data/make_example_run.py          about 5 minutes on two cores
+    python sample_data/make_example_run.py          about 15 minutes on two cores
 
 What is left out: predictions of the arms that neither the report nor the demo nor a notebook reads again (their figures stay in run.json).
 """
@@ -16,8 +16,9 @@ import pandas as pd
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from poc.diagnose import diagnose  # noqa: E402
 from poc.pipeline import run  # noqa: E402
-from poc.runs import write_json  # noqa: E402
+from poc.runs import DIAGNOSIS, write_json  # noqa: E402
 from poc.signature import sign  # noqa: E402
 from poc.worth import worth  # noqa: E402
 
@@ -34,6 +35,16 @@ def write_audit(run: Path) -> None:
 def on_one_line(file: Path) -> None:
     """Without indents: the shipped run has little room left."""
     file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
+def look_into(run: Path, case: Path) -> None:
+    """diagnosis.json, without the questions that were asked (`poc diagnose` makes them again), and the report that tells of it."""
+    with tempfile.TemporaryDirectory() as place:
+        asked = Path(shutil.copytree(run, Path(place) / run.name))
+        diagnose(asked, case)
+        for name in (DIAGNOSIS, "report.html"):
+            shutil.copy(asked / name, run / name)
+    on_one_line(run / DIAGNOSIS)
 
 
 def main() -> None:
@@ -53,6 +64,7 @@ def main() -> None:
     (target / "adapter" / "README.md").unlink(missing_ok=True)
     write_audit(target)
     worth(target, case)  # roi.json, from the answers that are shipped
+    look_into(target, case)
     for name in ("run.json", "roi.json"):
         on_one_line(target / name)
 

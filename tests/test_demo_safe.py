@@ -27,7 +27,7 @@ from kit.errors import KitError  # noqa: E402
 from kit.operations.audit_log import head_of, records_in  # noqa: E402
 from kit.operations.audit_record import input_hash, new_key, pseudonym  # noqa: E402
 from kit.operations.audit_verify import verify  # noqa: E402
-from poc import demo  # noqa: E402
+from poc import demo, runs  # noqa: E402
 from poc.demo import cards, doubts  # noqa: E402
 from poc.demo import words as w  # noqa: E402
 from poc.demo.door import temporary  # noqa: E402
@@ -323,6 +323,21 @@ def test_every_answer_is_in_the_audit_log_before_it_is_shown(desk, exhibit, run)
     assert record.note == {"from": "demo", "login": True, "most_likely": view.answer.said("tuned"), "base": view.answer.said("base"), "recorded": True}
     for language, told in (("en", "Record 1 of the audit log"), ("ja", "監査ログの記録番号 1")):
         assert told in desk.outcome(view, language)
+
+
+def test_the_demo_and_poc_predict_write_an_answer_alike(desk, run):
+    from poc.in_use import open_use
+
+    (run / "adapter").mkdir()
+    (run / "adapter" / "adapter_model.safetensors").write_bytes(b"weights")
+    runs.write_json(run / "run.json", runs.read(run) | {"abstention": {"threshold": 0.8, "targets": {"miss": 0.05}, "confidence": 0.95}, "calibration": {"temperature": 2.0}})
+    use = open_use(run)
+    desk.counter.ledger = Ledger(replace(desk.exhibit, run=run, record=runs.read(run)))
+    view = desk.answered(desk.first_view(), "", SATO)
+    said = use._record(view.asked, view.answer.tuned, "", [], {})
+    for column in ("kind", "what", "model", "adapter", "data", "threshold", "input", "answer", "confidence", "decision"):
+        assert getattr(said, column) == getattr(view.record, column) is not None, column
+    assert said.confidence != pytest.approx(max(view.answer.tuned.values())), "tempered"
 
 
 def test_who_asked_is_a_pseudonym_that_only_a_key_can_tell(exhibit, run, tmp_path):

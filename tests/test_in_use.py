@@ -28,6 +28,7 @@ from poc.review import work
 from poc.sizing import Measured, plan
 from poc.sizing_said import size_lines
 from poc.standing import dangerous_of, standing
+from poc.threshold import Threshold
 
 SHARES = [  # what the model says of six photos: a sure good one, a sure crack, an unsure one, a dark photo, one without a photo, one that cannot be read
     {"ok": 0.97, "scratch": 0.01, "dent": 0.005, "stain": 0.005, "crack": 0.005, "chip": 0.005}, {"ok": 0.01, "scratch": 0.01, "dent": 0.01, "stain": 0.01, "crack": 0.95, "chip": 0.01},
@@ -127,13 +128,13 @@ def test_the_promised_threshold_belongs_to_the_tempered_confidence(run):
     runs.write_json(run / "run.json", record | {"calibration": {"temperature": 2.0}})
     use = open_use(run)
     # shares to the power 1/2: sqrt(0.64) : sqrt(0.36) = 0.8 : 0.6
-    assert use.heated({"ok": 0.64, "crack": 0.36}) == pytest.approx({"ok": 0.8 / 1.4, "crack": 0.6 / 1.4}) and use.promised == ({"miss": 0.05}, 0.95)
+    assert use.threshold.heated({"ok": 0.64, "crack": 0.36}) == pytest.approx({"ok": 0.8 / 1.4, "crack": 0.6 / 1.4}) and use.promised == ({"miss": 0.05}, 0.95)
     assert any("Promised at 95%: at most 5% of the bad cases pass as good" in line for line in in_use_lines(use))
     runs.write_json(run / "run.json", record | {"calibration": {"temperature": 2.0}, "abstention": {"targets": {"miss": 0.05}, "confidence": 0.95, "threshold": None}})
     plain = open_use(run)
-    assert plain.promised is None and plain.heat == 1.0 and plain.threshold == room.usual_threshold(run), "a plain threshold is one of the shares as they are"
+    assert plain.promised is None and plain.threshold == Threshold(room.usual_threshold(run)), "a plain threshold is one of the shares as they are"
     assert any("promises nothing" in line for line in in_use_lines(plain))
-    assert open_use(run, threshold=0.7).heat == 2.0
+    assert open_use(run, threshold=0.7).threshold == Threshold(0.7, 2.0)
 
 
 def test_limits_of_usual_inputs_are_kept_for_a_machine_without_the_rows(run, tmp_path):

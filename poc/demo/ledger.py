@@ -18,6 +18,7 @@ from kit.data import Sample
 from kit.errors import KitError
 from kit.operations.audit_log import FILE, AuditLog
 from kit.operations.audit_record import Record, input_hash
+from poc.answer_record import answer_record
 from poc.audit_commands import FOLDER
 from poc.demo.answer import Answer
 from poc.demo.exhibit import Exhibit
@@ -52,6 +53,11 @@ class Visitor:
         """What is counted as one client: a login, or a page where there is none."""
         return self.name or f"{self.address} {self.page}"
 
+    @property
+    def note(self) -> dict:
+        """What every record says of where it came from."""
+        return {"from": "demo"} | ({"login": True} if self.name else {})
+
 
 class Ledger:
     """Writes what was asked and answered.
@@ -85,11 +91,8 @@ class Ledger:
         Raises:
             Refusal: the log does not take it; then the answer must not be shown.
         """
-        said, sure = answer.said("tuned"), self.threshold.confidence(answer.tuned)
-        kept = sure >= self.threshold.value
-        note = {"most_likely": said, "base": answer.said("base"), "recorded": answer.recorded, "conflict": None if answer.conflict is None else round(answer.conflict, 4), "swayed": list(answer.swayed)}
-        # as everywhere in the log, an answer below the threshold is none, whatever the page shows beside its "left to a person"
-        return self._write("answer", sample, visitor, digest, "answered" if kept else "abstained", note, threshold=self.threshold.value, answer=said if kept else "", confidence=round(sure, 5))
+        note = {"base": answer.said("base"), "recorded": answer.recorded, "apart": round(answer.conflict or 0.0, 4), "swayed": list(answer.swayed)}
+        return self._append(answer_record(self.exhibit.record, self.adapter, self.threshold, answer.tuned, visitor.who, self._name(sample), digest, visitor.note | note))
 
     def refer(self, sample: Sample, record: Record, visitor: Visitor) -> "Item":
         """Puts an answer before people, with its evidence, since somebody asked for it; `poc queue RUN` and `poc review RUN` show the queue.
@@ -105,13 +108,13 @@ class Ledger:
 
     def failed(self, sample: Sample, visitor: Visitor, digest: str, why: str) -> Record:
         """The record of a question that a model was asked and did not answer: stopped, out of time, out of memory."""
-        return self._write("event", sample, visitor, digest, "no answer", {"why": why[:300]})
-
-    def _write(self, kind: str, sample: Sample, visitor: Visitor, digest: str, decision: str, note: dict, **said) -> Record:
         about = self.exhibit.record
-        what = sample.id if sample.id in self.exhibit.samples else "own evidence"
-        note = {"from": "demo", "login": bool(visitor.name)} | {name: value for name, value in note.items() if value not in (None, "", False, [])}
-        record = Record(kind, visitor.who, what, about["model"]["name"], self.adapter, about["data"]["hash"], input=digest, decision=decision, note=note, **said)
+        return self._append(Record("event", visitor.who, self._name(sample), about["model"]["name"], self.adapter, about["data"]["hash"], input=digest, decision="no answer", note=visitor.note | {"why": why[:300]}))
+
+    def _name(self, sample: Sample) -> str:
+        return sample.id if sample.id in self.exhibit.samples else "own evidence"
+
+    def _append(self, record: Record) -> Record:
         try:
             return self.log.append(record)
         except KitError as error:
