@@ -24,6 +24,7 @@ from poc.demo.tour import best, named_in, tour  # noqa: E402
 from poc.demo.visit import Desk  # noqa: E402
 from poc.demo.yen import PASS, Figures, Yen  # noqa: E402
 from poc.threshold import Threshold, threshold_of  # noqa: E402
+from poc.usecase import load_samples, load_usecase  # noqa: E402
 
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 
@@ -80,7 +81,7 @@ def test_the_tour_takes_the_first_case_that_fits_whoever_is_right(tmp_path):
     for right in (True, False):
         found = made(right)
         assert [sample.id for sample in found.guess] == list("abcde")
-        assert (found.lies.first.id, found.lies.names, found.lies.n) == ("c", "ok", 2) and found.lies.trusting is None
+        assert (found.lies.first.id, found.lies.names, found.lies.n) == ("c", "ok", 2) and found.lies.others == {}
         assert (found.lies.followed, found.lies.right) == ((0, 2) if right else (2, 0))
         assert (found.unsure.first.id, found.unsure.n, found.unsure.of) == ("c", 2, 5)
         assert (found.unsure.wrong, found.unsure.wrong_kept) == ((0, 0) if right else (2, 3))
@@ -88,12 +89,36 @@ def test_the_tour_takes_the_first_case_that_fits_whoever_is_right(tmp_path):
 
 def test_the_shipped_run_is_shown_beside_the_shipped_model_that_saw_every_note(example):
     found = tour(example, threshold_of(example.record, example.predictions))
-    assert found.lies.trusting and found.lies.trusting["n"] == found.lies.n and found.lies.first.id in found.lies.trusting["answers"]
+    assert list(found.lies.others) == ["trusting", "cured"] and all(other["n"] == found.lies.n == 36 and set(found.lies.named) <= set(other["answers"]) for other in found.lies.others.values())
+    lies = found.lies
+    assert lies.picked and lies.others["trusting"]["answers"][lies.first.id] == lies.names != lies.first.answer, "it shows a note that is followed"
+    assert (lies.others["trusting"]["followed"], lies.others["cured"]["followed"], lies.others["cured"]["right"]) == (13, 0, 31), "as docs/decisions.md and the README tell"
+    desk = Desk(example, demo.Recordings(example.predictions))
+    for language, told in (("en", "picked because the first machine follows"), ("ja", "メモに従った事例を選んで")):
+        assert told in tour_cards.lying(desk.answered(replace(desk.first_view(), held=lies.first.id), ""), lies, 0.5, False, language)
     other = replace(example, record=example.record | {"data": example.record["data"] | {"hash": "another folder"}})
-    assert tour(other, threshold_of(example.record, example.predictions)).lies.trusting is None
+    assert tour(other, threshold_of(example.record, example.predictions)).lies.others == {}
     tuned = example.predictions.query("arm == 'tuned' and condition == 'as_is' and split == 'test'").set_index("id")["probabilities"]
     assert found.unsure.n == sum(threshold_of(example.record, example.predictions).confidence(shares) < example.record["abstention"]["threshold"] for shares in tuned)
     assert sum(best(shares) != answer for shares, answer in zip(tuned, [example.samples[i].answer for i in tuned.index], strict=True)) == found.unsure.wrong + found.unsure.wrong_kept
+
+
+def test_the_cases_of_lying_notes_are_none_that_the_shipped_models_were_taught(example):
+    folder = runs.COMPANY / "inspection"
+    split = load_samples(folder, load_usecase(folder), verify=False).by_split  # as benchmarks/cure.py and sample_data/make_lying_notes.py draw it
+    taught = {sample.id for part in ("train", "validation") for sample in split[part]}
+    lying = tour(example, threshold_of(example.record, example.predictions)).lies.named
+    assert len(taught) > 900 and not taught & set(lying) and {sample.group for part in ("train", "validation") for sample in split[part]}.isdisjoint({example.samples[case].group for case in lying})
+
+
+@pytest.mark.parametrize(("after", "told"), [(9, "cannot be told"), (1, "worked: 10 followed before it, 1 after it")])
+def test_the_cure_is_said_to_work_only_where_the_same_cases_show_it(example, after, told):
+    lies = tour(example, threshold_of(example.record, example.predictions)).lies
+    answers = {"trusting": {case: named if n < 10 else "?" for n, (case, named) in enumerate(lies.named.items())}, "cured": {case: named if n < after else "?" for n, (case, named) in enumerate(lies.named.items())}}
+    others = {name: {"n": 36, "followed": {"trusting": 10, "cured": after}[name], "right": 0, "answers": one} for name, one in answers.items()}
+    desk = Desk(example, demo.Recordings(example.predictions))
+    shown = tour_cards.lying(desk.answered(replace(desk.first_view(), held=lies.first.id), ""), replace(lies, others=others), 0.5, False, "en")
+    assert told in shown and shown.count("data-who=") == 4
 
 
 # what is said

@@ -1,7 +1,8 @@
 """What the tour for executives shows: which held-out cases, by a rule that knows nothing of right and wrong, and what the run recorded about them. Plain functions.
 
 The rule: held-out cases stand in an order that was drawn once (`Exhibit.samples`), and each step takes the first one that fits it. To guess: of the first case's question, files on this machine. A note that
-lies: its note names exactly one option, and not the true one. To a person: confidence below the run's threshold. Whether the model is right is never looked at.
+lies: its note names exactly one option, and not the true one; where the shipped models are shown, the first one whose note the trusting of them follows, and the page says that it was picked for that and how often it
+happens. To a person: confidence below the run's threshold. Whether the run's model is right is never looked at.
 """
 
 import json
@@ -16,7 +17,7 @@ from poc.demo.answer import Recordings
 from poc.demo.exhibit import Exhibit
 from poc.threshold import Threshold
 
-ELSEWHERE = Path(__file__).resolve().parents[2] / "sample_data" / "trusting" / "lying_notes.json"  # what the shipped adapter that learned with every note says (sample_data/make_lying_notes.py)
+ELSEWHERE = Path(__file__).resolve().parents[2] / "sample_data" / "trusting" / "lying_notes.json"  # what two shipped models say: one taught with every note, and the same after the cure (sample_data/make_lying_notes.py)
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,29 @@ class Lies:
 
     Attributes:
         first: the case that is shown.
-        names: the answer that its note names.
-        n: how many there are.
+        picked: it was picked because the model that was taught with every note follows the note there.
+        named: id of each of them -> the answer that its note names.
         followed, right: how many of them the tuned model answers as the note says, and as is true.
         without: recorded {id: {option: share}} of the tuned model with the note taken away; {} where that was not asked.
-        trusting: the same three figures {"n", "followed", "right"} of the shipped model that was taught with every note, and "answers" {id: option}; None for any other run.
+        others: the same three figures {"n", "followed", "right"} of "trusting", the shipped model that was taught with every note, and of "cured", the same after the cure, and "answers" {id: option}; {} for any other run.
     """
 
     first: Sample
-    names: str
-    n: int
+    picked: bool
+    named: dict[str, str]
     followed: int
     right: int
     without: dict[str, dict[str, float]]
-    trusting: dict | None
+    others: dict[str, dict]
+
+    @property
+    def n(self) -> int:
+        return len(self.named)
+
+    @property
+    def names(self) -> str:
+        """What the note of the shown case names."""
+        return self.named[self.first.id]
 
 
 @dataclass(frozen=True)
@@ -98,16 +108,18 @@ def _lies(exhibit: Exhibit, there: list[Sample], said: dict[str, dict]) -> Lies 
     without = {row.id: row.probabilities for row in rows.itertuples() if row.id in wanted}
     followed = sum(best(said[sample.id]) == wanted[sample.id] for sample in lying)
     right = sum(best(said[sample.id]) == sample.answer for sample in lying)
-    return Lies(lying[0], wanted[lying[0].id], len(lying), followed, right, without, trusting(exhibit, lying, wanted))
+    others = _others(exhibit, lying, wanted)
+    follows = [sample for sample in lying if others and others["trusting"]["answers"][sample.id] == wanted[sample.id]]
+    return Lies([*follows, *lying][0], bool(follows), wanted, followed, right, without, others)
 
 
-def trusting(exhibit: Exhibit, lying: list[Sample], wanted: dict[str, str]) -> dict | None:
-    """What the shipped model that was taught with every note says to the same notes; None where the run is about other data, or about other cases."""
+def _others(exhibit: Exhibit, lying: list[Sample], wanted: dict[str, str]) -> dict[str, dict]:
+    """What shipped models say to the same notes; {} where the run is about other data, or about other cases."""
     told = json.loads(ELSEWHERE.read_text(encoding="utf-8")) if ELSEWHERE.is_file() else {}
-    answers = told.get("answers", {})
-    if told.get("data") != exhibit.record["data"]["hash"] or told.get("model") != exhibit.record["model"]["name"] or any(sample.id not in answers for sample in lying):
-        return None
-    return {"n": len(lying), "followed": sum(answers[sample.id] == wanted[sample.id] for sample in lying), "right": sum(answers[sample.id] == sample.answer for sample in lying), "answers": answers}
+    if told.get("data") != exhibit.record["data"]["hash"] or told.get("model") != exhibit.record["model"]["name"]:
+        return {}
+    asked = {name: answers for name, answers in told["answers"].items() if all(sample.id in answers for sample in lying)}
+    return {name: {"n": len(lying), "followed": sum(answers[sample.id] == wanted[sample.id] for sample in lying), "right": sum(answers[sample.id] == sample.answer for sample in lying), "answers": answers} for name, answers in asked.items()}
 
 
 def _unsure(there: list[Sample], said: dict[str, dict], threshold: Threshold) -> Unsure | None:

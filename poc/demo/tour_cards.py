@@ -46,18 +46,19 @@ def lying(view: View | None, lies: Lies | None, hidden: float, waits: bool, lang
     head = f'<p class="ask-you">{safe(t.LIE[language].format(named=lies.names, truth=truth))}</p>'
     answer = view.answer
     mine = fill(t.ARMS_LIE["tuned"], share=hidden) if hidden else t.ARMS_LIE["plain"]
-    shown = [] if lies.trusting is None else [_believer("trusting", t.ARMS_LIE["trusting"], lies.trusting["answers"][lies.first.id], lies, language)]
+    shown = [_believer(name, t.ARMS_LIE[name], other["answers"][lies.first.id], lies, language) for name, other in lies.others.items()]
     shown.append(_believer("tuned", mine, answer.said("tuned"), lies, language))
     alone = answer.without["beside"][0] if "beside" in answer.without else best(lies.without[lies.first.id]) if answer.recorded and lies.first.id in lies.without else ""
     if alone:
         shown.append(_believer("base", t.ARMS_LIE["without"], alone, lies, language))
-    counts = [(t.ARMS_LIE["trusting"], lies.trusting)] if lies.trusting else []
+    counts = [(t.ARMS_LIE[name], other) for name, other in lies.others.items()]
     counts.append((mine, {"n": lies.n, "followed": lies.followed, "right": lies.right}))
     said = "".join(f"<li>{safe(_counted(who, one, language))}</li>" for who, one in counts)
-    ends = [_ends(one) for _, one in counts]
-    said += f"<li>{t.OVERLAP[language]}</li>" if max(low for low, _ in ends) <= min(high for _, high in ends) and len(ends) > 1 else ""
-    foot = t.TRUSTING_RECORDED if lies.trusting else t.NO_CURED
-    return f'{head}<div class="pair three" id="tour-lie">{"".join(shown)}</div><ul id="tour-lies">{said}</ul>{cards.hint(foot, language)}{_source(view, waits, language)}'
+    if set(lies.others) == {"trusting", "cured"}:
+        said += f'<li id="tour-cure">{_cure(lies, language)}</li>'
+    foot = t.OTHERS_RECORDED if lies.others else t.NO_CURED
+    why = f'<p class="hint" id="tour-picked">{t.PICKED[language]}</p>' if lies.picked else ""
+    return f'{head}{why}<div class="pair three" id="tour-lie">{"".join(shown)}</div><ul id="tour-lies">{said}</ul>{cards.hint(foot, language)}{_source(view, waits, language)}'
 
 
 def asking(view: View | None, tour: Tour, waits: bool, language: str) -> str:
@@ -123,6 +124,16 @@ def _mark(what: Text, good: bool, language: str) -> str:
 def _counted(who: Text, one: dict, language: str) -> str:
     low, high = _ends(one)
     return fill(t.LIE_COUNTS, who=who, low=low, high=high, **{name: one[name] for name in ("n", "followed", "right")})[language]
+
+
+def _cure(lies: Lies, language: str) -> str:
+    """Whether the cure made it follow less: McNemar's exact test on the same cases, at 5 %."""
+    from scipy.stats import binomtest
+
+    trusting, cured = (lies.others[name]["answers"] for name in ("trusting", "cured"))
+    only = [sum(one[case] == named and other[case] != named for case, named in lies.named.items()) for one, other in ((trusting, cured), (cured, trusting))]
+    sure = sum(only) > 0 and binomtest(only[1], sum(only)).pvalue < 0.05
+    return (t.CURE_HELPED if sure and only[0] > only[1] else t.CURE_UNTOLD)[language].format(before=lies.others["trusting"]["followed"], after=lies.others["cured"]["followed"])
 
 
 def _ends(one: dict) -> tuple[int, int]:

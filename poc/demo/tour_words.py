@@ -32,14 +32,17 @@ OF_HUNDRED = both("One case proves nothing. Of 100 such cases {base_low} to {bas
                   "1 件では何も言えません。同様の 100 件で正しいのは、学ばせる前が {base_low}～{base_high} 件、学ばせた後が {tuned_low}～{tuned_high} 件です（{n:,} 件で確認、{sure:.0%} 確かな範囲）。")  # fmt: skip
 LIE = both("The note beside this case says “{named}”. The truth is “{truth}”. Whom does the machine believe?", "この事例のメモは「{named}」、正しい答えは「{truth}」です。AI はどちらを信じるでしょうか。")
 ARMS_LIE = {
-    "trusting": both("Taught with every note shown", "メモをすべて見せて学ばせた AI"), "tuned": both("Taught with the note hidden in {share:.0%} of the cases", "{share:.0%} の事例でメモを隠して学ばせた AI"),
+    "trusting": both("Taught with every note shown", "メモをすべて見せて学ばせた AI"), "cured": both("The same, then taught that notes can lie", "さらに「メモは間違う」と学ばせた AI"),
+    "tuned": both("Taught with the note hidden in {share:.0%} of the cases", "{share:.0%} の事例でメモを隠して学ばせた AI"),
     "plain": both("This machine", "この AI"), "without": both("The same, with the note taken away", "同じ AI、メモなし"),
 }  # fmt: skip
 FOLLOWS, RIGHT, WRONG = both("follows the note", "メモに従った"), both("right", "正解"), both("wrong", "不正解")
 LIE_COUNTS = both("In {n} tested cases the note named a wrong answer. “{who}” followed it in {followed} of them ({low} to {high} of 100 such notes) and was right in {right}.",
                   "メモが間違っていたのは {n} 件。「{who}」は {followed} 件で従い（同様のメモ 100 件あたり {low}～{high} 件）、{right} 件で正解でした。")  # fmt: skip
-OVERLAP = both("The two ranges overlap: with so few wrong notes it cannot be told which machine follows them less.", "2 つの範囲は重なっています。間違ったメモの件数が少なく、どちらが従いにくいかは言えません。")
-TRUSTING_RECORDED = both("The first machine is not loaded here: its answers were recorded from the version that comes with this kit.", "1 つ目の AI はここでは動かさず、付属の版で記録した答えを示します。")
+PICKED = both("This case was picked because the first machine follows the note here. How often that happens stands below.", "1 つ目の AI がメモに従った事例を選んで示しています。どのくらいの頻度で起きるかは下のとおりです。")
+CURE_HELPED = both("The lesson about lying notes worked: {before} followed before it, {after} after it, on the same cases.", "「メモは間違う」と学ばせた効果がありました。同じ事例で、従った件数は前が {before} 件、後が {after} 件です。")
+CURE_UNTOLD = both("Whether the lesson about lying notes helped cannot be told from so few: {before} followed before it, {after} after it.", "件数が少なく、「メモは間違う」と学ばせた効果は判断できません（従った件数：前 {before} 件、後 {after} 件）。")
+OTHERS_RECORDED = both("The first two machines are not loaded here: their answers were recorded when this kit was made.", "はじめの 2 つの AI はここでは動かさず、キットの作成時に記録した答えを示します。")
 NO_CURED = both("No second machine, taught to distrust notes, comes with this run, so none is shown.", "メモを疑うよう学ばせた AI はこの実行にないため、示しません。")
 NO_LIES = both("No tested case here has a note that names a wrong answer, so there is nothing to show, and nothing is acted.", "間違った答えを書いたメモのある事例がないため、お見せできません（作り物は見せません）。")
 PERSON = both("It is {sure} sure of “{said}”. Below {threshold} it does not decide: a person does.", "「{said}」への確かさは {sure}。{threshold} 未満なら AI は決めず、人が判断します。")
