@@ -135,6 +135,7 @@ html:not([data-mode]) :is(#recorded-banner, #loading-banner), html[data-mode="sh
 #tour-body p {{ line-height: 1.6; }} #tour-body article + p {{ margin-top: 12px; }} #tour-body ul:not(.bars) {{ padding-left: 1.2em; line-height: 1.6; }}
 #guesses button {{ font-size: 1.15rem; min-height: 58px; }} #tour-buttons button {{ font-size: 1.05rem; min-height: 52px; }}
 .pair.three {{ margin-bottom: 12px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }} .pair.three .said b {{ font-size: 1.25rem; }} .pair.three .said {{ margin-bottom: 4px; }}
+.pair.four {{ grid-template-columns: 1fr 1fr; }}
 .worth {{ background: {CARD}; border: 1px solid {LINE}; border-left: 6px solid #77868e; border-radius: 8px; padding: 16px 20px; }}
 .worth.go {{ border-left-color: #1a7446; }} .worth.stop {{ border-left-color: #a4161a; }} .worth.grey {{ border-left-color: #a66a00; }}
 .worth .worth-word {{ font-size: 1.7rem; font-weight: 700; margin: 0 0 6px; }} .worth .worth-money {{ font-size: clamp(1.2rem, 3.4vw, 1.6rem); font-weight: 650; margin: 10px 0 2px; }}
