@@ -389,7 +389,7 @@ def test_poc_diagnose_asks_a_run_and_says_what_it_did_not_ask(tmp_path):
     with pytest.raises(KitError, match="no finished run"):
         diagnose(tmp_path)
     # before and after: another run that was asked the same, and only that
-    later = Path(shutil.copytree(ROOT / "sample_data" / "example_run", tmp_path / "later"))
+    later = Path(shutil.copytree(ROOT / "sample_data" / "example_run", tmp_path / "later", ignore=shutil.ignore_patterns("diagnosis.json")))
     with pytest.raises(KitError, match="was not diagnosed yet; first: poc diagnose"):
         diagnose(run, ROOT / "sample_data" / "company" / "inspection", most=10, before=later)
     with pytest.raises(KitError, match="run was asked other questions .*diagnose it again with the same folder and number of rows"):
