@@ -103,7 +103,7 @@ def look(pair: ModelPair, sample: Sample, answer: Answer, exhibit: Exhibit) -> C
                     marks.append((yield one(lambda modality=modality, pieces=pieces: importance(pair.loaded, sample, modality, PIECE + 1, pieces))))
                 map_ = np.concatenate(marks)
                 falls = yield one(lambda modality=modality, map_=map_: ask_hidden(pair.loaded, [sample], modality, batch_size=PIECE + 1, marks=[map_]))
-                marked, why = tested(map_, float(falls["marked"][0]), float(falls["random"][0]), found)
+                marked, why = marked_here(map_, float(falls["marked"][0]), float(falls["random"][0]), found)
                 found = replace(found, marked=found.marked | {modality: marked}) if marked else found
             found = replace(found, unmarked=found.unmarked | {modality: why}) if why else found
         return replace(found, whole=True)
@@ -111,7 +111,7 @@ def look(pair: ModelPair, sample: Sample, answer: Answer, exhibit: Exhibit) -> C
     return work
 
 
-def tested(marks: np.ndarray, fall: float, by_chance: float, found: Believed) -> tuple[Marked | None, Text | None]:
+def marked_here(marks: np.ndarray, fall: float, by_chance: float, found: Believed) -> tuple[Marked | None, Text | None]:
     """What may be marked in this very answer, or why nothing: hiding the marked pieces must cost at least LEAST_GAIN nats more than hiding as many by chance, as the run's own deletion test asks on the average.
 
     Args:

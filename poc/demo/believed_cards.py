@@ -97,9 +97,9 @@ def outlined(picture: Image.Image, cells: tuple[int, ...], grid: int = GRID["ima
 
 
 def places(cells: tuple[int, ...], grid: int = GRID["image"]) -> Text:
-    """Where cells of a picture are, in words: those of its nine parts in which most of them are, up to three."""
+    """Where cells of a picture are, in words: those of its nine parts in which there are any, the one with most of them first."""
     ninths = [3 * (3 * (cell // grid) // grid) + 3 * (cell % grid) // grid for cell in cells]
-    often = sorted(set(ninths), key=lambda ninth: (-ninths.count(ninth), ninth))[:3]
+    often = sorted(set(ninths), key=lambda ninth: (-ninths.count(ninth), ninth))
     return b.listed([b.PLACES[ninth] for ninth in often])
 
 

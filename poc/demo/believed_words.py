@@ -8,7 +8,7 @@ MEANS = both(
     "情報を一つずつ取り除き、微調整後のモデルに聞き直しました。答え「{said}」が何に依存しているかを示すもので、正しいかどうかは示しません。",
 )
 ONLY = both("There is one kind of evidence, so it is compared with the question alone.", "情報が一種類なので、質問だけの場合と比べています。")
-SHARE_OF = both("Share of “{said}”", "「{said}」の割合")
+SHARE_OF = both("Share of “{said}”, before calibration", "「{said}」の割合（校正前）")
 WITH_ALL = both("with everything", "すべてあり")
 WITHOUT = both("without the {what}", "{what}なし")
 FALLS = both("Without the {what} the share of “{said}” falls from {before} to {after}.", "{what}を除くと、「{said}」の割合は {before} から {after} に下がります。")
@@ -17,7 +17,6 @@ SAME = both("Without the {what} it hardly changes: {before}, then {after}.", "{w
 
 LOOKING = both("What this answer depends on is being looked at; the answer above stays as it is …", "この答えが何に依存しているかを調べています（上の答えは変わりません）…")
 LOOKING_AT = both("Looking for the parts that matter …", "どの部分が重要かを調べています…")
-AFTER_OTHERS = both("Questions of other people come first.", "ほかの方の質問を先に処理しています。")
 ENDED = both("No longer looked at; the answer above stays.", "調べるのを中止しました。上の答えはそのままです。")
 LOST = both("What this answer depends on could not be told: {why} The answer above stays.", "この答えが何に依存しているかは調べられませんでした：{why}上の答えはそのままです。")
 BROKEN = both("something failed on this machine, and the terminal that started the demo says what.", "この端末で問題が起きました。詳細はデモを起動したターミナルをご覧ください。")
@@ -33,7 +32,7 @@ LEFT = both(" the share of “{said}” is {marked}; with as many chosen by chan
 UNMARKED = both("No parts of the {what} are marked: {why}", "{what}のどの部分かは示しません：{why}")
 NOT_DIAGNOSED = both("whether marks can be trusted was not measured for this run (poc diagnose RUN measures it).", "印を信頼できるかが、この実行では測られていません（poc diagnose RUN で測れます）。")
 NOT_MEASURED = both("the run's held-out samples had too few parts to measure it on.", "評価用サンプルの部分が少なく、測れませんでした。")
-DECIDES_NOT = both("poc diagnose measures that for evidence that should decide, and this should not.", "poc diagnose が測るのは判断に使うべき情報だけで、これは該当しません。")
+DECIDES_NOT = both("marks are tested only for evidence that should decide the answer, and this should not.", "印の検証は、判断に使うべき情報だけが対象です。")
 TOO_FEW = both("it was tested on only {rows} held-out samples (left of the answer's share: {marked} with marked parts hidden, {random} with as many by chance).",
                "検証は評価用サンプル {rows} 件だけです（答えの割合は、印の部分を隠すと元の {marked}、無作為に隠すと {random}）。")  # fmt: skip
 NOT_PASSED = both(

@@ -38,7 +38,7 @@ class Counter:
     """
 
     def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, ledger: Ledger | None = None, line: Line | None = None, loading: Loading | None = None):
-        self.exhibit, self.source, self.ledger, self.line, self.loading = exhibit, source, ledger, line or Line(), loading
+        self.exhibit, self.source, self.ledger, self.line, self.loading = exhibit, source, ledger, Line() if line is None else line, loading
         self.recordings, self.rate = Recordings(exhibit.predictions), Rate(A_MINUTE, AT_ONCE)
 
     def ask(self, sample: Sample, visitor: Visitor = NOBODY) -> Question:
