@@ -114,6 +114,22 @@ def test_work_of_the_lower_rank_has_a_bound_a_limit_of_time_and_can_be_stopped()
     assert question.result() and line.follow(work).result() == "done"
 
 
+def test_a_closed_line_leaves_the_model_at_once():
+    line, at_work = Line(), threading.Event()
+
+    def endless(turn):
+        at_work.set()
+        while True:
+            turn()
+            time.sleep(0.01)
+
+    turn = line.join(endless)
+    assert at_work.wait(10)
+    began = time.monotonic()
+    line.close()
+    assert time.monotonic() - began < 4 and turn.stopped and line._thread is None
+
+
 def test_an_error_in_a_piece_ends_that_work_only():
     line = Line()
 

@@ -13,6 +13,7 @@ Only 127.0.0.1 unless `Access` says otherwise, no share link, no telemetry, no f
     uploads, belongings    what visitors bring                 interface                                         the same for programs
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -73,7 +74,9 @@ def build_demo(
         source, reason = (Recordings(exhibit.predictions), "") if loading else open_source(Path(run))
     language = language or current()
     with gr.Blocks(title=exhibit.record["title"][language], analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as demo:
-        desk = Desk(exhibit, source, reason, loading, Ledger(exhibit, key), Line(longest=longest))
+        line = Line(longest=longest)
+        atexit.register(line.close)
+        desk = Desk(exhibit, source, reason, loading, Ledger(exhibit, key), line)
         Modes(demo, desk, language)
         add_interface(desk, MOST)
     if loading:

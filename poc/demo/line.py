@@ -171,7 +171,7 @@ class Line:
         self.most, self.longest, self.most_after, self.longest_after = most, longest, most_after, longest_after
         self.turns: list[Turn] = []
         self.after: list[Turn] = []
-        self.changed, self._thread = threading.Condition(), None
+        self.changed, self._thread, self._closed = threading.Condition(), None, False
 
     def join(self, work: Callable[[Turn], object]) -> Turn:
         """A turn at the end of the line. `work` gets the turn, which raises Stopped when it is called once nobody waits any more, and takes the parts of the answer that are known before the others.
@@ -203,6 +203,16 @@ class Line:
             self.changed.notify_all()
         return turn
 
+    def close(self, seconds: float = 5.0) -> None:
+        """Nobody is answered any more: the model is left within a layer. A process that ended in the middle of one would abort in the math libraries instead of ending."""
+        with self.changed:
+            self._closed, thread, left = True, self._thread, [*self.turns, *self.after]
+            self.changed.notify_all()
+        for turn in left:
+            turn.stop()
+        if thread is not None:
+            thread.join(seconds)
+
     def place(self, turn: Turn) -> int:
         """How many turns come before this one."""
         with self.changed:
@@ -214,8 +224,8 @@ class Line:
     def _serve(self) -> None:
         while True:
             with self.changed:
-                self.changed.wait_for(lambda: self.turns or self.after, _IDLE)
-                if not self.turns and not self.after:
+                self.changed.wait_for(lambda: self.turns or self.after or self._closed, _IDLE)
+                if self._closed or not self.turns and not self.after:
                     self._thread = None
                     return
                 turn = (self.turns or self.after)[0]
