@@ -158,9 +158,9 @@ class Page:
         self.clear.click(self._clear, [self.view, self.language], [*parts, self.note], **again)
         self.own_question.input(self._own_question, [self.view, self.own_question, self.language], parts, **again)
         # who does something else, or unticks the box, hears no more of the last answer
-        moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.clear.click,
-                 self.own_question.input, self.microphone.start_recording, self.aloud.input]  # fmt: skip
-        gr.on(moves, self._moved, None, [self.spoken, self.stop], **PRIVATE)
+        moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.clear.click, self.own_question.input]
+        gr.on(moves, self._moved, None, [self.spoken, self.stop, self.believed], **PRIVATE)
+        gr.on([self.microphone.start_recording, self.aloud.input], self._hush, None, [self.spoken], **PRIVATE)
         spoken = list(self.texts(self.desk.first_view(), self.start))
         translated = self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
         translated.success(self._believe, [self.view, self.language], [self.believed, self.stop], concurrency_limit=MOST, **PRIVATE)
@@ -173,17 +173,21 @@ class Page:
 
     def _leave(self, request: gr.Request | None = None) -> None:
         """The tab is closed: the visitor's files go, and their voice falls silent."""
-        self._hush(request)
+        self._moved(request)
         self.desk.belongings.leave(visitor_of(request).page)
 
     def _ask(self, view: View, note: str, language: str, request: gr.Request | None = None):
-        quiet = self._hush(request)
+        quiet, *_ = self._moved(request)
+        view = view.fresh()  # while it is being answered there is no answer to refer, or to look at
         for asked, shown in self.desk.ask(view, note, language, visitor_of(request)):
             yield asked, shown, quiet, gr.update(visible=asked is view), ""
 
     def _believe(self, view: View, language: str, request: gr.Request | None = None):
         """After the answer; whatever else the visitor does ends it, and says what is shown instead."""
         page = visitor_of(request).page
+        if view.answer is None:
+            yield "", gr.skip()
+            return
         for html in self.desk.believe(view, language, page):
             yield (gr.skip(), gr.skip()) if html is None else (html, gr.update(visible=self.desk.looking.waiting(page)))
 
@@ -195,11 +199,12 @@ class Page:
     def _hush(self, request: gr.Request | None = None) -> str:
         """Whoever does something hears no more; and the player goes. Not by Gradio's `cancels`: that also cancelled the answer that came next."""
         self.desk.listeners.end(request.session_hash if request else "")
-        self.desk.looking.end(visitor_of(request).page)
         return ""
 
     def _moved(self, request: gr.Request | None = None):
-        return self._hush(request), gr.update(visible=False)
+        """They look at something else: nobody waits for which evidence the last answer believed."""
+        self.desk.looking.end(visitor_of(request).page)
+        return self._hush(request), gr.update(visible=False), ""
 
     def _stop(self, view: View, language: str, request: gr.Request | None = None):
         """The question that is being answered is closed by Gradio's `cancels`, which ends it at the model too (Desk.ask). Where the answer is there and is only being looked at, it stays."""
@@ -209,6 +214,7 @@ class Page:
         return stopped, self.desk.outcome(stopped, language), self._hush(request), gr.update(visible=False), ""
 
     def _record(self, view: View, recording: str, recording_is: str, language: str, request: gr.Request | None = None):
+        self._moved(request)
         view, told = self.desk.add_recording(view, recording, recording_is == "question", language, visitor_of(request))
         return [*self._parts(view, language), told, view.question]
 
