@@ -51,6 +51,8 @@ class Visitor:
         for event in config["dependencies"]:  # the first one of a component does the work, the later ones hush the voice
             for target in event["targets"] if event["backend_fn"] else ():
                 wired.setdefault((target[0], target[1]), event)
+        shown = [ids["believed-panel"], ids["stop"]]
+        (self.believing, *_) = [event["id"] for event in config["dependencies"] if event["outputs"] == shown and event["backend_fn"]]
         self.events = {name: wired[ids[name], event]["id"] for name, event in (("ask", "click"), ("sample", "input"), ("upload", "upload"), ("clear", "click"))}
 
     def _call(self, event: str, data: list) -> list:
@@ -82,6 +84,18 @@ class Visitor:
             (path,) = self.http.post(f"{self.url}/gradio_api/upload", files={"files": (file.name, opened)}).raise_for_status().json()
         return self._call("upload", [None, [{"path": path, "orig_name": file.name, "meta": {"_type": "gradio.FileData"}}], "en"])[1]
 
+    def believe(self, seconds: float) -> None:
+        """What a page does after an answer: it waits for which evidence was believed, here for so long, and goes."""
+        self.http.post(f"{self.url}/gradio_api/queue/join", json={"fn_index": self.believing, "data": [None, "en"], "session_hash": self.session}).raise_for_status()
+        until = time.monotonic() + seconds
+        try:
+            with self.http.stream("GET", f"{self.url}/gradio_api/queue/data", params={"session_hash": self.session}, timeout=max(seconds, 0.05)) as stream:
+                for line in stream.iter_lines():
+                    if time.monotonic() >= until or '"process_completed"' in line:
+                        return
+        except httpx.ReadTimeout:
+            pass
+
     def ask(self, note: str = "") -> dict[str, tuple[str, ...]]:
         """{"base", "tuned": (answer, shares as shown ...)} as the page shows them.
 
@@ -110,8 +124,8 @@ class Load:
         return statistics.median(later[-10:]) - statistics.median(later[:10])
 
 
-def load(url: str, server: psutil.Process, samples: list[str], own: list[Path], seconds: float, clients: int = CLIENTS) -> Load:
-    """`clients` visitors who choose, ask and read for so long, each with pauses of up to a second; every fourth brings own evidence. What each is told must be what was told when nobody else was there."""
+def load(url: str, server: psutil.Process, samples: list[str], own: list[Path], seconds: float, clients: int = CLIENTS, looking: bool = True) -> Load:
+    """`clients` visitors who choose, ask and read for so long, each with pauses of up to a second, in which their page asks which evidence was believed (with `looking`); every fourth brings own evidence. What each is told must be what was told when nobody else was there."""
     alone = Visitor(url, "alone")
     expected = {}
     for sample in samples:
@@ -140,7 +154,13 @@ def load(url: str, server: psutil.Process, samples: list[str], own: list[Path], 
                 found.seconds.append(time.perf_counter() - began)
             except Exception as error:  # counted, whatever it is
                 found.errors.append(f"visitor {number}: {type(error).__name__} {error}"[:300])
-            over.wait(draws.uniform(0, 1))
+            pause, began = draws.uniform(0, 1), time.monotonic()
+            if looking:
+                try:
+                    visitor.believe(pause)
+                except Exception as error:  # counted, whatever it is
+                    found.errors.append(f"visitor {number}, after the answer: {type(error).__name__} {error}"[:300])
+            over.wait(max(0.0, pause - (time.monotonic() - began)))
 
     crowd = [threading.Thread(target=visit, args=(number,), daemon=True) for number in range(clients)]
     began = time.monotonic()

@@ -18,14 +18,17 @@ from kit.diagnosis import (
     by_perturbation,
     conflict,
     conflict_scores,
+    contributions,
     deletion_test,
     importance,
     is_shown,
     mined,
+    most_important,
     within,
 )
 from kit.diagnosis.conflict import apart
 from kit.diagnosis.occlusion import LEAST_GAIN, ask_hidden, hidden, pieces_of, words_of
+from kit.evaluation import predict
 from poc.diagnose import perturbations_for
 from poc.usecase import load_samples, load_usecase
 
@@ -169,3 +172,26 @@ def test_harm_is_told_per_class_and_group():
     assert by_perturbation(frame)["lost"].tolist() == [0.5]
     with pytest.raises(ValueError, match="'gossip' was not asked; asked: clean, note"):
         within(frame, "gossip", "answer")
+
+
+def test_each_kind_of_evidence_contributes_what_the_answer_loses_without_it(tiny, colours):
+    """By hand from the shares of separate questions; a note that names another colour costs the answer, and one kind alone is compared with the bare question."""
+    both, alone = colours[0].replace(text=f"looks {next(option for option in colours[0].options if option != colours[0].answer)}"), colours[1].replace(text="")
+
+    for sample in (both, alone):
+        found, before = contributions(tiny, sample), predict(tiny, [sample]).iloc[0]["probabilities"]
+        said = max(before, key=before.get)
+        assert tuple(found) == sample.modalities
+        for modality, (fall, share) in found.items():
+            left = predict(tiny, [sample.without(modality)]).iloc[0]["probabilities"][said]
+            assert share == pytest.approx(left, abs=1e-4) and fall == pytest.approx(np.log(before[said] / left), abs=1e-3)
+    assert contributions(tiny, alone)["image"][0] > 0.3, "it reads colours from pictures"
+    with pytest.raises(ValueError, match="has no evidence to take away"):
+        contributions(tiny, alone.without("image"))
+
+
+def test_a_map_that_is_asked_for_in_parts_is_the_whole_map(tiny, colours):
+    whole = importance(tiny, colours[0], "image")
+    parts = np.concatenate([importance(tiny, colours[0], "image", pieces=range(start, min(start + 7, 36))) for start in range(0, 36, 7)])
+    assert parts == pytest.approx(whole, abs=1e-4)
+    assert list(most_important(np.array([0.0, 3.0, 1.0] + [0.0] * 17))) == [1, 2, 0] and list(most_important(np.zeros(3))) == [0]

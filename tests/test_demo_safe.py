@@ -106,7 +106,7 @@ def test_what_gradio_offers_beyond_the_page_is_not_found(served):
 
 def test_a_call_that_names_a_file_that_was_never_uploaded_gets_nothing(served):
     def call(path):
-        data = ["", [{"path": path, "meta": {"_type": "gradio.FileData"}}], "", ""]
+        data = ["", [{"path": path, "meta": {"_type": "gradio.FileData"}}], "", "", False]
         status, content, _ = ask(served, "POST", "/gradio_api/call/answer", json.dumps({"data": data}).encode(), Content_Type="application/json")
         if status != 200:
             return status, content.decode()
@@ -197,7 +197,7 @@ def test_password_and_tls_on_the_served_page(exhibit, run, tmp_path, monkeypatch
         with httpx.Client(verify=trusted, trust_env=False, base_url=app.local_url) as http:
             assert http.post("/login", data={"username": "sato", "password": "guess"}).status_code == 400
             assert http.post("/login", data={"username": "sato", "password": "correct horse"}).json() == {"success": True}
-            event = http.post("/gradio_api/call/answer", json={"data": [next(iter(exhibit.samples)), None, "", ""]}).json()["event_id"]
+            event = http.post("/gradio_api/call/answer", json={"data": [next(iter(exhibit.samples)), None, "", "", False]}).json()["event_id"]
             assert "event: complete" in http.get(f"/gradio_api/call/answer/{event}", timeout=60).text
             assert 429 in [http.post("/login", data={"username": "sato", "password": f"guess {n}"}).status_code for n in range(12)], "nobody tries all passwords"
     finally:

@@ -5,7 +5,14 @@ from kit.diagnosis.conflict import conflict, conflict_scores
 from kit.diagnosis.grid import counterfactual_grid, grid_pairs, shortcut_index
 from kit.diagnosis.interference import ask, by_perturbation, interference, most_harmful, within, worst_of
 from kit.diagnosis.notes import COPY, copying, price_of_notes, wrong_notes
-from kit.diagnosis.occlusion import ask_hidden, deletion_test, importance, is_shown
+from kit.diagnosis.occlusion import (
+    ask_hidden,
+    contributions,
+    deletion_test,
+    importance,
+    is_shown,
+    most_important,
+)
 from kit.diagnosis.scenarios import Scenario, mined, spoken_labels
 from kit.diagnosis.sensitivity import ask_sensitivity, sensitivity
 
@@ -22,6 +29,7 @@ __all__ = [
     "by_perturbation",
     "conflict",
     "conflict_scores",
+    "contributions",
     "copying",
     "counterfactual_grid",
     "deletion_test",
@@ -31,6 +39,7 @@ __all__ = [
     "is_shown",
     "mined",
     "most_harmful",
+    "most_important",
     "price_of_notes",
     "sensitivity",
     "shortcut_index",

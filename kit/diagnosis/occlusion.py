@@ -3,6 +3,7 @@
     marks = importance(loaded, sample, "image")          # one number per cell of the picture
     test = deletion_test(ask_hidden(loaded, samples, "image"), "image")      # do the marked cells matter more than others?
     shown = marks if is_shown(test) else None             # a map that random cells beat is not shown to anyone
+    contributions(loaded, sample)                         # the same, a whole kind of evidence at a time
 
 Pieces: cells of a picture (painted in its mean colour), spans of a sound (silence) or of a video (its mean colour), words of a text (left out). Attention is no explanation and is not used here.
 """
@@ -56,14 +57,43 @@ def hidden(sample: Sample, modality: str, pieces: Sequence[int]) -> Sample:
     return sample.perturbed("pieces hidden", told | {"shown_as": {**sample.meta.get("shown_as", {}), **mark}})
 
 
-def importance(loaded: Loaded, sample: Sample, modality: str, batch_size: int = 16) -> np.ndarray:
+def contributions(loaded: Loaded, sample: Sample, batch_size: int = 16) -> dict[str, tuple[float, float]]:
+    """modality -> (by how much the log share of the model's answer falls, in nats, when that kind of evidence is taken away whole; the answer's share without it). Negative: without it the answer is surer.
+
+    Of a sample with one kind of evidence: against the question with nothing beside it. The answer is that to the whole sample. Parts need not add up: two kinds may say the same.
+
+    Raises:
+        ValueError: the sample has no evidence.
+        KitError: it has no options.
+    """
+    if not sample.modalities:
+        raise ValueError(f"sample {sample.id!r} has no evidence to take away")
+    before, *after = _log_shares(loaded, [sample, *(sample.without(modality) for modality in sample.modalities)], batch_size)
+    answer = int(before.argmax())
+    return {modality: (float(before[answer] - log[answer]), float(np.exp(log[answer]))) for modality, log in zip(sample.modalities, after, strict=True)}
+
+
+def importance(loaded: Loaded, sample: Sample, modality: str, batch_size: int = 16, pieces: Sequence[int] | None = None) -> np.ndarray:
     """(pieces,) by how much the log share of the model's answer falls, in nats, when a piece alone is hidden; negative: without it the answer is surer.
+
+    Args:
+        pieces: numbers of those to hide, in this order (a map may be asked for in parts); None for all.
 
     Raises:
         ValueError: the sample has no such evidence.
         KitError: it has no options.
     """
-    return _importance(loaded, [sample], modality, batch_size)[0]
+    pieces = range(pieces_of(sample, modality)) if pieces is None else pieces
+    return _falls(loaded, [(sample, [piece]) for piece in pieces], modality, batch_size)
+
+
+def most_important(marks: np.ndarray) -> np.ndarray:
+    """Numbers of the pieces that a map marks: the most important SHARE of them, one at least.
+
+    Args:
+        marks: (pieces,) of `importance`.
+    """
+    return np.argsort(-marks, kind="stable")[: max(1, round(SHARE * len(marks)))]
 
 
 def ask_hidden(loaded: Loaded, samples: Sequence[Sample], modality: str, draws: int = 5, seed: int = 0, batch_size: int = 16, marks: Sequence[np.ndarray] | None = None) -> pd.DataFrame:
@@ -84,8 +114,8 @@ def ask_hidden(loaded: Loaded, samples: Sequence[Sample], modality: str, draws: 
     marks = [given[id(sample)] for sample in samples] if given else _importance(loaded, samples, modality, batch_size)
     rng, asked = np.random.default_rng(seed), []
     for sample, mark in zip(samples, marks, strict=True):
-        number = max(1, round(SHARE * len(mark)))
-        chosen = [np.argsort(-mark, kind="stable")[:number], *(rng.permutation(len(mark))[:number] for _ in range(draws))]
+        most = most_important(mark)
+        chosen = [most, *(rng.permutation(len(mark))[: len(most)] for _ in range(draws))]
         asked += [(sample, pieces) for pieces in chosen]
     falls = _falls(loaded, asked, modality, batch_size).reshape(len(samples), draws + 1)
     return pd.DataFrame({"id": [s.id for s in samples], "group": [s.group for s in samples], "marked": falls[:, 0], "random": falls[:, 1:].mean(1)})
@@ -131,7 +161,12 @@ def _importance(loaded: Loaded, samples: Sequence[Sample], modality: str, batch_
 def _falls(loaded: Loaded, asked: list[tuple[Sample, Sequence[int]]], modality: str, batch_size: int) -> np.ndarray:
     """(asked,) log share of the model's answer to the whole sample, less that without the pieces."""
     whole = list({id(sample): sample for sample, _ in asked}.values())
-    scores = shared_scores(loaded, [*whole, *(hidden(sample, modality, pieces) for sample, pieces in asked)], batch_size, say("hiding pieces", "一部を隠して確認"))
-    logs = [score - np.logaddexp.reduce(score) for score in scores]
+    logs = _log_shares(loaded, [*whole, *(hidden(sample, modality, pieces) for sample, pieces in asked)], batch_size)
     before = {id(sample): (int(log.argmax()), float(log.max())) for sample, log in zip(whole, logs, strict=False)}
     return np.array([before[id(sample)][1] - log[before[id(sample)][0]] for (sample, _), log in zip(asked, logs[len(whole) :], strict=True)])
+
+
+def _log_shares(loaded: Loaded, samples: list[Sample], batch_size: int) -> list[np.ndarray]:
+    """Log shares (number of options,) of the answers to each sample."""
+    scores = shared_scores(loaded, samples, batch_size, say("hiding pieces", "一部を隠して確認"))
+    return [score - np.logaddexp.reduce(score) for score in scores]

@@ -104,15 +104,17 @@ print(f"{[path.suffix for path in files]}: base says {own['base']['says']}, tune
 # %% [markdown] lang="en"
 # ## The question a board member asks
 #
-# *"And if what is written contradicts what is seen?"* The same evidence with a note that claims something else. If the answer follows the note, the model believes paper more than its eyes: notebook 05 diagnoses that, 06 mends it.
+# *"And if what is written contradicts what is seen?"* The same evidence with a note that claims something else. If the answer follows the note, the model believes paper more than its eyes: notebook 05 diagnoses that, 06 mends it. `explain=True` asks what the answer depends on: each kind of evidence is taken away, and its share watched. The page shows the same under every answer, with the places that matter where `poc diagnose` has shown that they can be trusted.
 # %% [markdown] lang="ja"
 # ## 役員が必ず尋ねること
 #
-# 「書いてあることと見えるものが食い違ったら？」同じ証拠に、違うことを主張するメモを付けてみます。答えがメモに引きずられるなら、モデルは自分の目より紙を信じています。診断はノートブック 05、改善は 06 で行います。
+# 「書いてあることと見えるものが食い違ったら？」同じ証拠に、違うことを主張するメモを付けてみます。答えがメモに引きずられるなら、モデルは自分の目より紙を信じています。診断はノートブック 05、改善は 06 で行います。`explain=True` では、情報を一つずつ除いて、答えが何に依存しているかを調べます。画面でも各回答の下に表示され、信頼できると `poc diagnose` で確かめた場合は、重要な場所も示します。
 # %%
 claim = next(option for option in record["options"] if option not in (own["tuned"]["says"], answer["truth"]))
-swayed = client.predict(sample_id="", files=[handle_file(path) for path in files], note=claim, question=row["question"], api_name="/answer")
+swayed = client.predict(sample_id="", files=[handle_file(path) for path in files], note=claim, question=row["question"], explain=True, api_name="/answer")
 print(f"note: {claim!r}; tuned says {swayed['tuned']['says']} (without the note {own['tuned']['says']})")
+for kind, part in swayed["believed"]["contributions"].items():
+    print(f"share of {swayed['tuned']['says']!r}: {max(swayed['tuned']['probabilities'].values()):.0%}, without the {kind}: {part['share']:.0%}")
 pd.DataFrame({"without note": own["tuned"]["probabilities"], "with note": swayed["tuned"]["probabilities"]}).round(3)
 
 # %% [markdown] lang="en"

@@ -4,14 +4,16 @@
     launch(run, wait=False)         returns the running app (notebooks, tests); `.close()` ends it
     build_demo(run)                 the app, not served
 
-Only 127.0.0.1 unless `Access` says otherwise, no share link, no telemetry, no font or script from anywhere else. Every answer is written into the run's audit log before it is shown.
+Only 127.0.0.1 unless `Access` says otherwise, no share link, no telemetry, no font or script from anywhere else. Every answer of the tuned model is written into the run's audit log before it is shown.
 
     modes            the five of one page: showing and tour, page and visit (Try), working, deciding and yen, watching
     counter, line, rate, loading, answer, doubts      how a question becomes an answer
+    believed, looking, believed_cards                 which evidence an answer believed
     door, serving    who and what gets in                      ledger                                            who asked what, and what came of it
     uploads, belongings    what visitors bring                 interface                                         the same for programs
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -72,7 +74,9 @@ def build_demo(
         source, reason = (Recordings(exhibit.predictions), "") if loading else open_source(Path(run))
     language = language or current()
     with gr.Blocks(title=exhibit.record["title"][language], analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as demo:
-        desk = Desk(exhibit, source, reason, loading, Ledger(exhibit, key), Line(longest=longest))
+        line = Line(longest=longest)
+        atexit.register(line.close)
+        desk = Desk(exhibit, source, reason, loading, Ledger(exhibit, key), line)
         Modes(demo, desk, language)
         add_interface(desk, MOST)
     if loading:

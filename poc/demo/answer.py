@@ -31,6 +31,10 @@ def never() -> None:
     """Nobody stops this question."""
 
 
+def unheard(part: object) -> None:
+    """Nobody listens before the end."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What both models said about one sample.
@@ -91,15 +95,34 @@ class ModelPair:
             for layer in layers:
                 layer.register_forward_pre_hook(self._look)
 
-    def answer(self, sample: Sample, stop: Callable[[], None] = never) -> Answer:
+    def answer(self, sample: Sample, stop: Callable[[], None] = never, tell: Callable[[dict[str, float]], None] = unheard) -> Answer:
         """Both answers.
 
         Args:
             stop: called between the model's layers; what it raises ends the question.
+            tell: gets the base model's {option: share} as soon as it is known. Nothing of the tuned model's answer is told before its end: that belongs into the audit log first.
 
         Raises:
             Refusal: out of memory.
             KitError: a file of the sample cannot be used.
+        """
+
+        def both_arms() -> Answer:
+            began = time.perf_counter()
+            with self.loaded.model.disable_adapter():
+                base = self._shares(sample)
+            tell(base)
+            tuned = self._shares(sample)
+            seconds = time.perf_counter() - began
+            return Answer(base, tuned, seconds, **vars(self.doubts_about(self.loaded, sample, self._shares, self.reads_photos)))
+
+        return self.asked(both_arms, stop)
+
+    def asked(self, work: Callable[[], object], stop: Callable[[], None] = never):
+        """What `work` returns, which asks the model, alone at it, and to be stopped between its layers.
+
+        Raises:
+            Refusal: out of memory.
         """
         from torch import OutOfMemoryError, cuda
 
@@ -108,12 +131,7 @@ class ModelPair:
         with self.lock:
             self._stop = stop
             try:
-                began = time.perf_counter()
-                with self.loaded.model.disable_adapter():
-                    base = self._shares(sample)
-                tuned = self._shares(sample)
-                seconds = time.perf_counter() - began
-                return Answer(base, tuned, seconds, **vars(self.doubts_about(self.loaded, sample, self._shares, self.reads_photos)))
+                return work()
             except (KitError, RuntimeError) as error:
                 reason = error.__cause__ if isinstance(error, KitError) else error  # the kit tries smaller batches first, and then says it in its own words
                 if not isinstance(reason, RuntimeError) or not is_out_of_memory(reason):
@@ -128,12 +146,7 @@ class ModelPair:
         """{question: share} of what a recorded voice asks; see `kit.speech.questions.which_question`."""
         from kit.speech.questions import which_question
 
-        with self.lock:
-            self._stop = stop
-            try:
-                return which_question(self.loaded, file, questions)
-            finally:
-                self._stop = never
+        return self.asked(lambda: which_question(self.loaded, file, questions), stop)
 
     def _look(self, *_) -> None:
         self._stop()
@@ -164,11 +177,11 @@ class Recordings:
                                "モデルを読み込めないため、評価用サンプルだけを試せます。そちらを選んでください。")) from None  # fmt: skip
 
 
-def answer(source: ModelPair | Recordings, sample: Sample, stop: Callable[[], None] = never) -> Answer:
-    """What base and tuned model say about `sample`; see `ModelPair.answer` and `Recordings.answer`."""
+def answer(source: ModelPair | Recordings, sample: Sample, stop: Callable[[], None] = never, tell: Callable[[dict[str, float]], None] = unheard) -> Answer:
+    """What base and tuned model say about `sample`; see `ModelPair.answer` and `Recordings.answer` (which has everything at once, and tells nothing before)."""
     if len(sample.options) < 2:
         raise Refusal(both("This question has no options to choose from; the demo asks closed questions.", "選択肢のない質問には答えられません。"))
-    return source.answer(sample, stop)
+    return source.answer(sample, stop) if source.recorded else source.answer(sample, stop, tell)
 
 
 def load_pair(run: Path) -> ModelPair:

@@ -6,6 +6,7 @@ from poc.demo import words as w
 from poc.demo.answer import Answer
 from poc.demo.exhibit import Exhibit
 from poc.demo.words import safe
+from poc.threshold import Threshold
 from poc.words import ARMS, KPIS, VERDICTS, Text, both
 
 FIGURES = both(
@@ -120,19 +121,33 @@ def message(text: Text, language: str, kind: str = "quiet") -> str:
     return f'<p class="message {kind}" id="message" role="{role}">{safe(text[language])}</p>'
 
 
-def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str, record: Record | None = None) -> str:
-    """Both answers side by side, the truth above them, what speaks against them and how they were recorded below."""
+def early(base: dict[str, float], sample: Sample, language: str) -> str:
+    """The base model's answer, while the tuned one is still answering: without right or wrong, which would tell the truth."""
+    known = _card("base", max(base, key=base.get), base, sample.replace(answer=""), language)
+    comes = f'<article class="card tuned" id="tuned-comes"><h3>{ARMS["tuned"][language]}</h3><p class="hint">{w.COMES[language]}</p></article>'
+    return f'<div class="result" id="early" role="status"><div class="pair">{known}{comes}</div></div>'
+
+
+def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str, record: Record | None = None, threshold: Threshold | None = None, in_words: str = "") -> str:
+    """Both answers side by side, the truth above them, what speaks against them and how they were recorded below.
+
+    Args:
+        record: of the audit log.
+        threshold: of the run, for the confidence beside the shares.
+        in_words: the answer as a sentence, at its head.
+    """
     if sample.answer:
         truth = f'<p class="truth" id="truth"><span class="label">{w.TRUTH[language]}</span><b>{safe(sample.answer)}</b></p>'
     else:
         truth = f'<p class="truth none" id="truth">{w.NO_TRUTH[language]}</p>'
-    cards = "".join(_card(arm, answer, sample, language) for arm in ("base", "tuned"))
+    cards = "".join(_card(arm, answer.said(arm), getattr(answer, arm), sample, language, _sure(answer, threshold, language) if arm == "tuned" else "") for arm in ("base", "tuned"))
+    said = f'<p class="in-words" id="in-words">{safe(in_words)}</p>' if in_words else ""
     took = w.FROM_RECORD[language] if answer.recorded else w.BOTH_ANSWERED[language].format(seconds=answer.seconds)
     made = f"{exhibit.record['model']['name']} + {exhibit.adapter_name}"
     audited = f' <span id="record">{w.AUDITED[language].format(n=record.n)}</span>' if record else ""
     foot = f'<p class="foot"><span id="seconds">{took}</span> <span id="model-name">{safe(made)}</span>{audited}</p><p class="foot">{w.CAUTION[language]}</p>'
     doubts = _disagreement(answer, exhibit, language) + _orders(answer, language) + _unsure(record, language)
-    return f'<div class="result" id="result" role="status">{truth}<div class="pair">{cards}</div>{doubts}{foot}</div>'
+    return f'<div class="result" id="result" role="status">{said}{truth}<div class="pair">{cards}</div>{doubts}{foot}</div>'
 
 
 def _disagreement(answer: Answer, exhibit: Exhibit, language: str) -> str:
@@ -165,8 +180,16 @@ def _unsure(record: Record | None, language: str) -> str:
     return f'<p class="alone" id="unsure"><span class="chip wrong">{w.A_PERSON[language]}</span> {safe(said)}</p>'
 
 
-def _card(arm: str, answer: Answer, sample: Sample, language: str) -> str:
-    said, shares = answer.said(arm), getattr(answer, arm)
+def _sure(answer: Answer, threshold: Threshold | None, language: str) -> str:
+    """The confidence that decides whether the answer is given, which is not the highest bar where the run was calibrated."""
+    if threshold is None:
+        return ""
+    told = w.SURE if threshold.promised else w.SURE_RAW
+    values = {"heat": threshold.heat, "threshold": percent(threshold.value)}
+    return f'<p class="sure" id="confidence">{told[language].format(sure=f"<b>{safe(percent(threshold.confidence(answer.tuned)))}</b>", **values)}</p>'
+
+
+def _card(arm: str, said: str, shares: dict[str, float], sample: Sample, language: str, more: str = "") -> str:
     mark = ""
     if sample.answer:
         right = said == sample.answer
@@ -175,16 +198,19 @@ def _card(arm: str, answer: Answer, sample: Sample, language: str) -> str:
     bars = "".join(bar(option, share, option == said) for option, share in shares.items())
     return (
         f'<article class="card {arm}" id="{arm}-answer"><h3>{ARMS[arm][language]}</h3>'
-        f'<p class="said"><b>{safe(said)}</b>{mark}</p><ul class="bars">{bars}</ul></article>'
+        f'<p class="said"><b>{safe(said)}</b>{mark}</p><ul class="bars">{bars}</ul>{more}</article>'
     )
 
 
+def percent(share: float) -> str:
+    """Nothing is rounded up to certainty."""
+    return "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
 def bar(option: str, share: float, said: bool) -> str:
-    # nothing is rounded up to certainty
-    percent = "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
     return (
         f'<li class="{"said" if said else ""}"><span class="name">{safe(option)}</span><span class="track" aria-hidden="true">'
-        f'<span style="width:{share:.1%}"></span></span><span class="share">{safe(percent)}</span></li>'
+        f'<span style="width:{share:.1%}"></span></span><span class="share">{safe(percent(share))}</span></li>'
     )
 
 

@@ -38,7 +38,7 @@ class Counter:
     """
 
     def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, ledger: Ledger | None = None, line: Line | None = None, loading: Loading | None = None):
-        self.exhibit, self.source, self.ledger, self.line, self.loading = exhibit, source, ledger, line or Line(), loading
+        self.exhibit, self.source, self.ledger, self.line, self.loading = exhibit, source, ledger, Line() if line is None else line, loading
         self.recordings, self.rate = Recordings(exhibit.predictions), Rate(A_MINUTE, AT_ONCE)
 
     def ask(self, sample: Sample, visitor: Visitor = NOBODY) -> Question:
@@ -54,7 +54,7 @@ class Counter:
         if source.recorded and not known and self.loading is not None and not self.loading.over.is_set():
             raise w.Refusal(w.STILL_LOADING)
         digest = digest_of(sample) if self.ledger else ""
-        return Question(sample, visitor, digest, self.line.join(lambda stop: answer(source, sample, stop)))
+        return Question(sample, visitor, digest, self.line.join(lambda turn: answer(source, sample, turn, turn.tell)))
 
     def told(self, question: Question) -> tuple[Answer, Record | None]:
         """The answer once it is recorded, and its record; waits for it.

@@ -31,7 +31,7 @@ def small_picture(sample: Sample) -> Image.Image:
             frames, _ = load_video(sample.video[0], frames=2)
             return _square(Image.fromarray(frames[1]))
         if sample.audio:
-            return _waveform(load_audio(sample.audio[0]))
+            return waveform(load_audio(sample.audio[0]))
     except KitError:
         pass  # a missing or broken file still has its place, and its recorded answer
     return _written(sample.text or sample.id)
@@ -44,7 +44,7 @@ def _square(picture: Image.Image) -> Image.Image:
     return picture.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
-def _waveform(wave: np.ndarray, width: int = SIDE, height: int = SIDE) -> Image.Image:
+def waveform(wave: np.ndarray, width: int = SIDE, height: int = SIDE) -> Image.Image:
     """Loudness over time as bars, mirrored around the middle; scaled to the loudest one."""
     picture = Image.new("RGB", (width, height), PAPER)
     draw, bars = ImageDraw.Draw(picture), width // 7
@@ -85,7 +85,7 @@ def _photo(path: Path, name: str, language: str) -> str:
         picture.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
     width, height = picture.size
     alt = safe(fill(PICTURE_OF, name=name)[language])
-    return f'<img class="photo" src="{_url(_jpeg(picture), "image/jpeg")}" width="{width}" height="{height}" alt="{alt}">'
+    return f'<img class="photo" src="{url(jpeg(picture), "image/jpeg")}" width="{width}" height="{height}" alt="{alt}">'
 
 
 def _video(path: Path, name: str, language: str) -> str:
@@ -93,30 +93,34 @@ def _video(path: Path, name: str, language: str) -> str:
     if kind and path.is_file() and path.stat().st_size <= MOST_INLINE:
         load_video(path, frames=2)  # raises where the file is broken
         label = safe(fill(VIDEO_OF, name=name)[language])
-        return f'<video controls playsinline preload="auto" aria-label="{label}" src="{_url(path.read_bytes(), kind)}"></video>'
+        return f'<video controls playsinline preload="auto" aria-label="{label}" src="{url(path.read_bytes(), kind)}"></video>'
     frames, _ = load_video(path, frames=4)
     strip = Image.fromarray(np.concatenate(list(frames), axis=1))
     strip.thumbnail((2 * WIDEST, WIDEST))
     alt = safe(fill(FRAMES_OF, name=name)[language])
-    return f'<img class="photo" src="{_url(_jpeg(strip), "image/jpeg")}" alt="{alt}">'
+    return f'<img class="photo" src="{url(jpeg(strip), "image/jpeg")}" alt="{alt}">'
 
 
 def _sound(path: Path, name: str, language: str) -> str:
     wave = load_audio(path)
     file = io.BytesIO()
     soundfile.write(file, wave, 16000, format="WAV", subtype="PCM_16")  # every browser plays it
-    picture = io.BytesIO()
-    _waveform(wave, WIDEST - 20, 90).save(picture, "PNG")
     label = safe(fill(SOUND_OF, name=name)[language])
-    drawn = f'<img class="wave" src="{_url(picture.getvalue(), "image/png")}" alt="">'
-    return f'{drawn}<audio controls aria-label="{label}" src="{_url(file.getvalue(), "audio/wav")}"></audio>'
+    drawn = f'<img class="wave" src="{url(png(waveform(wave, WIDEST - 20, 90)), "image/png")}" alt="">'
+    return f'{drawn}<audio controls aria-label="{label}" src="{url(file.getvalue(), "audio/wav")}"></audio>'
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def jpeg(picture: Image.Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
-def _url(content: bytes, kind: str) -> str:
+def png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

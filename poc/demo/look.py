@@ -118,6 +118,11 @@ CSS = f"""
 .track span {{ display: block; height: 100%; background: #b3bfc4; border-radius: 3px; }}
 .base .said .track span {{ background: #66767e; }} .tuned .said .track span {{ background: {TEAL}; }}
 .alone {{ margin: 14px 0 0; line-height: 1.5; }}
+.in-words {{ font-size: 1.05rem; line-height: 1.55; margin: 0 0 12px; }} .sure {{ margin: 10px 0 0 !important; font-size: .9rem; line-height: 1.5; }}
+.believed {{ background: {CARD}; border: 1px solid {LINE}; border-radius: 8px; padding: 14px 16px; }} .believed h3 {{ margin-bottom: 8px; }} .believed summary {{ cursor: pointer; font-weight: 600; width: fit-content; }}
+.gradio-container .believed .contributions {{ padding-left: 1.2em; margin: 8px 0 12px; line-height: 1.55; }} .believed .said .track span {{ background: {TEAL}; }} .believed .hint {{ line-height: 1.5; margin-top: 10px; }}
+.believed figure {{ margin: 14px 0 0; }} .believed figure img {{ display: block; max-width: 100%; max-height: 420px; width: auto; height: auto; margin: 0 auto 6px; border-radius: 4px; }} .believed figcaption {{ font-size: .9rem; line-height: 1.5; }}
+.believed blockquote {{ margin: 0 0 6px; padding: 8px 12px; border-left: 3px solid #8b9aa1; background: {PAPER}; white-space: pre-wrap; }} .believed mark {{ background: #fdf3d8; color: {INK}; font-weight: 650; text-decoration: underline; text-decoration-thickness: 2px; padding: 0 1px; }}
 .foot {{ color: {QUIET}; font-size: .85rem; margin: 10px 0 0; line-height: 1.5; }} .foot :is(#model-name, #record) {{ margin-left: .6em; }}
 
 /* one mode is seen: the tour until the page says otherwise, and the others are behind their button */

@@ -5,6 +5,7 @@ from functools import partial
 
 import gradio as gr
 
+from poc.demo import believed_words as b
 from poc.demo import cards, evidence
 from poc.demo import words as w
 from poc.demo.interface import visitor_of
@@ -88,6 +89,7 @@ class Page:
         self.aloud = gr.Checkbox(False, container=False, elem_id="aloud")
         self.spoken = gr.HTML(elem_id="spoken")
         self.outcome = gr.HTML(elem_id="outcome")
+        self.believed = gr.HTML(elem_id="believed-panel")
         self.refer = Refer(self.desk, self.start, self.view, self.outcome)
 
     def _pictures(self, view: View) -> list:
@@ -124,6 +126,7 @@ class Page:
             self.evidence: {"value": self.desk.panel(view, language)},
             self.question: {"value": self.desk.question(view, language)},
             self.outcome: {"value": self.desk.outcome(view, language)},
+            self.believed: {"value": ""},  # it belonged to another answer, or follows by itself
         }
 
     def _speak(self, view: View) -> None:
@@ -132,8 +135,8 @@ class Page:
                 setattr(component, name, value)
 
     def _wire(self) -> None:
-        parts = [self.view, self.evidence, self.question, self.outcome]
-        answer_here = [self.view, self.outcome, self.spoken, self.stop]
+        parts = [self.view, self.evidence, self.question, self.outcome, self.believed]
+        answer_here = [self.view, self.outcome, self.spoken, self.stop, self.believed]
         asking = self.ask.click(self._ask, [self.view, self.note, self.language], answer_here, trigger_mode="once", concurrency_limit=MOST, **PRIVATE)
         recorded = self.microphone.stop_recording(
             self._record, [self.view, self.microphone, self.recording_is, self.language], [*parts, self.heard, self.own_question], cancels=[asking], **PRIVATE
@@ -143,6 +146,7 @@ class Page:
             # the language may have changed while the models were busy
             asked.success(self._after, [self.view, self.language], [self.evidence, self.outcome], **PRIVATE)
             asked.success(self._aloud, [self.view, self.aloud, self.language], [self.spoken], **PRIVATE)
+            asked.success(self._believe, [self.view, self.language], [self.believed, self.stop], concurrency_limit=MOST, **PRIVATE)
         again = {"cancels": [asking, by_voice], **PRIVATE}
         self.stop.click(self._stop, [self.view, self.language], answer_here, **again)
         self.gallery.select(self._select, [self.view, self.language], [*parts, self.sample], **again)
@@ -154,11 +158,12 @@ class Page:
         self.clear.click(self._clear, [self.view, self.language], [*parts, self.note], **again)
         self.own_question.input(self._own_question, [self.view, self.own_question, self.language], parts, **again)
         # who does something else, or unticks the box, hears no more of the last answer
-        moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.clear.click,
-                 self.own_question.input, self.microphone.start_recording, self.aloud.input]  # fmt: skip
-        gr.on(moves, self._moved, None, [self.spoken, self.stop], **PRIVATE)
+        moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.clear.click, self.own_question.input]
+        gr.on(moves, self._moved, None, [self.spoken, self.stop, self.believed], **PRIVATE)
+        gr.on([self.microphone.start_recording, self.aloud.input], self._hush, None, [self.spoken], **PRIVATE)
         spoken = list(self.texts(self.desk.first_view(), self.start))
-        self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
+        translated = self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
+        translated.success(self._believe, [self.view, self.language], [self.believed, self.stop], concurrency_limit=MOST, **PRIVATE)
         self.app.unload(self._leave)
 
     # what the events call; each returns what its list of outputs asks for
@@ -168,13 +173,23 @@ class Page:
 
     def _leave(self, request: gr.Request | None = None) -> None:
         """The tab is closed: the visitor's files go, and their voice falls silent."""
-        self._hush(request)
+        self._moved(request)
         self.desk.belongings.leave(visitor_of(request).page)
 
     def _ask(self, view: View, note: str, language: str, request: gr.Request | None = None):
-        quiet = self._hush(request)
+        quiet, *_ = self._moved(request)
+        view = view.fresh()  # while it is being answered there is no answer to refer, or to look at
         for asked, shown in self.desk.ask(view, note, language, visitor_of(request)):
-            yield asked, shown, quiet, gr.update(visible=asked is view)
+            yield asked, shown, quiet, gr.update(visible=asked is view), ""
+
+    def _believe(self, view: View, language: str, request: gr.Request | None = None):
+        """After the answer; whatever else the visitor does ends it, and says what is shown instead."""
+        page = visitor_of(request).page
+        if view.answer is None:
+            yield "", gr.skip()
+            return
+        for html in self.desk.believe(view, language, page):
+            yield (gr.skip(), gr.skip()) if html is None else (html, gr.update(visible=self.desk.looking.waiting(page)))
 
     def _aloud(self, view: View, wanted: bool, language: str, request: gr.Request | None = None):
         yield ""
@@ -187,14 +202,19 @@ class Page:
         return ""
 
     def _moved(self, request: gr.Request | None = None):
-        return self._hush(request), gr.update(visible=False)
+        """They look at something else: nobody waits for which evidence the last answer believed."""
+        self.desk.looking.end(visitor_of(request).page)
+        return self._hush(request), gr.update(visible=False), ""
 
     def _stop(self, view: View, language: str, request: gr.Request | None = None):
-        """The question that is being answered is closed by Gradio's `cancels`, which ends it at the model too (Desk.ask)."""
+        """The question that is being answered is closed by Gradio's `cancels`, which ends it at the model too (Desk.ask). Where the answer is there and is only being looked at, it stays."""
+        if self.desk.looking.end(visitor_of(request).page):
+            return gr.skip(), gr.skip(), self._hush(request), gr.update(visible=False), cards.hint(b.ENDED, language)
         stopped = replace(view.fresh(), refusal=STOPPED)
-        return stopped, self.desk.outcome(stopped, language), self._hush(request), gr.update(visible=False)
+        return stopped, self.desk.outcome(stopped, language), self._hush(request), gr.update(visible=False), ""
 
     def _record(self, view: View, recording: str, recording_is: str, language: str, request: gr.Request | None = None):
+        self._moved(request)
         view, told = self.desk.add_recording(view, recording, recording_is == "question", language, visitor_of(request))
         return [*self._parts(view, language), told, view.question]
 
@@ -202,7 +222,7 @@ class Page:
         if recording_is == "question":
             yield from self._ask(view, note, language, request)
         else:  # the recording is evidence: what to ask about it comes next
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
 
     def _after(self, view: View, language: str):
         panel = self.desk.panel(view, language) if view.own else gr.update()  # own evidence has its note now; a player goes on playing

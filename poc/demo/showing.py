@@ -58,11 +58,12 @@ class Show:
                 self.body = gr.HTML(elem_id="tour-body")
                 with gr.Row(elem_id="guesses") as self.guesses:
                     self.options = [gr.Button(f"{n}  {option}", size="lg", min_width=150, interactive=False, elem_id=f"guess-{n}") for n, option in enumerate(options, 1)]
+                self.believed = gr.HTML(elem_id="tour-believed")
                 self.another = gr.Button(size="sm", elem_id="tour-another")
         with gr.Row(elem_id="tour-buttons"):
             self.back = gr.Button(interactive=False, elem_id="tour-back")
             self.next = gr.Button(variant="primary", interactive=False, elem_id="tour-next")
-        self.shown = [self.stop, self.progress, self.left, self.evidence, self.body, self.guesses, self.another, self.back, self.next]
+        self.shown = [self.stop, self.progress, self.left, self.evidence, self.body, self.guesses, self.another, self.back, self.next, self.believed]
         self.parts, self.news = [self.language], [*self.options, self.next]
         for component, value in zip(self.shown[1:], self._values(Stop(), language)[1:], strict=True):
             for name, one in value.items():
@@ -81,12 +82,11 @@ class Show:
     def _wire(self) -> None:
         given = [self.stop, self.language]
         once = {"trigger_mode": "once", "concurrency_limit": MOST, **PRIVATE}
-        for number, button in enumerate(self.options):
-            button.click(partial(self._guess, number), given, self.shown, **once)
-        self.next.click(partial(self._go, 1), given, self.shown, **once)
-        self.back.click(partial(self._go, -1), given, self.shown, **once)
-        self.another.click(self._another, given, self.shown, **once)
-        self.language.change(self._all, given, self.shown, **PRIVATE)
+        moves = [button.click(partial(self._guess, number), given, self.shown, **once) for number, button in enumerate(self.options)]
+        moves += [button.click(partial(self._go, by), given, self.shown, **once) for button, by in ((self.next, 1), (self.back, -1))]
+        moves += [self.another.click(self._another, given, self.shown, **once), self.language.change(self._all, given, self.shown, **PRIVATE)]
+        for move in moves:
+            move.success(self._believe, given, [self.believed], concurrency_limit=MOST, **PRIVATE)
 
     # what the events call
 
@@ -102,7 +102,8 @@ class Show:
             stop, step = replace(stop, guess="", nth=self._following(stop)), 1
         yield from self._at(replace(stop, step=max(step, 1)), language, visitor_of(request))
 
-    def _another(self, stop: Stop, language: str):
+    def _another(self, stop: Stop, language: str, request: gr.Request | None = None):
+        self.desk.looking.end(visitor_of(request).page)
         return self._all(replace(stop, step=1, guess="", nth=self._following(stop)), language)
 
     def _following(self, stop: Stop) -> int:
@@ -110,6 +111,7 @@ class Show:
 
     def _at(self, stop: Stop, language: str, visitor: Visitor = NOBODY) -> Iterator[list]:
         """The step, with what to wait for first, then the answer that it tells of."""
+        self.desk.looking.end(visitor.page)
         if stop.step > 1 and self.ahead is None:  # the last step brings libraries, which must not be waited for there
             self.ahead = threading.Thread(target=self._worth, args=(language,), name="poc-demo-worth", daemon=True)
             self.ahead.start()
@@ -122,12 +124,19 @@ class Show:
             yield self._all(stop, language)
             return
         values = self._all(stop, language)
-        for view, said in self.desk.ask(View(held=sample.id), "", language, visitor):
+        for view, said in self.desk.ask(View(held=sample.id), "", language, visitor, early=stop.step == 2):
             if view.asked is None and view.refusal is None:
                 values[self.shown.index(self.body)] = gr.update(value=said)
                 yield values
             else:
                 yield self._all(replace(stop, given={**stop.given, sample.id: view}), language)
+
+    def _believe(self, stop: Stop, language: str, request: gr.Request | None = None):
+        """Under the step: which evidence the tuned model's answer believed. Nothing where somebody ended it: a step on, or a question in another view."""
+        sample = self.sample(stop) if stop.step > 1 else None
+        view = stop.given.get(sample.id) if sample else None
+        for html in self.desk.believe(view or View(), language, visitor_of(request).page, fold=True):
+            yield html or ""
 
     # what is shown
 
@@ -149,7 +158,7 @@ class Show:
         return [
             stop, {"value": tour_cards.progress(stop.step, language)}, {"visible": sample is not None}, {"value": panel}, {"value": self._body(stop, sample, language) if body is None else body}, {"visible": first},
             {"value": t.ANOTHER[language], "visible": stop.step <= 2 and len(self.tour.guess) > 1}, {"value": t.BACK[language], "interactive": stop.step > 1},
-            {"value": (t.FINISH if stop.step == t.STEPS else t.NEXT)[language], "interactive": True},
+            {"value": (t.FINISH if stop.step == t.STEPS else t.NEXT)[language], "interactive": True}, {"value": ""},
         ]  # fmt: skip
 
     def _body(self, stop: Stop, sample: Sample | None, language: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,15 @@ from poc.demo.exhibit import Exhibit
 from poc.demo.ledger import Ledger, Visitor
 from poc.demo.line import Line
 from poc.demo.loading import Loading
+from poc.demo.looking import GLANCE, Looking
 from poc.demo.uploads import checked, own_sample
+from poc.threshold import Threshold, threshold_of
 from poc.words import Text
 
 if TYPE_CHECKING:
     from kit.operations.review_rows import Item
 
 SHOWN = 8  # samples offered at once
-GLANCE = 0.5  # seconds between two looks at whether the answer is there: so often the page hears how many come first, and Gradio can end a question that nobody waits for
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Desk:
     def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, reason: str = "", loading: Loading | None = None, ledger: Ledger | None = None, line: Line | None = None):
         self.exhibit, self.loading, self.belongings = exhibit, loading, Belongings()
         self.counter = Counter(exhibit, source, ledger, line, loading)
+        self.looking = Looking(exhibit, self.counter.line)
         self.voices, self.listeners = aloud.Voices(), aloud.Listeners()
         # as many files as the use case's own samples have: a document is two photos, an inspection one
         self.most = {kind: max([1, *(len(getattr(sample, kind)) for sample in exhibit.samples.values())]) for kind in MEDIA}
@@ -85,6 +88,11 @@ class Desk:
     def source(self) -> ModelPair | Recordings:
         """Who answers now."""
         return self.counter.source
+
+    @cached_property
+    def threshold(self) -> Threshold:
+        """Of the run: from which confidence on an answer is given."""
+        return threshold_of(self.exhibit.record, self.exhibit.predictions)
 
     @property
     def waits(self) -> bool:
@@ -189,25 +197,33 @@ class Desk:
             return
         yield from aloud.play(aloud.in_sentences(view.answer, view.asked.answer, self.exhibit, language), voice, language, self.listeners, visitor)
 
-    def ask(self, view: View, note: str, language: str, visitor: Visitor = NOBODY) -> Iterator[tuple[View, str]]:
-        """What to wait for, as often as that changes, then the view with the answer or the refusal. Closing it stops the question."""
+    def believe(self, view: View, language: str, page: str = "", fold: bool = False) -> Iterator[str | None]:
+        """HTML of which evidence the answer before the visitor believed; see `Looking.told`. "" where there is no answer."""
+        if view.answer is None or view.asked is None:
+            yield ""
+        else:
+            yield from self.looking.told(self.source, view.asked, view.answer, language, page, fold)
+
+    def ask(self, view: View, note: str, language: str, visitor: Visitor = NOBODY, early: bool = True) -> Iterator[tuple[View, str]]:
+        """What to wait for, as often as that changes, the base model's answer as soon as it is known (with `early`), then the view with both or the refusal. Closing it stops the question."""
         yield view, cards.message(self._busy(len(self.counter.line)), language, "busy")
         asked: list[Question] = []
         try:
-            done = yield from self._questioned(view, note, language, visitor, asked)
+            done = yield from self._questioned(view, note, language, visitor, asked, early)
         finally:
             for question in asked:
                 question.turn.stop()
         yield done, self.outcome(done, language)
 
-    def _questioned(self, view: View, note: str, language: str, visitor: Visitor, asked: list[Question]) -> Iterator[tuple[View, str]]:
+    def _questioned(self, view: View, note: str, language: str, visitor: Visitor, asked: list[Question], early: bool) -> Iterator[tuple[View, str]]:
         try:
             sample = self._own(view, note) if view.own else self.exhibit.samples.get(view.held)
             if sample is None:
                 return replace(view.fresh(), refusal=w.NOTHING_CHOSEN)
             asked.append(question := self.counter.ask(sample, visitor))
             while not question.turn.wait(GLANCE):
-                yield view, cards.message(self._busy(question.turn.before), language, "busy")
+                parts = question.turn.parts if early else ()
+                yield view, cards.early(parts[0], sample, language) if parts else cards.message(self._busy(question.turn.before), language, "busy")
             given, record = self.counter.told(question)
             return replace(view.fresh(), asked=sample, answer=given, record=record)
         except GeneratorExit:
@@ -277,4 +293,5 @@ class Desk:
             return cards.message(view.refusal, language, "refused")
         if view.answer is None or view.asked is None:
             return cards.message(w.NOT_ASKED, language)
-        return cards.result(view.answer, view.asked, self.exhibit, language, view.record)
+        said = aloud.in_sentences(view.answer, view.asked.answer, self.exhibit, language)
+        return cards.result(view.answer, view.asked, self.exhibit, language, view.record, self.threshold, said)

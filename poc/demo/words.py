@@ -54,6 +54,7 @@ NOTHING_CHOSEN = both("Choose a held-out sample, or add your own evidence.", "�
 NOT_ASKED = both("Press Ask. Base model and tuned model answer the same question about the same evidence.",
                  "「質問する」を押すと、ベースモデルと微調整後のモデルが同じ判断材料と質問に答えます。")  # fmt: skip
 THINKING = both("The models are answering …", "モデルが答えています…")
+COMES = both("The tuned model is answering …", "微調整後のモデルが答えています…")
 WAITING = both("Someone else's question is being answered. Yours comes next; this takes a few seconds.",
                "ほかの方の質問に答えています。次にお答えしますので、数秒お待ちください。")  # fmt: skip
 IN_LINE = both("{n} questions come before yours.", "前に {n} 件の質問があります。順にお答えします。")
@@ -93,6 +94,8 @@ NO_TRUTH = both("Nobody has told the true answer of your own evidence, so right 
                 "自分のデータには正しい答えがないため、正誤は表示できません。")  # fmt: skip
 BOTH_ANSWERED = both("Both models answered in {seconds:.2f} s.", "両方のモデルの回答時間：{seconds:.2f} 秒")
 FROM_RECORD = both("These answers were recorded when the run was made.", "実行時に記録した答えです。")
+SURE = both("Calibrated confidence {sure} (temperature {heat:.2f}). From {threshold} on it is answered, below it a person decides.", "校正後の確信度 {sure}（温度 {heat:.2f}）。{threshold} 以上は回答とし、下回れば人が判断します。")
+SURE_RAW = both("Confidence {sure}, not calibrated: the highest bar. From {threshold} on it is answered, below it a person decides.", "確信度 {sure}（校正なし、最も高い棒の値）。{threshold} 以上は回答とし、下回れば人が判断します。")
 CAUTION = both(
     "The bars show how the model shares 100 % between the options. They are not a promise: a high bar can be wrong.",
     "棒はモデルが 100 % を選択肢にどう配分したかを示します。保証ではなく、高い棒でも誤ることがあります。",
