@@ -195,7 +195,7 @@ def desk_says(pair, exhibit, sample) -> str:
 def test_marks_are_withheld_where_the_runs_own_test_did_not_pass(pair, passed, outlined):
     exhibit, sample, given, _ = passed, *outlined
     cases = {
-        "not measured for this run": {}, "only for evidence that should decide": diagnosed(3.0, modality="audio"), "did not pass their test": diagnosed(0.02), "only 1 held-out samples": diagnosed(3.0, rows=1),
+        "not measured for this run": {}, "only for evidence that should decide": diagnosed(3.0, modality="audio"), "did not pass their test": diagnosed(0.02), "tested on only 1 cases": diagnosed(3.0, rows=1),
         "had too few parts": diagnosed(3.0, modality="audio"),
     }  # fmt: skip
     for english, diagnosis in cases.items():

@@ -40,7 +40,7 @@ SHARES = [  # what the model says of six photos: a sure good one, a sure crack, 
 def run(tmp_path):
     """The shipped run with a promise, limits of usual photos and the crack as dangerous class, in a folder of its own."""
     run = tmp_path / "run"
-    shutil.copytree(runs.EXAMPLE, run)
+    shutil.copytree(runs.EXAMPLE, run, ignore=shutil.ignore_patterns("operations", runs.DIAGNOSIS))
     record = runs.read(run)
     record["gates"]["dangerous"] = ["crack"]
     record |= {"calibration": {"temperature": 1.0}, "abstention": {"targets": {"miss": 0.05}, "confidence": 0.95, "threshold": 0.9}}

@@ -75,7 +75,7 @@ def untested(exhibit: Exhibit, modality: str) -> Text | None:
     left = {name: f"{np.exp(-np.mean([fall[name] for fall in told])):.0%}" if told else "–" for name in ("marked", "random")}
     if found["low"] is None:
         return fill(b.TOO_FEW, rows=len(told), **left)
-    return fill(b.NOT_PASSED, rows=len(told), gain=f"{found['value']:+.2f}", low=f"{found['low']:+.2f}", high=f"{found['high']:+.2f}", **left)
+    return fill(b.NOT_PASSED, rows=len(told), **left)
 
 
 def look(pair: ModelPair, sample: Sample, answer: Answer, exhibit: Exhibit) -> Callable[[Turn], Generator]:

@@ -30,16 +30,16 @@ def card(found: Believed, sample: Sample, language: str, note: Text | None = Non
 
 def folded(found: Believed, sample: Sample, language: str, note: Text | None = None) -> str:
     """The same behind one line."""
-    return f'<details class="believed" id="tour-believed-details"><summary>{b.TITLE[language]}</summary>{inside(found, sample, language, note)}</details>'
+    return f'<details class="believed" id="tour-believed-details"><summary>{b.TITLE[language]}</summary>{inside(found, sample, language, note, b.SHARE_PLAIN)}</details>'
 
 
-def inside(found: Believed, sample: Sample, language: str, note: Text | None = None) -> str:
+def inside(found: Believed, sample: Sample, language: str, note: Text | None = None, share_of: Text = b.SHARE_OF) -> str:
     said = [fill(b.MEANS, said=found.said)] + ([b.ONLY] if len(found.without) == 1 else [])
     order = sorted(found.without, key=lambda modality: -found.without[modality][0])
     rows = [cards.bar(b.WITH_ALL[language], found.share, True)] + [cards.bar(fill(b.WITHOUT, what=w.MODALITIES[modality])[language], found.without[modality][1], False) for modality in order]
     between = " " if language == "en" else ""
     told = "".join(f'<li data-modality="{modality}">{safe(sentence(found, modality)[language])}</li>' for modality in order)
-    bars = f'<p class="label">{safe(fill(b.SHARE_OF, said=found.said)[language])}</p><ul class="bars">{"".join(rows)}</ul>'
+    bars = f'<p class="label">{safe(fill(share_of, said=found.said)[language])}</p><ul class="bars">{"".join(rows)}</ul>'
     shown = "".join(_shown(found, sample, modality, language) for modality in order)
     more = cards.hint(note, language) if note else ""
     return f'<ul class="contributions">{told}</ul>{bars}{shown}{more}<p class="foot">{safe(between.join(text[language] for text in said))}</p>'

@@ -4,10 +4,11 @@ from poc.words import Text, both
 
 TITLE = both("Which evidence it believed", "どの情報を信じたか")
 MEANS = both(
-    "Each kind of evidence was taken away and the tuned model asked again. This shows what its answer “{said}” depends on, not whether it is right.",
-    "情報を一つずつ取り除き、微調整後のモデルに聞き直しました。答え「{said}」が何に依存しているかを示すもので、正しいかどうかは示しません。",
+    "Each kind of evidence was taken away and the same question asked again. This shows what the answer “{said}” depends on, not whether it is right.",
+    "情報を一つずつ取り除き、同じ質問をしました。答え「{said}」が何に依存しているかを示すもので、正しいかどうかは示しません。",
 )
 ONLY = both("There is one kind of evidence, so it is compared with the question alone.", "情報が一種類なので、質問だけの場合と比べています。")
+SHARE_PLAIN = both("Share that “{said}” gets", "「{said}」に割り当てた割合")
 SHARE_OF = both("Share of “{said}”, before calibration", "「{said}」の割合（校正前）")
 WITH_ALL = both("with everything", "すべてあり")
 WITHOUT = both("without the {what}", "{what}なし")
@@ -31,13 +32,13 @@ PIECES = {
 LEFT = both(" the share of “{said}” is {marked}; with as many chosen by chance it is {random}.", "「{said}」の割合は {marked}、同じ数を無作為に選んだ場合は {random} です。")
 UNMARKED = both("No parts of the {what} are marked: {why}", "{what}のどの部分かは示しません：{why}")
 NOT_DIAGNOSED = both("whether marks can be trusted was not measured for this run (poc diagnose RUN measures it).", "印を信頼できるかが、この実行では測られていません（poc diagnose RUN で測れます）。")
-NOT_MEASURED = both("the run's held-out samples had too few parts to measure it on.", "評価用サンプルの部分が少なく、測れませんでした。")
+NOT_MEASURED = both("the tested cases had too few parts to measure it on.", "テストした事例の部分が少なく、測れませんでした。")
 DECIDES_NOT = both("marks are tested only for evidence that should decide the answer, and this should not.", "印の検証は、判断に使うべき情報だけが対象です。")
-TOO_FEW = both("it was tested on only {rows} held-out samples (left of the answer's share: {marked} with marked parts hidden, {random} with as many by chance).",
-               "検証は評価用サンプル {rows} 件だけです（答えの割合は、印の部分を隠すと元の {marked}、無作為に隠すと {random}）。")  # fmt: skip
+TOO_FEW = both("it was tested on only {rows} cases (left of the answer's share: {marked} with marked parts hidden, {random} with as many by chance).",
+               "検証は {rows} 件だけです（答えの割合は、印の部分を隠すと元の {marked}、無作為に隠すと {random}）。")  # fmt: skip
 NOT_PASSED = both(
-    "the run's marks did not pass their test. On {rows} held-out samples, hiding marked parts left {marked} of the answer's share, as many by chance {random}; the difference, {gain} nats, may be anything from {low} to {high}.",
-    "この実行の印は検証に合格していません。評価用サンプル {rows} 件で、印の部分を隠すと答えの割合は元の {marked}、無作為に隠すと {random} になりました。差は {gain} nat ですが、{low} から {high} までありえます。",
+    "the run's marks did not pass their test. On {rows} tested cases, hiding marked parts left {marked} of the answer's share, as many by chance {random}: too little, or it may be luck.",
+    "この実行の印は検証に合格していません。テストした {rows} 件で、印の部分を隠すと答えの割合は元の {marked}、無作為に隠すと {random} になりました。差が小さいか、偶然かもしれません。",
 )
 NOT_HERE = both("on this answer the parts that seemed to matter matter no more than others. With them hidden its share is {marked}, with as many by chance {random}.",
                 "この答えでは、重要に見えた部分もほかの部分と変わりません（隠したときの割合は {marked}、無作為に隠すと {random}）。")  # fmt: skip
