@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 import re
 import shutil
 import socket
@@ -300,6 +301,26 @@ def test_files_of_visitors_are_deleted_when_nobody_needs_them(desk, served):
     assert not Path(newer).exists()
     with pytest.raises(w.Refusal, match="only held-out samples"):
         reply(desk, files=[bring("mine.jpg", jpeg())], visitor=one)
+
+
+def test_who_leaves_takes_no_photo_along_that_somebody_else_has_just_uploaded_again(desk, served):
+    """Gradio keeps a photo under its digest, and puts a new file there with each upload; between that and the page's event somebody with the same photo may leave."""
+    place = temporary() / "digest" / "part.jpg"
+    place.parent.mkdir(exist_ok=True)
+    one, other = Visitor("", "127.0.0.1", "one"), Visitor("", "127.0.0.1", "other")
+
+    def upload() -> None:
+        (temporary() / "arriving").write_bytes(jpeg())
+        os.replace(temporary() / "arriving", place)
+
+    upload()
+    desk.add_files(desk.first_view(), [str(place)], one)
+    upload()
+    desk.belongings.leave("one")
+    view = desk.add_files(desk.first_view(), [str(place)], other)
+    assert view.refusal is None and view.files == (("image", str(place)),)
+    desk.belongings.leave("other")
+    assert not place.exists()
 
 
 def test_a_file_that_lies_elsewhere_is_never_deleted(desk, tmp_path):
