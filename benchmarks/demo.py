@@ -1,4 +1,4 @@
-"""The demo as its users meet it: seconds until the page is served and painted, what a question costs more than the same call in the library, and twenty people at once. Writes benchmarks/demo.csv.
+"""The demo as its users meet it: seconds until the page is served and painted, what a question costs more than the same call in the library, how soon Decide follows a slider, and twenty people at once. Writes benchmarks/demo.csv.
 
     python -m benchmarks.demo             all of it, about eight minutes; five of them are the load test
     python -m benchmarks.demo --only start
@@ -35,6 +35,7 @@ COLUMNS = ("task", "figure", "value", "unit", "limit", "conditions")
 CLIENTS, SECONDS, SETTLED = 20, 300.0, 60.0
 STARTS = 3
 ROUNDS = 30  # questions of the overhead
+MOVES = 10  # of a slider
 PORT = 7990
 _TIMEOUT = httpx.Timeout(180.0)
 
@@ -277,6 +278,10 @@ def main(arguments: list[str] | None = None) -> None:
     write_table(given.out, COLUMNS, rows)
 
 
+def _chromium() -> str | None:
+    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
 def _row(task: str, figure: str, value: float, unit: str, limit: str = "", conditions: str = "") -> dict:
     busy = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     return dict(zip(COLUMNS, (task, figure, f"{value:.3g}" if unit == "s" else f"{value:.0f}", unit, limit, f"{conditions}; {busy}" if conditions else busy), strict=True))
@@ -284,8 +289,7 @@ def _row(task: str, figure: str, value: float, unit: str, limit: str = "", condi
 
 def starts(run: Path, _: float) -> list[dict]:
     """The page and the model of a fresh process; the quickest of STARTS, since a busy machine can only be slower."""
-    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    seen = []
+    chromium, seen = _chromium(), []
     for turn in range(STARTS):
         with served(run) as (url, server, start):
             times = server.cpu_times()
@@ -326,7 +330,48 @@ def costs(run: Path, _: float) -> list[dict]:
     ]
 
 
-TASKS = {"start": starts, "load": crowd, "overhead": costs}
+# a position of the slider, as a hand leaves it there -> milliseconds until the page says what it comes to; both times are the browser's
+MOVED = """async (position) => {
+  const bar = document.querySelector("#yen-threshold input[type=range]"), before = document.querySelector("#yen-here").innerText, began = performance.now();
+  bar.value = position;
+  for (const name of ["input", "change"]) bar.dispatchEvent(new Event(name, { bubbles: true }));
+  bar.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+  while (document.querySelector("#yen-here").innerText === before) {
+    if (performance.now() - began > 20000) throw new Error("the verdict does not follow");
+    await new Promise((next) => requestAnimationFrame(next));
+  }
+  return performance.now() - began;
+}"""
+
+
+def decides(run: Path, _: float) -> list[dict]:
+    """From a slider's move to the new verdict on the page; [] where there is no Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = _chromium()
+    if not chromium:
+        return []
+    with served(run) as (url, _, _), sync_playwright() as playwright:
+        until_loaded(url)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        began = time.monotonic()
+        page.goto(f"{url}?mode=decide")
+        page.locator("#yen-verdict").wait_for(timeout=60_000)
+        opened = time.monotonic() - began
+        page.wait_for_timeout(2000)
+        taken = []
+        for turn in range(MOVES):
+            taken.append(page.evaluate(MOVED, f"{0.05 + 0.08 * turn:.2f}") / 1000)
+            page.wait_for_timeout(300)
+        browser.close()
+    return [
+        _row("decide", "Decide with its first verdict after asking for the page", opened, "s", "", "once; Chromium, 1280 x 900"),
+        _row("decide", "new verdict and curve after a slider's move", statistics.median(taken), "s", "1", f"median of {MOVES}, slowest {max(taken):.3g} s; Chromium, 1280 x 900"),
+    ]
+
+
+TASKS = {"start": starts, "load": crowd, "overhead": costs, "decide": decides}
 
 
 def held_out(url: str) -> list[dict]:

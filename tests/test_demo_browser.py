@@ -5,6 +5,7 @@ The first test asks the shipped example run, whose model is loaded; the others l
 Screenshots are kept in build/screenshots/ for a person to look at.
 """
 
+import os
 import re
 import shutil
 import threading
@@ -71,8 +72,12 @@ def page(served, chromium):
 
 
 @contextmanager
-def opened(url: str, chromium: str, ready: str = "#ask:enabled"):
-    """A new page at the demo; everything but this machine is refused, and nothing else may be asked for."""
+def opened(url: str, chromium: str, ready: str = "#ask:enabled", flags: tuple[str, ...] = ()):
+    """A new page at the demo; everything but this machine is refused, and nothing else may be asked for. Fails where the console shows an error, a script throws, or a request fails.
+
+    Args:
+        flags: more of Chromium's.
+    """
     from playwright.sync_api import sync_playwright
 
     SHOTS.mkdir(parents=True, exist_ok=True)
@@ -84,13 +89,15 @@ def opened(url: str, chromium: str, ready: str = "#ask:enabled"):
         route.continue_() if local else route.abort()
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *flags])
         page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")
         page.set_default_timeout(120_000)
         page.route("**/*", watch)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("response", lambda response: errors.append(f"{response.status} {response.url}") if response.status >= 400 else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.on("requestfailed", lambda request: errors.append(f"{request.failure} {request.url}") if not _ended(request) else None)
         page.goto(url)
         page.locator(ready).wait_for()
         yield page
@@ -98,6 +105,11 @@ def opened(url: str, chromium: str, ready: str = "#ask:enabled"):
     foreign = [url for url in asked if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:", url)]
     assert not foreign, "the page asks other machines"
     assert not errors, "the browser's console shows errors"
+
+
+def _ended(request) -> bool:
+    """What the page itself gives up is no failure: Gradio's streams of answers and of an upload once none is waited for, and media or pictures that have left the page."""
+    return request.failure == "net::ERR_ABORTED" and (re.search("/queue/data|/upload_progress", request.url) or request.resource_type in ("media", "image"))
 
 
 def ask(page) -> None:
@@ -227,6 +239,64 @@ def test_a_bad_upload_is_told_in_one_sentence(page, tmp_path):
     refused.wait_for()
     assert refused.inner_text().startswith("plan.svg is no photo, sound or video")
     page.screenshot(path=SHOTS / "demo-1280-refused.png", full_page=True)
+
+
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def own_side(page, name: str = "Your own") -> None:
+    page.get_by_role("tab", name=name).click()
+    page.locator("#camera").wait_for()
+
+
+def test_a_photo_of_the_camera_is_asked_about_and_deleted(example, chromium):
+    """The way of a file: looked at, shown, answered, written down, and gone when the visitor clears it. The camera is off again as soon as the photo is taken."""
+    kept = Path(os.environ["GRADIO_TEMP_DIR"])
+    with opened(example.local_url + TRY, chromium, flags=CAMERA) as page:
+        own_side(page)
+        before = set(kept.rglob("image.png"))
+        page.locator("#camera").get_by_role("button", name="Click to Access Webcam").click()
+        page.locator("#camera .capture-button:visible").wait_for()
+        page.wait_for_function("document.querySelector('#camera video').videoWidth > 0")
+        page.locator("#camera .capture-button").click()
+        page.locator("#evidence[data-sample=own] img.photo").wait_for()
+        page.wait_for_function("document.querySelector('#camera').innerText.includes('Click to Access Webcam')")
+        (taken,) = set(kept.rglob("image.png")) - before
+        ask(page)
+        assert page.locator("#tuned-answer .said b").first.inner_text() and re.match(r"Record \d+ of the audit log", page.locator("#record").inner_text())
+        page.screenshot(path=SHOTS / "demo-camera-1280-en.png", full_page=True)
+        page.locator("#language").get_by_text("日本語").click()
+        page.locator("#camera").get_by_role("button", name="カメラを使う").wait_for()
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.locator("#camera").get_by_text("カメラで撮影").wait_for()
+        page.locator("#microphone").get_by_text("録音", exact=True).wait_for()
+        page.screenshot(path=SHOTS / "demo-camera-390-ja.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.locator("#clear").click()
+        page.locator("#evidence img.photo").wait_for(state="detached")
+        until = time.monotonic() + 20
+        while taken.exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not taken.exists()
+
+
+def test_without_a_camera_the_page_says_so(example, chromium):
+    with opened(example.local_url + TRY, chromium) as page:
+        own_side(page)
+        assert not page.locator("#no-camera").is_visible()
+        page.locator("#camera").get_by_role("button", name="Click to Access Webcam").click()
+        page.locator("#no-camera:visible").wait_for()
+        assert page.locator("#no-camera").inner_text().startswith("No camera can be used here")
+        page.screenshot(path=SHOTS / "demo-no-camera-1280-en.png", full_page=True)
+        page.locator("#language").get_by_text("日本語").click()
+        page.locator("#camera").get_by_role("button", name="カメラを使う").click()
+        page.locator("#no-camera:visible", has_text="カメラを使えません").wait_for()
+
+
+def test_recorded_answers_have_no_use_for_a_camera(page):
+    page.get_by_role("tab", name="Your own").click()
+    page.locator("#upload").wait_for()
+    assert not page.locator("#camera").is_visible()
 
 
 def test_the_answer_is_heard_sentence_by_sentence_where_the_box_is_ticked(page, need):

@@ -216,4 +216,14 @@ def test_sliders_move_the_verdict_on_money_and_never_the_gates(example):
     assert "この数字なら割に合います" in decide._moved(*values.values(), "ja")
     told = decide.yen.tell(decide.yen.given)
     assert f"{told.cheapest['threshold']:.2f}" in result_panel(decide.yen, decide.yen.given, told, "en") and decide.yen.given.threshold == pytest.approx(told.cheapest["threshold"])
-    assert decide._moved(*(None for _ in values), "en"), "an emptied box is no error"
+    assert decide._moved(*(slider.preprocess(None) for slider in decide.sliders.values()), "en"), "an emptied box is no error"
+
+
+def test_nothing_is_written_beside_the_program():
+    """Gradio's metaclass would write a .pyi file for each subclass of a component."""
+    from pathlib import Path
+
+    from poc.demo import inputs
+
+    assert not list(Path(inputs.__file__).parent.glob("*.pyi")) and inputs.Held(0, 10).preprocess(99) == 10 and inputs.Held(1, 10).preprocess(None) == 1
+    assert inputs.Held(0, 10).get_block_name() == "slider" and inputs.Camera(sources=["webcam"]).get_block_name() == "image"

@@ -74,3 +74,68 @@ def test_the_other_views_are_behind_one_button_and_yen_move_the_verdict(served, 
         page.screenshot(path=SHOTS / f"decide-{width}-ja.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert not page.locator("#mode-decide").inner_text().isascii() and "Against" not in page.locator("#mode-decide").inner_text()
+
+
+def test_what_the_boxes_say_when_they_are_left_is_what_is_computed(served, chromium):
+    """Typed, pasted, emptied, too large, negative and full-width: held to the range, without an error of the server."""
+    with opened(served.local_url + "?mode=decide", chromium, "#yen-verdict") as page:
+        page.set_default_timeout(30_000)
+        box, bar = page.locator("#yen-miss input[type=number]"), page.locator("#yen-miss input[type=range]")
+        most = float(bar.get_attribute("max"))
+
+        def gives(put, amount: float) -> None:
+            """`put` into the box comes to this figure: in the sentence under the verdict, in the box and at the slider."""
+            box.click()
+            page.keyboard.press("Control+A")
+            put()
+            page.wait_for_function("said => document.querySelector('#yen-figures').innerText.includes(said)", arg=f"a miss ¥{amount:,.0f},")
+            box.blur()
+            page.wait_for_timeout(400)
+            assert float(box.input_value()) == float(bar.input_value()) == amount
+            assert f"a miss ¥{amount:,.0f}," in page.locator("#yen-figures").inner_text()
+
+        before = page.locator("#yen-here").inner_text()
+        gives(lambda: page.keyboard.type("9999999"), most)
+        assert page.locator("#yen-here").inner_text() != before
+        gives(lambda: page.keyboard.type("1e3"), 1000)
+        gives(lambda: page.keyboard.press("Delete"), 0)
+        gives(lambda: page.keyboard.insert_text("２５００"), 2500)
+        gives(lambda: page.keyboard.type("-50"), 0)
+        gives(lambda: pasted(page, "1,000"), 1000)
+        page.locator("#yen-bad input[type=number]").fill("9999")
+        page.locator("#yen-figures", has_text="150 bad ones").wait_for()
+        page.locator("#yen-threshold input[type=number]").fill("0.01")  # calls everything bad
+        page.locator("#yen-bad input[type=number]").fill("0")  # where nothing is
+        page.locator('#yen-verdict[data-decision="stop"]').wait_for()
+        assert page.locator(".toast-body").count() == 0
+
+
+def pasted(page, text: str) -> None:
+    page.evaluate("""text => {
+      const box = document.activeElement, from = document.createElement("textarea");
+      document.body.append(Object.assign(from, { value: text }));
+      from.select(); document.execCommand("copy"); from.remove(); box.focus(); box.select();
+    }""", text)
+    page.keyboard.press("Control+V")
+
+
+@pytest.mark.parametrize("address", ["", "?mode=decide"])
+def test_a_printed_page_is_calm(served, chromium, address):
+    """No button, tab, slider or language switch on paper; what is left is as wide as the paper. PDFs are kept for a person to look at."""
+    with opened(served.local_url + address, chromium, "#yen-verdict" if address else "#tour-next:enabled") as page:
+        if not address:
+            page.locator("#guess-1").click()
+            for step in range(2, 6):
+                page.locator(THERE[step]).wait_for()
+                page.wait_for_timeout(300)
+                if step < 5:
+                    page.locator("#tour-next").click()
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 720, "height": 1000})
+        for place in ("button", "#language", "#mode", "#tour-step", "input[type=range]"):
+            assert page.locator(f"{place}:visible").count() == 0, place
+        shown = page.locator("#tour-worth" if not address else "#gates-verdict").bounding_box()
+        assert shown["width"] > 600 and page.evaluate("document.documentElement.scrollWidth") <= 720
+        if address:
+            assert page.locator("#yen-miss input[type=number]:visible").count() == 1 and page.locator("#yen-verdict").bounding_box()["width"] > 600
+        page.pdf(path=SHOTS / f"print-{'decide' if address else 'worth'}.pdf", format="A4")

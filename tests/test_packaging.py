@@ -22,6 +22,8 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+TOUR = ("1-guess", "2-note-lies", "3-try", "4-work", "5-decide", "6-watch")  # pictures of the demo in docs/demo, made by tests/test_demo_pictures.py
+
 PINS = {normal(line.split("==")[0]): line.split("==")[1].split(";")[0].strip() for line in LOCK}
 
 
@@ -139,6 +141,21 @@ def test_readme_names_only_what_exists_and_leaves_no_blank(page):
     assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
     blanks = re.findall(r"@@\w+@@", text)
     assert not blanks, f"figures still to be measured: {blanks}"
+
+
+@pytest.mark.parametrize(("page", "language"), [("README.md", "en"), ("README.ja.md", "ja")])
+def test_the_tour_of_the_readme_has_its_pictures(page, language):
+    from PIL import Image
+
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"^!\[([^\]]{10,})\]\(docs/demo/([^)]+)\)$", text, re.M)
+    assert [file for _, file in named] == [f"{name}.{language}.jpg" for name in TOUR], "each once, in its order, with what one sees in words"
+    for _, file in named:
+        path = ROOT / "docs" / "demo" / file
+        assert path.stat().st_size < 100_000
+        with Image.open(path) as picture:
+            assert picture.format == "JPEG" and picture.width == 900 and 400 <= picture.height <= 1200
+            assert len(set(picture.convert("L").resize((50, 50)).getdata())) > 20, f"{file} shows nothing"
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:

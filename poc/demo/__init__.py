@@ -7,6 +7,7 @@
 Only 127.0.0.1 unless `Access` says otherwise, no share link, no telemetry, no font or script from anywhere else. Every answer of the tuned model is written into the run's audit log before it is shown.
 
     modes            the five of one page: showing and tour, page and visit (Try), working, deciding and yen, watching
+    camera, inputs, borrowed   what Gradio gives, made to fit
     counter, line, rate, loading, answer, doubts      how a question becomes an answer
     believed, looking, believed_cards                 which evidence an answer believed
     door, serving    who and what gets in                      ledger                                            who asked what, and what came of it

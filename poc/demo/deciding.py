@@ -4,6 +4,7 @@ import gradio as gr
 
 from poc.demo import cards
 from poc.demo import words as w
+from poc.demo.inputs import Held
 from poc.demo.page import PRIVATE
 from poc.demo.visit import Desk
 from poc.demo.words import fill, safe
@@ -15,7 +16,7 @@ from poc.words import ARMS, VERDICTS, both
 GATES = both("1. What was agreed beforehand", "1. 事前に決めた基準")
 GATES_HINT = both("The criteria and their verdict. Nothing on this page moves them.", "判定基準とその結果です。この画面の操作では変わりません。")
 MONEY = both("2. With your own figures", "2. 自社の数字で試算")
-MONEY_HINT = both("Move a figure: the curve and the answer below follow at once. Only the cost of wrong answers is counted, not machine or labour.", "数字を動かすと、曲線と下の結論がすぐに変わります。誤答の費用だけの試算で、設備費と人件費は含みません。")
+MONEY_HINT = both("Move a figure: the curve and the answer follow at once. Only the cost of wrong answers is counted, not machine or labour.", "数字を動かすと、曲線と結論がすぐに変わります。誤答の費用だけの試算で、設備費と人件費は含みません。")
 SIGNED = both("Signed by {who} on {when}, before training.", "{when} に {who} が学習前に署名。")
 UNSIGNED = both("Not signed before training, so this decides nothing yet.", "学習前の署名がないため、まだ決定には使えません。")
 NO_MONEY = both("There are no yen to move: poc.yaml gives no cost of a miss and of a false alarm with a good answer.", "試算できません：poc.yaml に見逃しと誤報の費用、良品にあたる答えがありません。")
@@ -34,6 +35,7 @@ PAYS = {
 }  # fmt: skip
 SAVES = both("Against “{other}” it saves {span} a month ({sure:.0%} interval).", "「{other}」と比べて月 {span} の節約（{sure:.0%} 区間）。")
 NOBODY = both("nobody looks, everything passes", "誰も確認せず、すべて合格")
+COMPUTED = both("Computed with: a miss {miss}, a false alarm {false_alarm}, {bad:g} bad ones among 1,000, {volume:,.0f} cases a month.", "この計算の数字：見逃し {miss}、誤報 {false_alarm}、1,000 件中の不良 {bad:g} 件、月 {volume:,.0f} 件。")
 HERE = both("At a threshold of {threshold:.2f}: {cost} per 1,000 cases [{low}, {high}], with {misses:.1f} misses and {alarms:.1f} false alarms.", "しきい値 {threshold:.2f} では 1,000 件あたり {cost} [{low}～{high}]、見逃し {misses:.1f} 件、誤報 {alarms:.1f} 件。")
 BEST = both("Cheapest on cases set apart for choosing: {threshold:.2f}, which costs {cost} [{low}, {high}] on the held-out cases.", "しきい値を選ぶためのデータで最も安いのは {threshold:.2f} で、評価用データでの費用は {cost} [{low}～{high}] です。")
 BEST_HERE = both("Cheapest on the same cases: {threshold:.2f}, at {cost} [{low}, {high}]. It was chosen where it is measured, so it looks too good.", "同じデータで最も安いのは {threshold:.2f}（{cost} [{low}～{high}]）。選んだデータで測っているため、良く見えすぎます。")
@@ -63,7 +65,7 @@ class Decide:
                 self.money = gr.HTML(elem_id="money")
                 self.sliders = self._sliders(self.yen.given) if self.yen.given else {}
                 self.reset = gr.Button(size="sm", visible=bool(self.sliders), elem_id="yen-reset")
-            with gr.Column(min_width=320):
+            with gr.Column(min_width=320, elem_id="yen-side"):
                 self.result = gr.HTML(elem_id="yen-result")
         self.parts = [*self._texts(language), self.language]
         for component, properties in self._texts(language).items():
@@ -88,7 +90,7 @@ class Decide:
     def _sliders(self, given: Figures) -> dict[str, gr.Slider]:
         ends = {"miss": (nice(given.miss * 4), 100), "false_alarm": (nice(given.false_alarm * 8), 10), "bad": (nice(max(1000 * given.bad * 3, 10)), 1), "volume": (nice(given.volume * 4), 100), "threshold": (0.99, 0.01)}
         values = _shown_of(given)
-        return {name: gr.Slider(0.01 if name == "threshold" else 0, min(top, 1000) if name == "bad" else top, value=values[name], step=_step(values[name], step), elem_id=f"yen-{name}") for name, (top, step) in ends.items()}
+        return {name: Held(0.01 if name == "threshold" else 0, min(top, 1000) if name == "bad" else top, value=values[name], step=_step(values[name], step), elem_id=f"yen-{name}") for name, (top, step) in ends.items()}
 
     def _texts(self, language: str) -> dict:
         record = self.exhibit.record
@@ -121,10 +123,9 @@ def _shown_of(figures: Figures) -> dict[str, float]:
     return vars(figures) | {"bad": 1000 * figures.bad}
 
 
-def _figures(values: dict[str, float | None]) -> Figures:
-    """What the sliders say; a box that somebody emptied counts as nothing."""
-    filled = {name: max(float(value or 0), 0.0) for name, value in values.items()}
-    return Figures(**filled | {"bad": min(filled["bad"] / 1000, 1.0), "threshold": min(max(filled["threshold"], 0.01), 0.99)})
+def _figures(values: dict[str, float]) -> Figures:
+    """What the sliders say, which is within their ranges (`Held`)."""
+    return Figures(**values | {"bad": values["bad"] / 1000})
 
 
 def _step(value: float, step: float) -> float:
@@ -153,7 +154,9 @@ def result_panel(money: Yen, figures: Figures, told: Told, language: str) -> str
     best = (BEST_HERE if told.chosen_here else BEST)[language].format(threshold=told.cheapest["threshold"], **_costs(told.cheapest, currency, language))
     said = "".join(f"<li>{safe(line)}</li>" for line in lines)
     head = f'<section class="verdict {told.decision}" id="yen-verdict" data-decision="{told.decision}" role="status"><div><p><b class="pays">{PAYS[told.decision][language]}</b></p><ul>{said}</ul></div></section>'
-    return f'{head}{curve_svg(told, currency, language)}<p id="yen-here">{safe(here)}</p><p class="hint" id="yen-best">{safe(best)}</p>'
+    shown = _shown_of(figures) | {name: yen(getattr(figures, name), currency)[language] for name in ("miss", "false_alarm")}
+    computed = f'<p class="hint" id="yen-figures">{safe(COMPUTED[language].format(**shown))}</p>'
+    return f'{head}{computed}{curve_svg(told, currency, language)}<p id="yen-here">{safe(here)}</p><p class="hint" id="yen-best">{safe(best)}</p>'
 
 
 def _costs(row, currency: str, language: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ def theme() -> gr.themes.Base:
         border_color_primary=LINE,
         input_background_fill=CARD,
         input_border_color="#8b9aa1",
+        input_border_width="1px",
         input_placeholder_color=QUIET,
         button_primary_background_fill=TEAL,
         button_primary_background_fill_hover=TEAL_DARK,
@@ -37,9 +38,12 @@ def theme() -> gr.themes.Base:
         button_secondary_text_color=INK,
         button_border_width="1px",
         button_primary_border_color=TEAL,
+        slider_color=TEAL,
         color_accent=TEAL,
         color_accent_soft=TEAL_SOFT,
         border_color_accent=TEAL,
+        checkbox_border_color="#77868e",
+        checkbox_border_color_hover=TEAL,
         checkbox_background_color_selected=TEAL,
         checkbox_border_color_selected=TEAL,
         checkbox_label_background_fill=CARD,
@@ -152,9 +156,12 @@ html:not([data-mode]) :is(#recorded-banner, #loading-banner), html[data-mode="sh
 .curve .dot {{ position: absolute; width: 12px; height: 12px; margin: -6px; border-radius: 50%; background: {TEAL_DARK}; border: 2px solid #fff; }}
 .curve .across {{ grid-column: 2; display: flex; justify-content: space-between; color: {QUIET}; font-size: .8rem; }} .curve figcaption {{ grid-column: 1 / -1; }}
 
+html:not(.no-camera) #no-camera {{ display: none; }}
+[id^="yen-"] input[type=range]::-webkit-slider-thumb {{ background-color: {TEAL_DARK} !important; }} [id^="yen-"] input[type=range]::-moz-range-thumb {{ background-color: {TEAL_DARK} !important; }}
+
 .about {{ color: {QUIET}; font-size: .9rem; }} .about summary {{ cursor: pointer; width: fit-content; }}
 .about dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 10px 0 0; }} .about dd {{ margin: 0; color: {INK}; overflow-wrap: anywhere; }}
-:is(button, summary, input, textarea, audio, video):focus-visible {{ outline: 3px solid {TEAL}; outline-offset: 2px; }}
+:is(button, summary, input, select, textarea, audio, video, [tabindex]):focus-visible {{ outline: 3px solid {TEAL} !important; outline-offset: 2px; }}
 
 @media (max-width: 640px) {{
   #samples .caption-label {{ max-width: 100%; padding: 1px 5px; }}
@@ -162,5 +169,14 @@ html:not([data-mode]) :is(#recorded-banner, #loading-banner), html[data-mode="sh
   .about dl {{ grid-template-columns: 1fr; gap: 0; }} .about dd {{ margin-bottom: 8px; }}
 }}
 @media (prefers-reduced-motion: reduce) {{ * {{ transition: none !important; animation: none !important; }} }}
-@media print {{ button, .tabs, #language, #mode {{ display: none !important; }} }}
+@media (min-width: 900px) {{ #yen-side {{ position: sticky; top: 12px; align-self: flex-start; }} }}
+@media print {{
+  button, .tabs, #language, #mode, #modes, #tour-step, #tour-buttons, input[type=range], .min_value, .max_value, .toast-wrap {{ display: none !important; }}
+  #mode-decide .row {{ display: block !important; }} #yen-side {{ position: static; margin-top: 18px; }}
+  .verdict {{ display: block; }} .verdict .badge {{ display: block; margin-bottom: 8px; }}
+  .verdict, .worth, .curve, .card, .say, #mode-decide .block {{ break-inside: avoid; }} h1, h2, h3 {{ break-after: avoid; }}
+  .chip, .curve, .tour-line span, .track span, .verdict, .worth {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+}}
 """
+# in the page itself, where Gradio puts no prefix: paper has margins of its own
+PRINT = "<style>@media print { .gradio-container, .gradio-container .fillable { max-width: none !important; padding: 0 !important; } }</style>"

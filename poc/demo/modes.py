@@ -8,8 +8,10 @@ from functools import partial
 
 import gradio as gr
 
+from poc.demo import borrowed
 from poc.demo import words as w
 from poc.demo.deciding import Decide
+from poc.demo.look import PRINT
 from poc.demo.page import PRIVATE, Page
 from poc.demo.showing import Show
 from poc.demo.visit import Desk
@@ -62,6 +64,7 @@ class Modes:
             )
         self.names = list(made)
         self.mode = gr.Radio(self._choices(language), value="show", label=VIEW[language], show_label=False, container=False, elem_id="mode")
+        gr.HTML(PRINT, padding=False)
         self.top = gr.HTML(desk.top(language), elem_id="head-top")
         self.progress = gr.HTML(desk.progress(language), elem_id="progress")
         self.clock = gr.Timer(TICK, active=False)
@@ -76,7 +79,8 @@ class Modes:
         app.load(None, [self.mode], [self.mode], js=FROM_ADDRESS, **PRIVATE)
         for event in (self.mode.change, app.load):
             event(None, [self.mode], None, js=SET_MODE, **PRIVATE)
-        app.load(None, None, None, js=LISTEN, **PRIVATE)
+        for listening in (LISTEN, borrowed.LISTEN):
+            app.load(None, None, None, js=listening, **PRIVATE)
         for event in (self.language.change, app.load):
             event(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
         speaking = [self.modes, self.language, self.mode, self.top, self.progress]

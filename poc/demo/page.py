@@ -1,12 +1,13 @@
 """The mode Try: components, their texts in both languages, and which event calls which method of the Desk."""
 
+import time
 from dataclasses import replace
 from functools import partial
 
 import gradio as gr
 
 from poc.demo import believed_words as b
-from poc.demo import cards, evidence
+from poc.demo import camera, cards, evidence
 from poc.demo import words as w
 from poc.demo.interface import visitor_of
 from poc.demo.line import MOST, STOPPED
@@ -34,7 +35,7 @@ class Page:
         self.app, self.desk, self.start = app, desk, language
         view = desk.first_view()
         self.view = gr.State(view)
-        self.language = gr.State(language)
+        self.language, self.taken = gr.State(language), gr.State(())
         self.head = gr.HTML(elem_id="head")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=320):
@@ -43,7 +44,7 @@ class Page:
                 self._right()
         self.about = gr.HTML(elem_id="about")
         self.parts = [self.language, *self.refer.parts]
-        self.news = [self.ask, self.head, self.hearing]
+        self.news = [self.ask, self.head, self.seeing, self.hearing]
         self._speak(view)
         self._wire()
 
@@ -52,7 +53,12 @@ class Page:
 
     def told(self, language: str) -> list:
         """Gradio drops a click that comes before the page listens: the button to ask wakes up when the first answer from here has arrived."""
-        return [gr.update(interactive=True), self.desk.head(language), gr.update(visible=self.desk.hears)]
+        return [gr.update(interactive=True), self.desk.head(language), gr.update(visible=self._sees), gr.update(visible=self.desk.hears)]
+
+    @property
+    def _sees(self) -> bool:
+        """Whether a photo may be taken: the model is loaded, and it takes images in."""
+        return "image" in (self.desk.senses or ())
 
     def _left(self, view: View) -> None:
         self.step_evidence = gr.HTML()
@@ -72,6 +78,8 @@ class Page:
                 with gr.Row():
                     self.files = gr.UploadButton("", file_count="multiple", type="filepath", elem_id="upload", scale=3)
                     self.clear = gr.Button(elem_id="clear", scale=1)
+                with gr.Column(visible=self._sees) as self.seeing:
+                    self.camera, self.no_camera = camera.camera(), gr.HTML(camera.absent(self.start))
                 with gr.Group(visible=self.desk.hears) as self.hearing:
                     self.recording_is = gr.Radio(["question", "evidence"], value="question", elem_id="recording-is")
                     self.microphone = gr.Audio(sources=["microphone"], type="filepath", interactive=True, elem_id="microphone")
@@ -109,6 +117,8 @@ class Page:
             self.own_hint: {"value": cards.hint(w.OWN_MEANS, language)},
             self.files: {"label": say(w.ADD_FILES)},
             self.clear: {"value": say(w.CLEAR)},
+            self.camera: {"label": say(camera.TAKE)},
+            self.no_camera: {"value": camera.absent(language)},
             self.recording_is: {"label": say(w.RECORDING_IS), "choices": [(say(w.IS_QUESTION), "question"), (say(w.IS_EVIDENCE), "evidence")]},
             self.microphone: {"label": say(w.RECORD)},
             self.aloud: {"label": say(w.ALOUD)},
@@ -155,12 +165,16 @@ class Page:
         self.tab_held.select(partial(self._side, False), [self.view, self.language], parts, **again)
         self.tab_own.select(partial(self._side, True), [self.view, self.language], parts, **again)
         self.files.upload(self._upload, [self.view, self.files, self.language], parts, **again)
+        # by way of a state: the component changes once more when it is emptied, and that must not cancel a question that was asked meanwhile
+        self.camera.change(self._taken, [self.camera], [self.taken], **PRIVATE)
+        self.taken.change(self._photo, [self.view, self.taken, self.language], [*parts, self.camera], **again)
         self.clear.click(self._clear, [self.view, self.language], [*parts, self.note], **again)
         self.own_question.input(self._own_question, [self.view, self.own_question, self.language], parts, **again)
         # who does something else, or unticks the box, hears no more of the last answer
-        moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.clear.click, self.own_question.input]
+        moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.taken.change, self.clear.click, self.own_question.input]
         gr.on(moves, self._moved, None, [self.spoken, self.stop, self.believed], **PRIVATE)
         gr.on([self.microphone.start_recording, self.aloud.input], self._hush, None, [self.spoken], **PRIVATE)
+        self.app.load(None, None, None, js=camera.LISTEN, **PRIVATE)
         spoken = list(self.texts(self.desk.first_view(), self.start))
         translated = self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
         translated.success(self._believe, [self.view, self.language], [self.believed, self.stop], concurrency_limit=MOST, **PRIVATE)
@@ -244,6 +258,14 @@ class Page:
 
     def _upload(self, view: View, files: list[str], language: str, request: gr.Request | None = None):
         return self._parts(self.desk.add_files(view, files, visitor_of(request)), language)
+
+    @staticmethod
+    def _taken(photo: str | None):
+        return (photo, time.monotonic()) if photo else gr.skip()  # the time, so that the same picture twice is two photos
+
+    def _photo(self, view: View, taken: tuple[str, float], language: str, request: gr.Request | None = None):
+        """The component is emptied, so that the camera is off; the photo is seen where all evidence is."""
+        return [*self._upload(view, [taken[0]], language, request), None]
 
     def _clear(self, view: View, language: str, request: gr.Request | None = None):
         self.desk.belongings.leave(visitor_of(request).page)

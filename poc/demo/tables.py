@@ -12,6 +12,7 @@ STYLE = f"""<style>
 .gradio-container table.figures {{ border-collapse: collapse; width: 100%; font-size: .9rem; color: {INK}; background: #fff; }}
 .gradio-container table.figures :is(th, td) {{ border: 1px solid {LINE}; padding: 6px 10px; text-align: left; font-weight: 400; vertical-align: top; min-width: 4em; }}
 .gradio-container table.figures thead th {{ background: {PAPER}; color: {QUIET}; white-space: nowrap; }}
+.gradio-container #log-table td:nth-child(2) {{ white-space: nowrap; }}
 .gradio-container table.figures td {{ font-variant-numeric: tabular-nums; }}
 .watched img {{ width: 100%; height: auto; border: 1px solid {LINE}; border-radius: 8px; background: #fff; }}
 .watched h3 {{ margin: 22px 0 6px !important; color: {INK} !important; font-size: 1.05rem !important; }}

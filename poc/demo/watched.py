@@ -72,7 +72,8 @@ def errors_panel(exhibit: Exhibit, language: str) -> str:
     column = exhibit.record["data"].get("group_by") or w.GROUP_OF[language]
     more = f"<p class='foot'>{fill(w.MORE_GROUPS, n=len(by_group) - MOST_GROUPS)[language]}</p>" if len(by_group) > MOST_GROUPS else ""
     titles = w.BY_CLASS[language], fill(w.BY_GROUP, column=column)[language]
-    tables = [f"<h4>{safe(title)}</h4>{table(title, ['', *heads], [_told(row, language) for row in rows])}" for title, rows in zip(titles, (by_class, by_group[:MOST_GROUPS]), strict=True)]
+    made = zip(titles, (w.ANSWER[language], column), (by_class, by_group[:MOST_GROUPS]), strict=True)
+    tables = [f"<h4>{safe(title)}</h4>{table(title, [first, *heads], [_told(row, language) for row in rows])}" for title, first, rows in made]
     return _section(w.ERRORS, language, f'<p class="foot">{w.ERRORS_MEAN[language]}</p>{"".join(tables)}{more}')
 
 
