@@ -19,6 +19,7 @@ from poc import demo, runs  # noqa: E402
 from poc.demo import believed_words, tour_cards, tour_words  # noqa: E402
 from poc.demo.deciding import Decide, result_panel  # noqa: E402
 from poc.demo.modes import Modes  # noqa: E402
+from poc.demo.page import Page  # noqa: E402
 from poc.demo.showing import Show, Stop  # noqa: E402
 from poc.demo.tour import best, named_in, tour  # noqa: E402
 from poc.demo.visit import Desk  # noqa: E402
@@ -119,6 +120,30 @@ def test_the_cure_is_said_to_work_only_where_the_same_cases_show_it(example, aft
     desk = Desk(example, demo.Recordings(example.predictions))
     shown = tour_cards.lying(desk.answered(replace(desk.first_view(), held=lies.first.id), ""), replace(lies, others=others), 0.5, False, "en")
     assert told in shown and shown.count("data-who=") == 4
+
+
+def test_an_answer_to_an_older_position_of_a_slider_is_not_shown(example):
+    with gr.Blocks() as app:
+        decide = Decide(app, Desk(example, demo.Recordings(example.predictions)), "en")
+    decide.opened, figures = True, [12000.0, 350.0, 50.0, 40000.0]
+    newer, last = decide._follow(*figures, 0.3, "en", 7, 0)
+    assert "At a threshold of 0.30" in newer and last == 7
+    late, still = decide._follow(*figures, 0.9, "en", 6, last)
+    assert late == still == gr.skip()
+
+
+def test_nothing_of_a_question_comes_after_the_visitor_has_moved_on(example):
+    """Whatever Gradio's own cancelling does, and when."""
+    with gr.Blocks() as app:
+        page = Page(app, Desk(example, demo.Recordings(example.predictions)), "en")
+    view = page.desk.first_view()
+    for move in (lambda: page._stop(view, "en"), lambda: page._pick(view, page.desk.offered(view)[1].id, "en"), lambda: page._clear(view, "en")):
+        asking = page._ask(view, "", "en")
+        next(asking)
+        move()
+        assert list(asking) == [] and not page.asking
+    *_, (done, *_) = page._ask(view, "", "en")
+    assert done.answer is not None and not page.asking
 
 
 # what is said

@@ -41,6 +41,8 @@ BEST = both("Cheapest on cases set apart for choosing: {threshold:.2f}, which co
 BEST_HERE = both("Cheapest on the same cases: {threshold:.2f}, at {cost} [{low}, {high}]. It was chosen where it is measured, so it looks too good.", "同じデータで最も安いのは {threshold:.2f}（{cost} [{low}～{high}]）。選んだデータで測っているため、良く見えすぎます。")
 CURVE = both("Cost per 1,000 cases by threshold, with its 95% band; the line stands at your threshold, the dot at the cheapest one.", "しきい値ごとの 1,000 件あたりの費用と 95% の帯。縦線が今のしきい値、点が最も安いしきい値。")
 
+NUMBERED = "(...given) => { window.yenMoves = (window.yenMoves || 0) + 1; given[given.length - 2] = window.yenMoves; return given; }"
+
 
 class Decide:
     """The components of the mode, laid out in the column that is open now.
@@ -72,8 +74,10 @@ class Decide:
             for name, value in properties.items():
                 setattr(component, name, value)
         self.inputs, self.shown = [*self.sliders.values(), self.language], [self.result]
-        # one listener for all of them: with one each, the answer to an older position may arrive last and stay
-        gr.on([*(slider.change for slider in self.sliders.values()), self.language.change], self._moved, self.inputs, self.shown, trigger_mode="always_last", **PRIVATE)
+        # one listener for all of them, and numbered moves: else the answer to an older position may arrive last and stay (Gradio sends two moves in quick succession at once)
+        self.move, self.last = gr.Number(visible=False), gr.State(0)
+        moves = [*(slider.change for slider in self.sliders.values()), self.language.change]
+        gr.on(moves, self._follow, [*self.inputs, self.move, self.last], [*self.shown, self.last], js=NUMBERED, trigger_mode="always_last", **PRIVATE)
         self.reset.click(self._reset, [self.language], [*self.sliders.values(), self.result], **PRIVATE)
 
     def translate(self, language: str) -> list:
@@ -105,6 +109,10 @@ class Decide:
             return head + cards.message(NO_VERDICT if self.exhibit.record["verdict"]["decision"] == "none" else NO_MONEY, language)
         chip = f'<p><span class="chip example" id="yen-examples">{w.EXAMPLE_FIGURES[language]}</span> {EXAMPLES[language]}</p>' if self.exhibit.record["costs_are_examples"] else f"<p>{OWN[language]}</p>"
         return head + cards.hint(MONEY_HINT, language) + chip + cards.hint(MOVED, language)
+
+    def _follow(self, *given) -> tuple:
+        *given, move, last = given
+        return (gr.skip(), gr.skip()) if move < last else (self._moved(*given), move)
 
     def _moved(self, *given) -> str:
         *values, language = given

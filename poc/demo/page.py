@@ -1,5 +1,6 @@
 """The mode Try: components, their texts in both languages, and which event calls which method of the Desk."""
 
+import contextlib
 import time
 from dataclasses import replace
 from functools import partial
@@ -33,6 +34,7 @@ class Page:
 
     def __init__(self, app: gr.Blocks, desk: Desk, language: str):
         self.app, self.desk, self.start = app, desk, language
+        self.asking: dict[str, object] = {}  # page -> the question that its visitor waits for
         view = desk.first_view()
         self.view = gr.State(view)
         self.language, self.taken = gr.State(language), gr.State(())
@@ -182,7 +184,9 @@ class Page:
 
     # what the events call; each returns what its list of outputs asks for
 
-    def _parts(self, view: View, language: str) -> list:
+    def _parts(self, view: View, language: str, request: gr.Request | None) -> list:
+        """They look at something else: nothing of a question that is still being answered may come after this. (Gradio's `cancels` comes to it later than another event, on a busy machine by seconds.)"""
+        self.asking.pop(visitor_of(request).page, None)
         return [view, *(change["value"] for change in self.shown(view, language).values())]
 
     def _leave(self, request: gr.Request | None = None) -> None:
@@ -193,8 +197,15 @@ class Page:
     def _ask(self, view: View, note: str, language: str, request: gr.Request | None = None):
         quiet, *_ = self._moved(request)
         view = view.fresh()  # while it is being answered there is no answer to refer, or to look at
-        for asked, shown in self.desk.ask(view, note, language, visitor_of(request)):
-            yield asked, shown, quiet, gr.update(visible=asked is view), ""
+        page, mine = visitor_of(request).page, object()
+        self.asking[page] = mine
+        with contextlib.closing(self.desk.ask(view, note, language, visitor_of(request))) as parts:
+            for asked, shown in parts:
+                if self.asking.get(page) is not mine:
+                    return
+                yield asked, shown, quiet, gr.update(visible=asked is view), ""
+        if self.asking.get(page) is mine:
+            del self.asking[page]
 
     def _believe(self, view: View, language: str, request: gr.Request | None = None):
         """After the answer; whatever else the visitor does ends it, and says what is shown instead."""
@@ -221,7 +232,8 @@ class Page:
         return self._hush(request), gr.update(visible=False), ""
 
     def _stop(self, view: View, language: str, request: gr.Request | None = None):
-        """The question that is being answered is closed by Gradio's `cancels`, which ends it at the model too (Desk.ask). Where the answer is there and is only being looked at, it stays."""
+        """The question that is being answered is closed, which ends it at the model too (Desk.ask). Where the answer is there and is only being looked at, it stays."""
+        self.asking.pop(visitor_of(request).page, None)
         if self.desk.looking.end(visitor_of(request).page):
             return gr.skip(), gr.skip(), self._hush(request), gr.update(visible=False), cards.hint(b.ENDED, language)
         stopped = replace(view.fresh(), refusal=STOPPED)
@@ -230,7 +242,7 @@ class Page:
     def _record(self, view: View, recording: str, recording_is: str, language: str, request: gr.Request | None = None):
         self._moved(request)
         view, told = self.desk.add_recording(view, recording, recording_is == "question", language, visitor_of(request))
-        return [*self._parts(view, language), told, view.question]
+        return [*self._parts(view, language, request), told, view.question]
 
     def _ask_by_voice(self, view: View, note: str, recording_is: str, language: str, request: gr.Request | None = None):
         if recording_is == "question":
@@ -242,22 +254,22 @@ class Page:
         panel = self.desk.panel(view, language) if view.own else gr.update()  # own evidence has its note now; a player goes on playing
         return panel, self.desk.outcome(view, language)
 
-    def _select(self, view: View, language: str, event: gr.SelectData):
+    def _select(self, view: View, language: str, event: gr.SelectData, request: gr.Request | None = None):
         chosen = self.desk.offered(view)[event.index].id
-        return [*self._parts(self.desk.pick(view, chosen), language), chosen]
+        return [*self._parts(self.desk.pick(view, chosen), language, request), chosen]
 
-    def _pick(self, view: View, chosen: str, language: str):
-        return self._parts(self.desk.pick(view, chosen), language)
+    def _pick(self, view: View, chosen: str, language: str, request: gr.Request | None = None):
+        return self._parts(self.desk.pick(view, chosen), language, request)
 
-    def _turn(self, view: View, language: str):
+    def _turn(self, view: View, language: str, request: gr.Request | None = None):
         view = self.desk.turn_page(view)
-        return [*self._parts(view, language), gr.Gallery(self._pictures(view), selected_index=0), view.held]
+        return [*self._parts(view, language, request), gr.Gallery(self._pictures(view), selected_index=0), view.held]
 
-    def _side(self, own: bool, view: View, language: str):
-        return self._parts(view if view.own == own else view.fresh(own=own), language)
+    def _side(self, own: bool, view: View, language: str, request: gr.Request | None = None):
+        return self._parts(view if view.own == own else view.fresh(own=own), language, request)
 
     def _upload(self, view: View, files: list[str], language: str, request: gr.Request | None = None):
-        return self._parts(self.desk.add_files(view, files, visitor_of(request)), language)
+        return self._parts(self.desk.add_files(view, files, visitor_of(request)), language, request)
 
     @staticmethod
     def _taken(photo: str | None):
@@ -269,10 +281,10 @@ class Page:
 
     def _clear(self, view: View, language: str, request: gr.Request | None = None):
         self.desk.belongings.leave(visitor_of(request).page)
-        return [*self._parts(view.fresh(files=(), own=True), language), ""]
+        return [*self._parts(view.fresh(files=(), own=True), language, request), ""]
 
-    def _own_question(self, view: View, question: str, language: str):
-        return self._parts(view.fresh(question=question, own=True), language)
+    def _own_question(self, view: View, question: str, language: str, request: gr.Request | None = None):
+        return self._parts(view.fresh(question=question, own=True), language, request)
 
     def _translate(self, view: View, language: str):
         return [gr.update(**properties) for properties in self.texts(view, language).values()]

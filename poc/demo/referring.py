@@ -31,17 +31,20 @@ class Refer:
 
     def __init__(self, desk: Desk, language: str, view: gr.State, outcome: gr.HTML):
         self.desk, self.language = desk, gr.State(language)
+        self.last = gr.State(0)  # the record that was referred last
         self.button = gr.Button(w.REFER[language], visible=False, elem_id="refer")
         self.told = gr.HTML(elem_id="referred")
         self.parts = [self.button, self.told, self.language]
-        outcome.change(self._shown, [view], [self.button, self.told], **PRIVATE)
-        self.button.click(self._refer, [view, self.language], [self.button, self.told], trigger_mode="once", **PRIVATE)
+        outcome.change(self._shown, [view, self.last], [self.button, self.told], **PRIVATE)
+        self.button.click(self._refer, [view, self.language], [self.button, self.told, self.last], trigger_mode="once", **PRIVATE)
 
     def translate(self, language: str) -> list:
         """Updates of `parts`."""
         return [gr.update(value=w.REFER[language]), "", language]
 
-    def _shown(self, view: View) -> list:
+    def _shown(self, view: View, last: int) -> list:
+        if view.record is not None and view.record.n == last:  # the answer is shown once more, and what became of it stays
+            return [gr.skip(), gr.skip()]
         return [gr.update(visible=view.record is not None), ""]
 
     def _refer(self, view: View, language: str, request: gr.Request | None = None) -> list:
@@ -49,7 +52,7 @@ class Refer:
             item = self.desk.refer(view, visitor_of(request))
         except (KitError, OSError):
             logging.getLogger(__name__).exception("not referred")  # it may name folders of this machine: for the terminal
-            return [gr.update(), cards.message(w.FAILED, language, "refused")]
+            return [gr.update(), cards.message(w.FAILED, language, "refused"), gr.skip()]
         if item is None:
-            return [gr.update(visible=False), ""]
-        return [gr.update(visible=False), cards.message(fill(w.REFERRED, item=item.id, record=item.record), language, "busy")]
+            return [gr.update(visible=False), "", gr.skip()]
+        return [gr.update(visible=False), cards.message(fill(w.REFERRED, item=item.id, record=item.record), language, "busy"), item.record]
