@@ -19,7 +19,7 @@ from kit.data import Sample  # noqa: E402
 from kit.models import add_lora, load  # noqa: E402
 from poc import demo, runs  # noqa: E402
 from poc.demo import words as w  # noqa: E402
-from poc.demo.counter import AT_ONCE  # noqa: E402
+from poc.demo.counter import AT_ONCE, OF_ADDRESS_AT_ONCE, Counter  # noqa: E402
 from poc.demo.ledger import Ledger, Visitor  # noqa: E402
 from poc.demo.line import Line, Stopped  # noqa: E402
 from poc.demo.loading import Loading  # noqa: E402
@@ -223,6 +223,18 @@ def test_where_the_model_cannot_come_the_recordings_stay_and_say_why(exhibit):
 
 
 # everything at once
+
+
+def test_one_machine_asks_no_more_by_saying_that_it_is_many(exhibit):
+    counter, sample, asked = Counter(exhibit, demo.Recordings(exhibit.predictions)), next(iter(exhibit.samples.values())), 0
+    for page in range(OF_ADDRESS_AT_ONCE + 20):
+        try:
+            counter.answer(sample, Visitor("", "10.0.0.1", f"page {page}"))
+            asked += 1
+        except w.Refusal as no:
+            assert "please go on in" in no.text["en"]
+    assert OF_ADDRESS_AT_ONCE <= asked < OF_ADDRESS_AT_ONCE + 20
+    assert counter.answer(sample, Visitor("", "10.0.0.2", "another machine")) and counter.answer(sample, Visitor("suzuki", "10.0.0.1", "a login"))
 
 
 def answers_are_those_of_the_run(url: str, run: Path, samples: list[str]) -> None:

@@ -240,7 +240,7 @@ def test_sliders_move_the_verdict_on_money_and_never_the_gates(example):
     assert "Not decided" in decide._texts("en")[decide.gates]["value"] and "example figures" in decide._texts("en")[decide.money]["value"]
     assert "この数字なら割に合います" in decide._moved(*values.values(), "ja")
     told = decide.yen.tell(decide.yen.given)
-    assert f"{told.cheapest['threshold']:.2f}" in result_panel(decide.yen, decide.yen.given, told, "en") and decide.yen.given.threshold == pytest.approx(told.cheapest["threshold"])
+    assert f"{told.chosen['threshold']:.2f}" in result_panel(decide.yen, decide.yen.given, told, "en") and decide.yen.given.threshold == pytest.approx(told.chosen["threshold"])
     assert decide._moved(*(slider.preprocess(None) for slider in decide.sliders.values()), "en"), "an emptied box is no error"
 
 

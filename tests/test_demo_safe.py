@@ -32,7 +32,7 @@ from poc import demo, runs  # noqa: E402
 from poc.demo import cards, doubts  # noqa: E402
 from poc.demo import words as w  # noqa: E402
 from poc.demo.door import temporary  # noqa: E402
-from poc.demo.interface import reply  # noqa: E402
+from poc.demo.interface import looks, reply  # noqa: E402
 from poc.demo.ledger import Ledger, Visitor  # noqa: E402
 from poc.demo.uploads import checked, shown_name  # noqa: E402
 from poc.demo.visit import Desk  # noqa: E402
@@ -420,6 +420,10 @@ def test_an_answer_that_evidence_turned_is_shown_as_a_conflict(exhibit):
     sample = next(iter(exhibit.samples.values()))
     given = demo.Answer({"ok": 0.9, "dent": 0.1}, {"ok": 0.8, "dent": 0.2}, 0.1, without={"beside": ("dent", 0.7), "writing": ("ok", 0.9)})
     assert given.swayed == ("beside",)
+    desk = Desk(exhibit, demo.Recordings(exhibit.predictions))
+    assert looks(desk, replace(given, orders=True), None) == ["beside", "orders"], "what a program is told, too"
+    desk.exhibit = replace(exhibit, diagnosis={"findings": [{"name": "conflict", "evidence": {"threshold": 0.4}}]})
+    assert [looks(desk, replace(given, without={}, conflict=score), None) for score in (None, 0.3, 0.4)] == [[], [], ["conflict"]]
     for language, told in (("en", "Without the evidence that should not decide it, the tuned model says “dent” (70%). It followed that evidence to “ok”."), ("ja", "判断に使わないはずの情報を除くと、微調整後のモデルの答えは「dent」")):
         page = cards.result(given, sample, exhibit, language)
         assert told in page and 'id="swayed" role="alert"' in page

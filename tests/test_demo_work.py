@@ -277,6 +277,27 @@ def test_bad_new_samples_are_refused_in_one_sentence(exhibit, tmp_path):
     assert len(new.rows) == 1
 
 
+def test_a_held_out_photo_that_was_saved_again_is_no_new_sample(tmp_path):
+    from poc import runs
+    from poc.usecase import load_samples, load_usecase
+
+    exhibit = demo.open_exhibit(runs.EXAMPLE)
+    new, question = NewSamples(replace(exhibit, run=tmp_path)), exhibit.record["question"]
+    held = next(sample for sample in exhibit.samples.values() if sample.image)
+    picture = Image.open(held.image[0])
+    picture.save(tmp_path / "again.jpg", quality=60)
+    picture.resize((picture.width // 2, picture.height // 2)).save(tmp_path / "half.png")
+    picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mirrored.png")
+    (tmp_path / "longer.jpg").write_bytes(held.image[0].read_bytes() + b"x")
+    for name in ("again.jpg", "half.png", "mirrored.png", "longer.jpg"):
+        with pytest.raises(Refusal) as refused:
+            new.add([tmp_path / name], "", question, "dent", "Suzuki")
+        assert f"held-out sample {exhibit.shown_id(held)}, saved another way" in refused.value.text["en"], name
+    rows = load_samples(runs.COMPANY / "inspection", load_usecase(runs.COMPANY / "inspection"), verify=False).by_split["train"]
+    for other in [row for row in rows if row.image][:3]:
+        assert new.add([other.image[0]], "", question, "dent", "Suzuki")
+
+
 def test_a_new_sample_that_cannot_be_recorded_is_not_added_and_an_interruption_loses_none(exhibit, tmp_path):
     from kit.errors import KitError
 

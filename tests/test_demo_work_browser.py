@@ -3,7 +3,14 @@
 Screenshots are kept in build/screenshots/ for a person to look at.
 """
 
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_run import make_folder, make_run
@@ -109,6 +116,47 @@ def test_an_unsure_answer_is_corrected_by_a_clerk_and_stands_in_the_audit_log(mo
         shot(page, "work-390-ja")
     records = list(records_in(log))
     assert [(one.kind, one.answer) for one in records] == [("answer", ""), ("referral", ""), ("review", right), ("undo", right), ("review", right)] and records[-1].who == "suzuki"
+
+
+def test_from_make_demo_to_a_corrected_answer_in_the_verified_log(tmp_path, chromium):
+    """The command that the README names, on a copy of the example run, with the model; then what the terminal says of the queue and of the log."""
+    from benchmarks.demo import until_loaded
+    from kit.operations.audit_log import records_in
+    from poc import runs
+
+    root, run = Path(__file__).parents[1], Path(shutil.copytree(runs.EXAMPLE, tmp_path / "run", ignore=shutil.ignore_patterns("operations")))
+    environment = os.environ | {"POC_LANGUAGE": "en", "PYTHONUNBUFFERED": "1"}
+    command = subprocess.Popen(["make", "demo", f"RUN={run}"], cwd=root, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        url = next(found[0] for line in command.stdout if (found := re.search(r"http://127.0.0.1:\d+", line)))
+        until_loaded(url)
+        with opened(f"{url}/?mode=try", chromium) as page:
+            page.locator("#ask").click()
+            page.locator("#refer:visible").wait_for()
+            model = page.locator("#tuned-answer .said b").first.inner_text()
+            page.locator("#refer:visible").click()
+            page.locator("#referred").get_by_text("Item 1 of the review queue").wait_for()
+            mode(page, "Work")
+            page.locator("#work-name input, #work-name textarea").fill("Suzuki")
+            page.locator("#work-start").click()
+            page.locator("#work-item").wait_for()
+            right = "ok" if model != "ok" else "dent"
+            keys = {page.locator(f"#work-key-{n}").inner_text().split()[-1]: n for n in range(1, 7)}
+            page.wait_for_timeout(500)
+            page.keyboard.press(str(keys[right]))
+            page.locator("#work-message .message").wait_for()
+            mode(page, "Watch")
+            page.locator("#log-table tbody tr").first.get_by_text("a person decided").wait_for()
+            page.locator("#watch-verify").click()
+            page.locator("#verified[data-ok=yes]").wait_for()
+    finally:
+        os.killpg(command.pid, signal.SIGINT)
+        command.wait(60)
+    records = list(records_in(run / "operations" / "audit_log.jsonl"))
+    assert [one.kind for one in records] == ["answer", "referral", "review"] and (records[0].answer, records[-1].answer, records[-1].who, records[-1].decision) == (model, right, "suzuki", "overridden")
+    for asked, told in ((["audit", "verify", str(run)], "3"), (["queue", str(run)], "shadow")):
+        said = subprocess.run([sys.executable, "-m", "poc", *asked], cwd=root, env=environment, capture_output=True, text=True)
+        assert said.returncode == 0 and told in said.stdout, said.stdout + said.stderr
 
 
 def test_practice_and_a_new_sample_in_japanese_on_a_phone(mounted, chromium, tmp_path):

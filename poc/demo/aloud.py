@@ -73,19 +73,7 @@ def in_sentences(answer: Answer, truth: str, exhibit: Exhibit, language: str) ->
         )  # nothing is rounded up to certainty
         said.append(w.SAYS[arm][language].format(option=option, percent=percent))
     said.append(w.SAYS_TRUTH[language].format(option=truth) if truth else w.SAYS_NO_TRUTH[language])
-    measured = next(
-        (
-            finding["evidence"]
-            for finding in exhibit.diagnosis.get("findings", [])
-            if finding["name"] == "conflict"
-        ),
-        {},
-    )
-    if (
-        answer.conflict is not None
-        and measured.get("threshold") is not None
-        and answer.conflict >= measured["threshold"]
-    ):
+    if exhibit.disagrees(answer.conflict):
         said.append(w.SAYS_CONFLICT[language])
     if exhibit.record["rehearsal"]:
         said.append(w.SAYS_REHEARSAL[language])

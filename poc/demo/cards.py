@@ -155,13 +155,13 @@ def _disagreement(answer: Answer, exhibit: Exhibit, language: str) -> str:
     if answer.conflict is None:
         return ""
     alone = ", ".join(f"{w.MODALITIES[modality][language]} → {safe(option)} ({share:.0%})" for modality, (option, share) in answer.alone.items())
-    measured = next((finding["evidence"] for finding in exhibit.diagnosis.get("findings", []) if finding["name"] == "conflict"), {})
+    measured, disagrees = exhibit.conflict, exhibit.disagrees(answer.conflict)
     threshold = measured.get("threshold")
     if threshold is None:
         says = w.NO_THRESHOLD[language]
     else:
-        says = (w.DISAGREES if answer.conflict >= threshold else w.AGREES)[language].format(threshold=threshold, caught=measured["caught"], alarms=measured["false_alarms"])
-    chip = f' <span class="chip wrong">{w.A_PERSON[language]}</span>' if threshold is not None and answer.conflict >= threshold else ""
+        says = (w.DISAGREES if disagrees else w.AGREES)[language].format(threshold=threshold, caught=measured["caught"], alarms=measured["false_alarms"])
+    chip = f' <span class="chip wrong">{w.A_PERSON[language]}</span>' if disagrees else ""
     return f'<p class="alone" id="conflict"><span class="label">{w.ALONE[language]}</span>{alone}. {w.CONFLICT[language].format(score=answer.conflict)}{chip} {safe(says)}</p>'
 
 

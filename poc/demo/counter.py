@@ -13,6 +13,7 @@ from poc.demo.loading import Loading
 from poc.demo.rate import Rate
 
 A_MINUTE, AT_ONCE = 60, 20  # questions of one client: more than a person can read
+OF_ADDRESS, OF_ADDRESS_AT_ONCE = 600, 100  # of one machine without logins, however many pages it says it has: an office behind one address
 NOBODY = Visitor()
 
 
@@ -39,7 +40,8 @@ class Counter:
 
     def __init__(self, exhibit: Exhibit, source: ModelPair | Recordings, ledger: Ledger | None = None, line: Line | None = None, loading: Loading | None = None):
         self.exhibit, self.source, self.ledger, self.line, self.loading = exhibit, source, ledger, Line() if line is None else line, loading
-        self.recordings, self.rate = Recordings(exhibit.predictions), Rate(A_MINUTE, AT_ONCE)
+        self.recordings = Recordings(exhibit.predictions)
+        self.rate, self.machines = Rate(A_MINUTE, AT_ONCE), Rate(OF_ADDRESS, OF_ADDRESS_AT_ONCE)
 
     def ask(self, sample: Sample, visitor: Visitor = NOBODY) -> Question:
         """A turn in line for the sample; of a held-out sample whose files are not here, for its recorded answer.
@@ -47,7 +49,7 @@ class Counter:
         Raises:
             Refusal: the line is full, this client asks too often, or own evidence while the model is still being loaded.
         """
-        if left := self.rate.take(visitor.client):
+        if left := self.rate.take(visitor.client) or (not visitor.name and self.machines.take(visitor.address)):
             raise w.Refusal(w.fill(w.TOO_OFTEN, seconds=max(1, round(left))))
         known = self.exhibit.samples.get(sample.id) is sample
         source = self.recordings if known and not self.exhibit.complete(sample) else self.source

@@ -37,9 +37,9 @@ SAVES = both("Against “{other}” it saves {span} a month ({sure:.0%} interval
 NOBODY = both("nobody looks, everything passes", "誰も確認せず、すべて合格")
 COMPUTED = both("Computed with: a miss {miss}, a false alarm {false_alarm}, {bad:g} bad ones among 1,000, {volume:,.0f} cases a month.", "この計算の数字：見逃し {miss}、誤報 {false_alarm}、1,000 件中の不良 {bad:g} 件、月 {volume:,.0f} 件。")
 HERE = both("At a threshold of {threshold:.2f}: {cost} per 1,000 cases [{low}, {high}], with {misses:.1f} misses and {alarms:.1f} false alarms.", "しきい値 {threshold:.2f} では 1,000 件あたり {cost} [{low}～{high}]、見逃し {misses:.1f} 件、誤報 {alarms:.1f} 件。")
-BEST = both("Cheapest on cases set apart for choosing: {threshold:.2f}, which costs {cost} [{low}, {high}] on the held-out cases.", "しきい値を選ぶためのデータで最も安いのは {threshold:.2f} で、評価用データでの費用は {cost} [{low}～{high}] です。")
-BEST_HERE = both("Cheapest on the same cases: {threshold:.2f}, at {cost} [{low}, {high}]. It was chosen where it is measured, so it looks too good.", "同じデータで最も安いのは {threshold:.2f}（{cost} [{low}～{high}]）。選んだデータで測っているため、良く見えすぎます。")
-CURVE = both("Cost per 1,000 cases by threshold, with its 95% band; the line stands at your threshold, the dot at the cheapest one.", "しきい値ごとの 1,000 件あたりの費用と 95% の帯。縦線が今のしきい値、点が最も安いしきい値。")
+BEST = both("Chosen on cases set apart for choosing: {threshold:.2f}, the middle of those that cost about the same there. On the held-out cases it costs {cost} [{low}, {high}].", "しきい値を選ぶためのデータで選ばれたのは {threshold:.2f}（費用がほぼ同じ範囲の中央）。評価用データでの費用は {cost} [{low}～{high}] です。")
+BEST_HERE = both("Chosen on the same cases: {threshold:.2f}, the middle of those that cost about the same, at {cost} [{low}, {high}]. It was chosen where it is measured, so it looks too good.", "同じデータで選ばれたのは {threshold:.2f}（費用がほぼ同じ範囲の中央、{cost} [{low}～{high}]）。選んだデータで測っているため、良く見えすぎます。")
+CURVE = both("Cost per 1,000 cases by threshold, with its 95% band; the line stands at your threshold, the dot at the chosen one.", "しきい値ごとの 1,000 件あたりの費用と 95% の帯。縦線が今のしきい値、点が選ばれたしきい値。")
 
 NUMBERED = "(...given) => { window.yenMoves = (window.yenMoves || 0) + 1; given[given.length - 2] = window.yenMoves; return given; }"
 
@@ -159,7 +159,7 @@ def result_panel(money: Yen, figures: Figures, told: Told, language: str) -> str
         other = NOBODY[language] if arm == PASS else ARMS[arm][language]
         lines.append(SAVES[language].format(other=other, span=span(about(saved["low"], currency), about(saved["high"], currency))[language], sure=sure))
     here = HERE[language].format(threshold=told.here["threshold"], misses=told.here["misses"], alarms=told.here["false_alarms"], **_costs(told.here, currency, language))
-    best = (BEST_HERE if told.chosen_here else BEST)[language].format(threshold=told.cheapest["threshold"], **_costs(told.cheapest, currency, language))
+    best = (BEST_HERE if told.chosen_here else BEST)[language].format(threshold=told.chosen["threshold"], **_costs(told.chosen, currency, language))
     said = "".join(f"<li>{safe(line)}</li>" for line in lines)
     head = f'<section class="verdict {told.decision}" id="yen-verdict" data-decision="{told.decision}" role="status"><div><p><b class="pays">{PAYS[told.decision][language]}</b></p><ul>{said}</ul></div></section>'
     shown = _shown_of(figures) | {name: yen(getattr(figures, name), currency)[language] for name in ("miss", "false_alarm")}
@@ -176,7 +176,7 @@ def curve_svg(told: Told, currency: str, language: str) -> str:
     top = nice(float(told.curve["high"].max()))
     x, y = [100 * value for value in told.curve["threshold"]], {name: [100 - 100 * value / top for value in told.curve[name]] for name in ("yen", "low", "high")}
     band = path(x, y["high"]) + path(x[::-1], y["low"][::-1], start="L") + "Z"
-    at, best = 100 * told.here["threshold"], told.cheapest
+    at, best = 100 * told.here["threshold"], told.chosen
     drawing = (
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><path class="band" d="{band}"/><path class="line" d="{path(x, y["yen"])}"/><path class="at" d="M{at:.1f} 0V100"/></svg>'
         f'<span class="dot" style="left:{100 * best["threshold"]:.1f}%;top:{100 - 100 * best["yen"] / top:.1f}%"></span>'

@@ -39,6 +39,15 @@ class Exhibit:
         found = {sample.question: sample.options for sample in self.samples.values()}
         return found or {self.record["question"]: tuple(self.record["options"])}
 
+    @property
+    def conflict(self) -> dict:
+        """From which score on evidence disagrees, and how well that tells: {"threshold", "caught", "false_alarms", ...} of `poc diagnose`; {} where nobody asked."""
+        return next((finding["evidence"] for finding in self.diagnosis.get("findings", []) if finding["name"] == "conflict"), {})
+
+    def disagrees(self, score: float | None) -> bool:
+        """Whether evidence with this conflict score disagrees, as far as was measured."""
+        return score is not None and self.conflict.get("threshold") is not None and score >= self.conflict["threshold"]
+
     def shown_id(self, sample: Sample) -> str:
         """The sample's id, or its number where the id would give the answer away (class folders do that)."""
         told = any(option and option.lower() in sample.id.lower() for option in sample.options)

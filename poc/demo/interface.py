@@ -4,9 +4,9 @@
     demo = Client("http://127.0.0.1:7860")                                     # auth=("name", "password") where `poc demo --users` was given
     demo.predict(api_name="/status")                                           # is the model there yet?
     demo.predict(api_name="/samples")                                          # ids of the held-out samples
-    demo.predict(sample_id="L2603-004", api_name="/answer")                    # about one of them
+    demo.predict(sample_id="L2617-054", api_name="/answer")                    # about one of them
     demo.predict(files=[handle_file("part.jpg")], note="", api_name="/answer") # about one's own evidence
-    demo.predict(sample_id="L2603-004", explain=True, api_name="/answer")["believed"]      # and which evidence the tuned answer believed; takes seconds more, while nobody else asks
+    demo.predict(sample_id="L2617-054", explain=True, api_name="/answer")["believed"]      # and which evidence the tuned answer believed; takes seconds more, while nobody else asks
 
 Without Python: POST /gradio_api/call/answer with {"data": [sample_id, files, note, question, explain]} gives an event_id, and GET /gradio_api/call/answer/<event_id> its result; /gradio_api/info describes all of it.
 """
@@ -18,6 +18,7 @@ import gradio as gr
 from kit.data import Sample
 from kit.errors import KitError
 from kit.language import current
+from kit.operations.audit_record import Record
 from poc.demo import believed_words as b
 from poc.demo import words as w
 from poc.demo.answer import Answer
@@ -120,9 +121,16 @@ def reply(desk: Desk, sample_id: str = "", files: list[str] | None = None, note:
         "rehearsal": desk.exhibit.record["rehearsal"],
         "confidence": record.confidence if record else None,
         "decision": record.decision if record else "",
+        "look": looks(desk, given, record),
         "record": record.n if record else None,
     }
     return told | {"believed": believed(desk, sample, given)} if explain else told
+
+
+def looks(desk: Desk, given: Answer, record: Record | None) -> list[str]:
+    """Why the page would say "let a person look": "unsure" (below the run's threshold), "conflict" (kinds of evidence disagree), "beside" or "writing" (evidence that should not decide turned the answer), "orders" (the note reads like one)."""
+    unsure = record is not None and record.decision == "abstained"
+    return ["unsure"] * unsure + ["conflict"] * desk.exhibit.disagrees(given.conflict) + list(given.swayed) + ["orders"] * given.orders
 
 
 def believed(desk: Desk, sample: Sample, given: Answer) -> dict:

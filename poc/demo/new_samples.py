@@ -1,6 +1,6 @@
 """A clerk's file with its right answer -> a row of the run's folder operations/new_samples, for training only. The company's table is never touched: people look through the folder, then copy it there.
 
-What is refused: a file that is no photo, sound or video (`uploads`), what `poc check` finds about the row, a file that is there already, and a held-out one: a model that learned it could not be measured on it any more.
+What is refused: a file that is no photo, sound or video (`uploads`), what `poc check` finds about the row, a file that is there already, and a held-out one or a copy of it (saved again, scaled, cut, turned or mirrored, as `poc curate` finds them): a model that learned it could not be measured on it any more.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock
@@ -69,6 +70,7 @@ class NewSamples:
             raise Refusal(fill(w.NO_ANSWER, options=", ".join(options) or "..."))
         asked = own_sample([*files], note, question, options, tuple(self.exhibit.record["decided_by"]), most=most)
         self._refuse_known(asked)
+        self._refuse_alike(asked)
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.folder}.lock"):
             self._refuse_copies(asked)
@@ -95,6 +97,27 @@ class NewSamples:
                     found[language] = "; ".join(f"{fault.problem} ({fault.fix})" for fault in faults)
         if found["en"]:
             raise Refusal(fill(w.ROW_FAULTS, faults=found))
+
+    @cached_property
+    def _held(self) -> dict:
+        """What is seen in the held-out samples' files; half a minute for ten thousand of them, once."""
+        from kit.curation.looks import look_at_all  # brings OpenCV
+
+        return look_at_all([one for one in self.exhibit.samples.values() if self.exhibit.complete(one)], faces=False)
+
+    def _refuse_alike(self, sample: Sample) -> None:
+        """Refuses a copy of a held-out file, however it was saved."""
+        from kit.curation.copies import near_pairs_of
+        from kit.curation.looks import look_at_all
+        from kit.curation.material import Material
+
+        mine = look_at_all([sample], faces=False)
+        rows = (*(one for one in self.exhibit.samples.values() if self.exhibit.complete(one)), sample)
+        for one, other in near_pairs_of(Material(rows, self._held | mine)):
+            if (((one.path, one.modality) in mine) != ((other.path, other.modality) in mine)):
+                held = other if (one.path, one.modality) in mine else one
+                name = next(self.exhibit.shown_id(row) for row in rows if held.path in getattr(row, held.modality))
+                raise Refusal(fill(w.HELD_OUT_ALIKE, name=name))
 
     def _refuse_known(self, sample: Sample) -> None:
         mine = digests_of([sample])

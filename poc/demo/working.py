@@ -76,6 +76,7 @@ class Work:
         self.new_hint = gr.HTML()
         self.upload = gr.UploadButton("", file_count="multiple", type="filepath", elem_id="new-upload")
         self.chosen = gr.HTML(elem_id="new-chosen")
+        self.remove = gr.Button(size="sm", elem_id="new-remove")
         self.question = gr.Dropdown(questions, value=questions[0], visible=len(questions) > 1, elem_id="new-question")
         self.answer = gr.Dropdown(list(options), value=None, allow_custom_value=not options, elem_id="new-answer")
         self.new_note = gr.Textbox(lines=1, max_lines=4, elem_id="new-note")
@@ -104,7 +105,7 @@ class Work:
             self.note: {"label": say(w.WHY)}, self.kind: {"label": say(w.KIND), "choices": kinds_in(language)},
             **self.answers.texts(language),
             self.new_hint: {"value": cards.heading(w.NEW, language) + cards.hint(w.NEW_MEANS, language)},
-            self.upload: {"label": say(w.FILES)}, self.question: {"label": say(w.QUESTION)}, self.answer: {"label": say(w.ANSWER)},
+            self.upload: {"label": say(w.FILES)}, self.remove: {"value": say(w.REMOVE)}, self.question: {"label": say(w.QUESTION)}, self.answer: {"label": say(w.ANSWER)},
             self.new_note: {"label": say(w.NOTE)}, self.group: {"label": fill(w.GROUP, column=column)[language]}, self.add: {"value": say(w.ADD)},
             self.practice_hint: {"value": cards.heading(w.PRACTICE, language) + cards.hint(hint, language)},
             self.seed: {"label": say(w.SEED)}, self.begin: {"value": say(w.BEGIN)}, self.finish: {"value": say(w.FINISH)},
@@ -123,6 +124,8 @@ class Work:
         self.finish.click(self._finish, [self.practice, self.language], trial, **PRIVATE)
         self.practised.wire(_advised, self._practised, self._practised_back, [self.practice, self.language], trial)
         self.upload.upload(self._choose, [self.files, self.upload, self.language], [self.files, self.chosen], **PRIVATE)
+        self.remove.click(self._remove, None, [self.files, self.chosen, self.added], **PRIVATE)
+        app.unload(self._gone)
         self.question.input(self._options, [self.question], [self.answer], **PRIVATE)
         row = [self.files, self.new_note, self.question, self.answer, self.group, self.name, self.language]
         self.add.click(self._add, row, [self.files, self.chosen, self.added, self.answer, self.new_note], trigger_mode="once", **PRIVATE)
@@ -185,7 +188,7 @@ class Work:
 
     def _choose(self, files: tuple[str, ...], more: list[str], language: str, request: gr.Request | None = None):
         """Files are looked at when they come; what is refused goes at once."""
-        page, said = visitor_of(request).page, ""
+        page, said = _place_of(visitor_of(request).page), ""
         for file in more or ():
             self.desk.belongings.bring(page, file)
             try:
@@ -195,6 +198,14 @@ class Work:
                 self.desk.belongings.drop(page, file)
                 said += cards.message(no.text, language, "refused")
         return files, _chosen(files, language) + said
+
+    def _remove(self, request: gr.Request | None = None):
+        self._gone(request)
+        return (), "", ""
+
+    def _gone(self, request: gr.Request | None = None) -> None:
+        """The chosen files go; with the tab, too."""
+        self.desk.belongings.leave(_place_of(visitor_of(request).page))
 
     def _options(self, question: str):
         return gr.update(choices=list(self.exhibit.questions[question]), value=None)
@@ -210,8 +221,13 @@ class Work:
             logging.getLogger(__name__).exception("a new sample was not added")  # it may name folders of this machine: for the terminal
             return files, gr.skip(), cards.message(w.FAILED, language, "refused"), gr.skip(), gr.skip()
         for file in files:
-            self.desk.belongings.drop(visitor.page, file)
+            self.desk.belongings.drop(_place_of(visitor.page), file)
         return (), "", cards.message(fill(w.ADDED, name=sample.id, n=len(self.new.rows), record=record.n), language, "busy"), None, ""
+
+
+def _place_of(page: str) -> str:
+    """Under which name the files of this view are kept: those of Try are cleared by themselves."""
+    return f"{page} work"
 
 
 def _advised(practice: Practice, *_) -> tuple[str, ...]:

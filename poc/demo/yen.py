@@ -1,4 +1,4 @@
-"""What answers cost at figures that a visitor sets: curve, cheapest threshold, and whether it pays against doing without. Plain numbers; `deciding` shows them.
+"""What answers cost at figures that a visitor sets: curve, chosen threshold, and whether it pays against doing without. Plain numbers; `deciding` shows them.
 
 The signed gates never move with these figures: they were agreed before, and this answers another question. kit.evaluation brings torch, so it is imported where it is needed.
 """
@@ -32,15 +32,15 @@ class Told:
     Attributes:
         curve: of `kit.show.thresholds.cost_curve` on held-out cases, yen per 1,000.
         here: its row at the figures' threshold.
-        cheapest: the row of `curve` at the threshold that is cheapest on calibration cases; on the held-out cases themselves (`chosen_here`), which makes it look too good, where a run has none.
-        chosen_here: see `cheapest`.
+        chosen: the row of `curve` at the threshold that was chosen (`Yen.choose`) on calibration cases; on the held-out cases themselves (`chosen_here`), which makes it look too good, where a run has none.
+        chosen_here: see `chosen`.
         against: arm (or PASS) -> {"value", "low", "high"}: yen a month that the tuned model at this threshold saves against it.
         decision: "go" (it saves against all of them, at the gates' confidence), "stop" (it is dearer than one of them, likewise) or "grey".
     """
 
     curve: pd.DataFrame
     here: pd.Series
-    cheapest: pd.Series
+    chosen: pd.Series
     chosen_here: bool
     against: dict[str, dict]
     decision: str
@@ -54,7 +54,7 @@ class Yen:
         predictions: predictions.csv.
 
     Attributes:
-        given: the run's own figures, with the threshold that is cheapest on calibration cases; None where there is no money to speak of: costs that name no good answer, a run without a verdict, no tuned model.
+        given: the run's own figures, with the chosen threshold; None where there is no money to speak of: costs that name no good answer, a run without a verdict, no tuned model.
     """
 
     def __init__(self, record: dict, predictions: pd.DataFrame):
@@ -66,7 +66,7 @@ class Yen:
         if self.ok and costs.get("miss") is not None and costs.get("false_alarm") is not None and "tuned" in self.arms and record["verdict"]["decision"] != "none":
             shares = record["prevalence"] or self.arms["tuned"]["answer"].value_counts(normalize=True).to_dict()
             plain = Figures(costs["miss"], costs["false_alarm"], round(1 - shares.get(self.ok, 0.0), 6), record.get("volume_per_month") or 1000, 0.5)
-            self.given = Figures(*list(vars(plain).values())[:-1], float(self._best(plain)["threshold"]))
+            self.given = Figures(*list(vars(plain).values())[:-1], self.choose(plain))
 
     def shares(self, bad: float) -> dict[str, float]:
         """Shares of the answers in production when `bad` of the cases are bad, the kinds of bad ones among themselves as in poc.yaml (without that: as in the held-out cases)."""
@@ -85,7 +85,7 @@ class Yen:
         costs, shares, sure = self.costs(figures), self.shares(figures.bad), self.record["gates"]["confidence"]
         tuned = self.arms["tuned"]
         curve = cost_curve(tuned, costs, shares, resamples=RESAMPLES // 4)
-        best = at_threshold(curve, float(self._best(figures)["threshold"]))
+        chosen = at_threshold(curve, self.choose(figures))
         answered, against = self.answered(figures.threshold), {}
         options = list(dict.fromkeys([*self.record["options"], *tuned["answer"]]))
         for arm in self.rivals:
@@ -93,7 +93,7 @@ class Yen:
             found = compare(other, answered, options, "cost_per_1000", sure, resamples=RESAMPLES, costs=costs, prevalence=shares)
             against[arm] = {end: float(found[end]) * figures.volume / 1000 for end in ("value", "low", "high")}
         decision = "stop" if any(one["high"] < 0 for one in against.values()) else "go" if against and all(one["low"] > 0 for one in against.values()) else "grey"
-        return Told(curve, at_threshold(curve, figures.threshold), best, self.calibration.empty, against, decision)
+        return Told(curve, at_threshold(curve, figures.threshold), chosen, self.calibration.empty, against, decision)
 
     @property
     def rivals(self) -> list[str]:
@@ -110,10 +110,16 @@ class Yen:
         bad = {answer: share for answer, share in shares.items() if answer != self.ok}
         return max(bad, key=bad.get) if bad and 1 - shares.get(self.ok, 0.0) >= threshold else self.ok
 
-    def _best(self, figures: Figures) -> pd.Series:
-        """The cheapest row of the curve of the cases that may choose."""
+    def choose(self, figures: Figures) -> float:
+        """The threshold for use, chosen on the cases that may choose: the middle one of those that cost there at most a standard error more than the cheapest, which may sit at an edge that two or three cases made.
+
+        The one-standard-error rule: Breiman, Friedman, Olshen and Stone, Classification and Regression Trees, 1984, section 3.4.3.
+        """
         rows = self.arms["tuned"] if self.calibration.empty else self.calibration
         shares = self.shares(figures.bad)
         seen = set(rows["answer"]) | {self.ok}
         lacks = not np.isclose(sum(share for answer, share in shares.items() if answer in seen), 1)
-        return cheapest(cost_curve(rows, self.costs(figures), None if lacks else shares, resamples=1))
+        curve = cost_curve(rows, self.costs(figures), None if lacks else shares, resamples=RESAMPLES // 4)
+        best = cheapest(curve)
+        near = curve[curve["yen"] <= best["yen"] + (best["high"] - best["low"]) / (2 * 1.96)]
+        return float(near["threshold"].iloc[len(near) // 2])
