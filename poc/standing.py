@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from kit.errors import KitError
@@ -50,7 +51,7 @@ def standing(run: Path, key: bytes | None = None, start: bool = False) -> Standi
     Args:
         run: a finished run.
         key: hides names; see `kit.operations.audit_record`.
-        start: put a model that was never in use on the first step; so it is where people have something to decide already (the demo's "a person should check").
+        start: put a model that was never in use on the first step, with a record of it. Without that, one whose queue holds something already (the demo's "a person should check") stands there, too, and nothing is written.
 
     Raises:
         KitError: not a finished run, or never in use.
@@ -59,11 +60,11 @@ def standing(run: Path, key: bytes | None = None, start: bool = False) -> Standi
     adapter = runs.adapter_digest(run)
     model = f"{record['model']['name']} {adapter}"  # as review_rows.model_of puts it together
     state = state_in(records_in(log.path)) if log.path.is_file() else None
-    if state is None and not start and not (run / FOLDER / QUEUE).is_file():
+    if state is None and not start and not ((run / FOLDER / QUEUE).is_file() and log.path.is_file()):
         raise KitError(say(f"{run} is not in use yet: `poc predict {run} DIR --queue` answers new files, writes the audit log and fills the queue", f"{run} はまだ運用されていません。`poc predict {run} DIR --queue` で新しいファイルに答えると、監査ログと確認待ち一覧が始まります"))
     dangerous = dangerous_of(record)
     queue = ReviewQueue(run / FOLDER / QUEUE, log, dangerous)
-    state = state or begin(log, model, SERVICE)
+    state = state or (begin(log, model, SERVICE) if start else State("shadow", datetime.fromisoformat(next(iter(records_in(log.path))).time), model))
     items, decisions = queue.items(), queue.decisions()
     differing = [item for item in open_disagreements(items, decisions) if {item.answer, *(one.answer for one in decisions[item.id])} & {*dangerous}]
     sure = logged(items, decisions, records_in(log.path), frozenset(dangerous))
