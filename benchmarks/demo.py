@@ -127,11 +127,12 @@ class Load:
 
 def load(url: str, server: psutil.Process, samples: list[str], own: list[Path], seconds: float, clients: int = CLIENTS, looking: bool = True) -> Load:
     """`clients` visitors who choose, ask and read for so long, each with pauses of up to a second, in which their page asks which evidence was believed (with `looking`); every fourth brings own evidence. What each is told must be what was told when nobody else was there."""
-    alone = Visitor(url, "alone")
     expected = {}
     for sample in samples:
+        alone = Visitor(url, f"alone {sample}")  # one for each: so many questions in a row are not taken from one page
         alone.pick(sample)
         expected[sample] = alone.ask()
+    alone = Visitor(url, "alone")
     for file in own:
         alone._call("clear", [None, "en"])
         alone.bring(file)

@@ -232,7 +232,7 @@ def gif_that_is_a_page() -> bytes:
 @pytest.mark.parametrize(
     "name, content, kind",
     [
-        ("zip.jpg", jpeg() + zipped(), "ZIP"), ("page.gif", gif_that_is_a_page(), "HTML"), ("php.jpg", jpeg() + b"<?PHP system($_GET[0]); ?>", "HTML|PHP"), ("pdf.jpg", jpeg()[:2] + b"\xff\xfe\x00\x0c%PDF-1.7 \n" + jpeg()[2:], "PDF"),
+        ("zip.jpg", jpeg() + zipped(), "ZIP"), ("page.gif", gif_that_is_a_page(), "HTML"), ("php.jpg", jpeg() + b"<?PHP system($_GET[0]); ?>", "HTML|PHP"), ("behind.jpg", jpeg() + b" " * 4000 + b"<HTML><body onload=alert(1)>", "HTML"), ("paper.jpg", jpeg() + b" " * 4000 + b"%PDF-1.4", "PDF"), ("elf.jpg", jpeg() + b"\x7fELF\x02\x01\x01", "ELF"), ("exe.jpg", jpeg() + b"MZ..This program cannot be run in DOS mode.", "EXE"), ("pdf.jpg", jpeg()[:2] + b"\xff\xfe\x00\x0c%PDF-1.7 \n" + jpeg()[2:], "PDF"),
         ("rar.jpg", jpeg() + b"Rar!\x1a\x07\x01\x00", "RAR"), ("seven.jpg", jpeg() + b"7z\xbc\xaf\x27\x1c", "7-Zip"), ("svg.jpg", jpeg()[:2] + b"\xff\xfe\x00\x10<svg onload=1>" + jpeg()[2:], "SVG"),
     ],
 )  # fmt: skip

@@ -35,6 +35,8 @@ UNWRITTEN = both(
     "質問は実行しましたが、監査ログに記録できないため回答を表示しません。理由はデモを起動したターミナルをご覧ください。",
 )
 
+OWN = "own evidence"  # what such a question is about, in the log: a file's name may be somebody's
+
 
 @dataclass(frozen=True)
 class Visitor:
@@ -112,7 +114,7 @@ class Ledger:
         return self._append(Record("event", visitor.who, self._name(sample), about["model"]["name"], self.adapter, about["data"]["hash"], input=digest, decision="no answer", note=visitor.note | {"why": why[:300]}))
 
     def _name(self, sample: Sample) -> str:
-        return sample.id if sample.id in self.exhibit.samples else "own evidence"
+        return sample.id if sample.id in self.exhibit.samples else OWN
 
     def _append(self, record: Record) -> Record:
         try:

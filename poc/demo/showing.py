@@ -47,7 +47,8 @@ class Show:
 
     def __init__(self, app: gr.Blocks, desk: Desk, language: str):
         self.desk, self.ahead = desk, None
-        self.tour = tour(desk.exhibit, threshold_of(desk.exhibit.record, desk.exhibit.predictions))
+        self.threshold = threshold_of(desk.exhibit.record, desk.exhibit.predictions)
+        self.tour = tour(desk.exhibit, self.threshold)
         options = self.tour.guess[0].options if self.tour.guess else ()
         self.language, self.stop = gr.State(language), gr.State(Stop())
         self.progress = gr.HTML(elem_id="tour-progress")
@@ -176,7 +177,7 @@ class Show:
             return cards.message(t.NO_CASES, language)
         if stop.step == 1:
             return tour_cards.guessing(sample, language)
-        return tour_cards.told(view, stop.guess, self.desk.exhibit, waits, language) if view else ""
+        return tour_cards.told(view, stop.guess, self.desk.exhibit, self.threshold, waits, language) if view else ""
 
     def _worth(self, language: str) -> str:
         try:

@@ -9,6 +9,7 @@ from poc.demo.exhibit import Exhibit
 from poc.demo.tour import Lies, Tour, best, right_of_hundred
 from poc.demo.visit import View
 from poc.demo.words import fill, safe
+from poc.threshold import Threshold
 from poc.words import VERDICTS, Text
 
 
@@ -24,12 +25,12 @@ def guessing(sample, language: str) -> str:
     return f'<p class="ask-you" id="tour-question">{safe(sample.question)}</p><p>{t.GUESS[language]}</p>{cards.hint(t.RULE, language)}'
 
 
-def told(view: View, guess: str, exhibit: Exhibit, waits: bool, language: str) -> str:
-    """Step 2: the visitor, both models, the truth, and what one case does not say."""
+def told(view: View, guess: str, exhibit: Exhibit, threshold: Threshold, waits: bool, language: str) -> str:
+    """Step 2: the visitor, both models (the tuned one with its calibrated confidence, as everywhere), the truth, and what one case does not say."""
     answer, truth = view.answer, view.asked.answer
     shown = [_card("you", t.YOU, guess, truth, language, guess or t.NO_GUESS[language])]
     for arm in ("base", "tuned"):
-        shown.append(_card(arm, t.MACHINE[arm], answer.said(arm), truth, language, answer.said(arm), max(getattr(answer, arm).values())))
+        shown.append(_card(arm, t.MACHINE[arm], answer.said(arm), truth, language, answer.said(arm), threshold.confidence(answer.tuned) if arm == "tuned" else max(answer.base.values())))
     rates = right_of_hundred(exhibit.predictions, exhibit.record)
     many = ""
     if set(rates) == {"base", "tuned"}:

@@ -23,7 +23,9 @@ LONGEST = {"audio": 30.0, "video": 60.0}  # seconds; the listening window of the
 MOST_LETTERS = 2000
 TOGETHER = threading.Semaphore(2)  # files that are decoded at the same time: the largest allowed photo takes a quarter of a GB for a moment
 # what no photo, sound or film has in it, but a file that is a page, a program or an archive as well -> its name. Whole file; ZIP and PDF are looked for where their readers do
-SECOND = {b"<script": "HTML", b"<?php": "PHP", b"rar!\x1a\x07": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip"}
+# anywhere in the file, since readers of these begin wherever they find it
+SECOND = {b"<script": "HTML", b"<html": "HTML", b"<!doctype html": "HTML", b"<iframe": "HTML", b"<?php": "PHP", b"%pdf-1.": "PDF", b"%pdf-2.": "PDF", b"rar!\x1a\x07": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip",
+          b"\x7felf\x01\x01": "ELF", b"\x7felf\x02\x01": "ELF", b"this program cannot be run in dos mode": "EXE"}  # fmt: skip
 SNIFFED = {b"<html": "HTML", b"<!doctype": "HTML", b"<svg": "SVG", b"<iframe": "HTML", b"%pdf-": "PDF"}  # in the first KB, which is what browsers and readers look at
 
 TYPES = both("Use a photo (JPEG, PNG, HEIC), a sound (WAV, MP3, M4A, FLAC, OGG) or a video (MP4, MOV, WebM).",

@@ -24,8 +24,9 @@ from poc.audit_commands import FOLDER
 from poc.demo import cards
 from poc.demo import work_words as w
 from poc.demo.exhibit import Exhibit
+from poc.demo.ledger import OWN
 from poc.demo.tables import table
-from poc.demo.words import fill, safe
+from poc.demo.words import OWN_NAME, fill, safe
 from poc.queue_said import rate_lines
 from poc.standing import standing
 
@@ -122,7 +123,7 @@ def log_panel(exhibit: Exhibit, language: str) -> str:
     if not found:
         return _section(w.LOG, language, f"<p>{w.NO_LOG[language]}</p>")
     place = 1 if language == "ja" else 0
-    rows = [(str(one.n), one.time[:19].replace("T", " "), KINDS.get(one.kind, (one.kind,) * 2)[place], one.who, one.what, one.answer, w.DECISIONS.get(one.decision, {}).get(language, one.decision)) for one in found]
+    rows = [(str(one.n), one.time[:19].replace("T", " "), KINDS.get(one.kind, (one.kind,) * 2)[place], one.who, OWN_NAME[language] if one.what == OWN else one.what, one.answer, w.DECISIONS.get(one.decision, {}).get(language, one.decision)) for one in found]
     head = read_head(path)
     title = fill(w.LAST, n=len(rows), all=head.n if head else "?")[language]
     return _section(w.LOG, language, f'<p class="foot">{title}</p><div id="log-table">{table(title, [name[language] for name in w.LOG_COLUMNS.values()], rows)}</div>')
