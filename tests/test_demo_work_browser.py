@@ -150,7 +150,7 @@ def test_from_make_demo_to_a_corrected_answer_in_the_verified_log(tmp_path, chro
             page.locator("#watch-verify").click()
             page.locator("#verified[data-ok=yes]").wait_for()
     finally:
-        os.killpg(command.pid, signal.SIGINT)
+        os.killpg(command.pid, signal.SIGTERM)  # an interrupt is ignored where the tests run in the background
         command.wait(60)
     records = list(records_in(run / "operations" / "audit_log.jsonl"))
     assert [one.kind for one in records] == ["answer", "referral", "review"] and (records[0].answer, records[-1].answer, records[-1].who, records[-1].decision) == (model, right, "suzuki", "overridden")
