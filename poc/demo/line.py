@@ -158,6 +158,7 @@ class After(Turn):
             return last.value
         raise GaveWay
 
+
 class Line:
     """The line before one model.
 

@@ -192,6 +192,7 @@ class Page:
     def _leave(self, request: gr.Request | None = None) -> None:
         """The tab is closed: the visitor's files go, and their voice falls silent."""
         self._moved(request)
+        self.asking.pop(visitor_of(request).page, None)
         self.desk.belongings.leave(visitor_of(request).page)
 
     def _ask(self, view: View, note: str, language: str, request: gr.Request | None = None):

@@ -19,7 +19,6 @@ from poc.demo.page import PRIVATE
 from poc.demo.tour import tour
 from poc.demo.visit import NOBODY, Desk, View
 from poc.demo.words import safe
-from poc.threshold import threshold_of
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ class Show:
 
     def __init__(self, app: gr.Blocks, desk: Desk, language: str):
         self.desk, self.ahead = desk, None
-        self.threshold = threshold_of(desk.exhibit.record, desk.exhibit.predictions)
-        self.tour = tour(desk.exhibit, self.threshold)
+        self.tour = tour(desk.exhibit, desk.threshold)
         options = self.tour.guess[0].options if self.tour.guess else ()
         self.language, self.stop = gr.State(language), gr.State(Stop())
         self.progress = gr.HTML(elem_id="tour-progress")
@@ -177,7 +175,7 @@ class Show:
             return cards.message(t.NO_CASES, language)
         if stop.step == 1:
             return tour_cards.guessing(sample, language)
-        return tour_cards.told(view, stop.guess, self.desk.exhibit, self.threshold, waits, language) if view else ""
+        return tour_cards.told(view, stop.guess, self.desk.exhibit, self.desk.threshold, waits, language) if view else ""
 
     def _worth(self, language: str) -> str:
         try:
