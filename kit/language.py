@@ -23,13 +23,16 @@ def speaking(language: str) -> Iterator[None]:
         _SPOKEN.reset(before)
 
 
+def chosen() -> str:
+    """The language that POC_LANGUAGE names; "" where it names neither."""
+    asked = os.environ.get("POC_LANGUAGE", "").lower()[:2]
+    return asked if asked in LANGUAGES else ""
+
+
 def current() -> str:
     """The reader's language: "en" or "ja"."""
-    if _SPOKEN.get():
-        return _SPOKEN.get()
-    asked = os.environ.get("POC_LANGUAGE", "").lower()[:2]
-    if asked in LANGUAGES:
-        return asked
+    if found := _SPOKEN.get() or chosen():
+        return found
     # LC_ALL and LANG are read by hand first: getlocale() answers only for locales that are installed
     named = os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or ""
     return "ja" if named.lower().startswith("ja") else "en"

@@ -32,6 +32,7 @@ def describe(job, tuned: Tuned, signed: dict) -> dict:
         "language": use.language,
         "question": use.question,
         "options": list(use.options or job.folder.options),
+        "translations": use.translations,
         "decided_by": list(use.decided_by),
         "created": datetime.strptime(job.run.name[:15], "%Y%m%d-%H%M%S").isoformat(),
         "finished": datetime.now().isoformat(timespec="seconds"),

@@ -17,6 +17,7 @@ from kit.labelling.decided import told
 from kit.language import say
 from poc.new_usecase import name_of, write_usecase
 from poc.scenarios import scenario_faults
+from poc.translations import translation_faults
 from poc.usecase_faults import explain
 from poc.usecase_schema import Costs, Data, Gates, Model, Training, UseCase
 from poc.yaml_lines import read_yaml
@@ -146,7 +147,7 @@ def check_usecase(directory: Path, verify: bool = True) -> tuple[list[str], list
     """
     use = load_usecase(directory)
     folder = read_rows(directory, use, verify)
-    decided, faults = labelled(directory, folder, use), [*folder.faults, *scenario_faults(use, directory)]
+    decided, faults = labelled(directory, folder, use), [*folder.faults, *scenario_faults(use, directory), *translation_faults(use, folder.samples)]
     try:
         folder = _split(folder, decided.samples, use)
     except KitError as error:  # the rows are fine one by one and cannot be split together

@@ -11,6 +11,7 @@ from kit.data.trainable import TRAINABLE
 from kit.language import current, say
 from poc.business import Business, business_misfits
 from poc.scenarios import scenario_misfits
+from poc.translations import translation_misfits
 
 Modality = Literal["text", "image", "video", "audio"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -151,6 +152,7 @@ class UseCase(_Part):
     title: dict[Literal["en", "ja"], str] = {}
     language: Literal["en", "ja"] = Field(default_factory=current)
     question: Word
+    translations: dict[Literal["en", "ja"], dict[Word, Word]] = {}  # how people read questions and answers; the model is asked in the words of the data
     options: tuple[Word, ...] = ()  # left out = the sorted answers found; [] written out = free text
     decided_by: Annotated[tuple[Modality, ...], Field(min_length=1)] = ("image",)
     group_by: Word | None = None
@@ -248,6 +250,7 @@ def _misfits(use: UseCase):
                 )
     yield from scenario_misfits(use)
     yield from business_misfits(use)
+    yield from translation_misfits(use)
     if use.prevalence and abs(sum(use.prevalence.values()) - 1) > 0.01:
         yield (
             ("prevalence",),

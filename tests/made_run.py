@@ -105,7 +105,7 @@ def _shares(answer: str, options: list[str], level: float, arm: str, rng) -> dic
 
 def _described(use: UseCase, folder: Path, rows: pd.DataFrame, signed: dict, rehearsal: bool) -> dict:
     return {
-        "schema": 1, "use_case": use.name, "title": use.titles(), "language": use.language, "question": use.question, "options": list(use.options),
+        "schema": 1, "use_case": use.name, "title": use.titles(), "language": use.language, "question": use.question, "options": list(use.options), "translations": use.translations,
         "decided_by": list(use.decided_by), "created": "2026-11-22T09:30:00", "finished": "2026-11-22T09:34:12", "preset": "tiny", "rehearsal": rehearsal,
         "model": {"name": "tiny_omni", "source": "sample_data/tiny_omni", "parameters": 4_812_032, "four_bit": False, "license": "Apache-2.0",
                   "commercial_use": True},

@@ -72,11 +72,12 @@ def page(served, chromium):
 
 
 @contextmanager
-def opened(url: str, chromium: str, ready: str = "#ask:enabled", flags: tuple[str, ...] = ()):
+def opened(url: str, chromium: str, ready: str = "#ask:enabled", flags: tuple[str, ...] = (), locale: str = "en-US"):
     """A new page at the demo; everything but this machine is refused, and nothing else may be asked for. Fails where the console shows an error, a script throws, or a request fails.
 
     Args:
         flags: more of Chromium's.
+        locale: which language the browser asks for.
     """
     from playwright.sync_api import sync_playwright
 
@@ -90,7 +91,7 @@ def opened(url: str, chromium: str, ready: str = "#ask:enabled", flags: tuple[st
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *flags])
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, locale=locale)
         page.set_default_timeout(120_000)
         page.route("**/*", watch)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -366,3 +367,28 @@ def test_rows_are_labelled_with_the_keyboard(chromium, tmp_path, monkeypatch):
             page.screenshot(path=SHOTS / "label_people_ja.png", full_page=True)
     finally:
         app.close()
+
+
+def test_the_page_opens_in_the_language_of_the_address_else_of_the_browser_else_of_the_machine(tmp_path, chromium, monkeypatch):
+    """Every view is in it, and POC_LANGUAGE is stronger than a browser."""
+    from poc import demo
+
+    folder = make_folder(tmp_path / "parts", rows=40)
+    exhibit = make_run(tmp_path / "run", folder)
+    cases = [("", "ja-JP", "", "ja"), ("", "fr-FR", "", "en"), ("?language=en", "ja-JP", "", "en"), ("?language=ja", "en-US", "en", "ja"), ("", "ja-JP", "en", "en")]
+    for chosen in ("", "en"):
+        monkeypatch.setenv("POC_LANGUAGE", chosen)
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        app = demo.launch(exhibit, wait=False, source=demo.Recordings(demo.open_exhibit(exhibit).predictions))
+        try:
+            for address, locale, _, language in (case for case in cases if case[2] == chosen):
+                with opened(app.local_url + address, chromium, "#tour-next:enabled", locale=locale) as page:
+                    page.wait_for_function("language => document.documentElement.lang === language", arg=language)
+                    page.locator("#modes", has_text={"en": "Other views", "ja": "ほかの画面"}[language]).wait_for()
+                    page.locator("#tour-next", has_text={"en": "Next", "ja": "次へ"}[language]).wait_for()
+                    page.wait_for_timeout(500)
+                    page.evaluate("document.querySelectorAll('.mode').forEach(mode => mode.style.setProperty('display', 'block', 'important'))")
+                    shown = page.locator("#tour-title").inner_text() + page.locator("#head").inner_text() + page.locator("#work-waiting").inner_text() + page.locator("#ask").inner_text()
+                    assert bool(JAPANESE.search(shown)) == (language == "ja") and ("Ask" in shown) == (language == "en"), (address, locale, shown)
+        finally:
+            app.close()

@@ -96,7 +96,7 @@ def test_the_shipped_run_is_shown_beside_the_shipped_model_that_saw_every_note(e
     assert (lies.others["trusting"]["followed"], lies.others["cured"]["followed"], lies.others["cured"]["right"]) == (13, 0, 31), "as docs/decisions.md and the README tell"
     desk = Desk(example, demo.Recordings(example.predictions))
     for language, told in (("en", "picked because the first machine follows"), ("ja", "メモに従った事例を選んで")):
-        assert told in tour_cards.lying(desk.answered(replace(desk.first_view(), held=lies.first.id), ""), lies, 0.5, False, language)
+        assert told in tour_cards.lying(desk.answered(replace(desk.first_view(), held=lies.first.id), ""), lies, example, False, language)
     other = replace(example, record=example.record | {"data": example.record["data"] | {"hash": "another folder"}})
     assert tour(other, threshold_of(example.record, example.predictions)).lies.others == {}
     tuned = example.predictions.query("arm == 'tuned' and condition == 'as_is' and split == 'test'").set_index("id")["probabilities"]
@@ -118,7 +118,7 @@ def test_the_cure_is_said_to_work_only_where_the_same_cases_show_it(example, aft
     answers = {"trusting": {case: named if n < 10 else "?" for n, (case, named) in enumerate(lies.named.items())}, "cured": {case: named if n < after else "?" for n, (case, named) in enumerate(lies.named.items())}}
     others = {name: {"n": 36, "followed": {"trusting": 10, "cured": after}[name], "right": 0, "answers": one} for name, one in answers.items()}
     desk = Desk(example, demo.Recordings(example.predictions))
-    shown = tour_cards.lying(desk.answered(replace(desk.first_view(), held=lies.first.id), ""), replace(lies, others=others), 0.5, False, "en")
+    shown = tour_cards.lying(desk.answered(replace(desk.first_view(), held=lies.first.id), ""), replace(lies, others=others), example, False, "en")
     assert told in shown and shown.count("data-who=") == 4
 
 
@@ -179,8 +179,8 @@ def test_a_run_that_cannot_show_a_step_says_so_and_acts_nothing(tmp_path):
     exhibit = demo.open_exhibit(run, tmp_path / "parts")
     with gr.Blocks() as app:
         show, decide = Show(app, Desk(exhibit, demo.Recordings(exhibit.predictions)), "en"), Decide(app, Desk(exhibit, demo.Recordings(exhibit.predictions)), "en")
-    assert tour_cards.lying(None, None, 0.0, False, "en").count("nothing is acted") == 1
-    assert "would have asked nobody" in tour_cards.asking(None, replace(show.tour, unsure=None), False, "en")
+    assert tour_cards.lying(None, None, exhibit, False, "en").count("nothing is acted") == 1
+    assert "would have asked nobody" in tour_cards.asking(None, replace(show.tour, unsure=None), exhibit, False, "en")
     worth = show._worth("en") + show._worth("ja")
     assert "rehearsal" in worth and "¥" not in worth and "円" not in worth
     assert not decide.sliders and "a run without a verdict says nothing about money" in decide._texts("en")[decide.money]["value"]

@@ -84,11 +84,11 @@ def test_a_clerk_sees_the_item_without_the_models_answer(desk, shift):
     post = shift.begin(Post(), "Suzuki")
     assert post.claim.item.id == item.id and options_of(post) == ("ok", "scratch", "dent", "stain", "crack") and shift.waiting == 1
     for language, reason in (("en", "somebody asked for a person"), ("ja", "人による確認の依頼がありました")):
-        shown = item_panel(post, language)
+        shown = item_panel(post, desk.exhibit, language)
         assert reason in shown and "Which defect" in shown and 'class="photo"' in shown
         visible = re.sub(r"<[^>]*>", " ", shown).replace(row["text"], "")  # a note may name an answer: it is evidence
         assert not re.search(rf"\b{row['predicted']}\b", visible) and f"{item.confidence:.2f}" not in visible, "blind"
-    dangerous = item_panel(replace(post, claim=replace(post.claim, item=replace(item, reasons=("dangerous",)))), "en")
+    dangerous = item_panel(replace(post, claim=replace(post.claim, item=replace(item, reasons=("dangerous",)))), desk.exhibit, "en")
     assert "dangerous" not in dangerous and w.ANY_REASON["en"] in dangerous, "that reason would tell what the model said"
 
 
@@ -115,7 +115,7 @@ def test_two_people_must_agree_on_what_is_dangerous(desk, shift):
     assert first.claim is None and shift.waiting == 1 and "Another person must look" in first.message["en"] and "別の人も" in first.message["ja"]
     assert shift.begin(first, "ＳＵＺＵＫＩ").claim is None, "the same person, whatever the letters' width"
     second = shift.begin(Post(), "Tanaka")
-    assert row["answer"] not in re.sub(r"<[^>]*>", " ", item_panel(second, "en")).replace(row["text"], ""), "nor does the second see what the first said"
+    assert row["answer"] not in re.sub(r"<[^>]*>", " ", item_panel(second, desk.exhibit, "en")).replace(row["text"], ""), "nor does the second see what the first said"
     shift.clock.now += 5
     second = shift.decide(second, row["answer"])
     assert shift.waiting == 0 and "Another" not in second.message["en"]
@@ -211,16 +211,16 @@ def test_practice_counts_following_and_overruling_apart(exhibit):
     done = Practice(0, tuple(Turn(sample, advice, answer, 4.0) for advice, answer in said), over=True)
     found = practising.result(done)
     assert (found.followed, found.overruled, found.right, found.seconds) == ((1, 3), (1, 2), (2, 5), 4.0)
-    page = practising.panel(done, "en")
+    page = practising.panel(done, exhibit, "en")
     assert "1 of 3" in page and "33% [6%, 79%]" in page and "50% [9%, 91%]" in page  # Wilson 1927, by hand
-    assert JAPANESE.search(practising.panel(done, "ja"))
+    assert JAPANESE.search(practising.panel(done, exhibit, "ja"))
 
 
 def test_practice_ends_after_the_last_item_or_the_time_and_does_not_show_the_truth_before(exhibit):
     clock = Clock()
     practice = practising.begin(exhibit, 1, most=3, clock=clock)
     assert practising.answer(practice, "ok", clock) is practice, "nobody answers unseen"
-    shown = practising.panel(practice, "en", clock)
+    shown = practising.panel(practice, exhibit, "en", clock)
     assert w.PROGRESS["en"].format(n=1, of=3, minutes=15) in shown and practice.turn.sample.id not in shown and "Right answer" not in shown
     clock.now += 2
     practice = practising.undo(practising.answer(practice, "ok", clock), clock)
@@ -233,7 +233,7 @@ def test_practice_ends_after_the_last_item_or_the_time_and_does_not_show_the_tru
     clock.now += 60 * practising.MINUTES
     assert practising.answer(late, "ok", clock).over
     nothing = practising.begin(replace(exhibit, samples={}), 1)
-    assert nothing.over and w.NOT_ENOUGH["en"] in practising.panel(nothing, "en")
+    assert nothing.over and w.NOT_ENOUGH["en"] in practising.panel(nothing, exhibit, "en")
 
 
 # new samples

@@ -25,7 +25,7 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported; nothing here sends telemetry
 
 from kit.errors import KitError  # noqa: E402
-from kit.language import current, say  # noqa: E402
+from kit.language import chosen, current, say  # noqa: E402
 
 try:
     import gradio as gr
@@ -61,7 +61,7 @@ def build_demo(
         run: the run's folder; what is asked and answered is written into its audit log.
         source: who answers; None loads the run's model, and takes its recorded answers where that fails.
         media: the use case's folder; None looks for it.
-        language: "en" or "ja" to begin with; None for the reader's.
+        language: "en" or "ja" to begin with; None: as POC_LANGUAGE says, else as each visitor's browser asks, else this machine's. `?language=ja` in the address comes before all of them.
         loading: loads the model in the background, and the recorded answers are there at once.
         key: of the audit log's pseudonyms; None draws one that is forgotten with the demo.
         longest: seconds that a question may take, its wait included.
@@ -73,12 +73,13 @@ def build_demo(
     reason = ""
     if source is None:
         source, reason = (Recordings(exhibit.predictions), "") if loading else open_source(Path(run))
+    follow = not (language or chosen())
     language = language or current()
     with gr.Blocks(title=exhibit.record["title"][language], analytics_enabled=False, delete_cache=(KEPT // 6, KEPT)) as demo:
         line = Line(longest=longest)
         atexit.register(line.close)
         desk = Desk(exhibit, source, reason, loading, Ledger(exhibit, key), line)
-        Modes(demo, desk, language)
+        Modes(demo, desk, language, follow)
         add_interface(desk, MOST)
     if loading:
         loading.start(desk.warm, desk.receive)

@@ -71,8 +71,8 @@ def in_sentences(answer: Answer, truth: str, exhibit: Exhibit, language: str) ->
         percent = min(
             99, max(1, round(100 * getattr(answer, arm)[option]))
         )  # nothing is rounded up to certainty
-        said.append(w.SAYS[arm][language].format(option=option, percent=percent))
-    said.append(w.SAYS_TRUTH[language].format(option=truth) if truth else w.SAYS_NO_TRUTH[language])
+        said.append(w.SAYS[arm][language].format(option=exhibit.read_as(option)[language], percent=percent))
+    said.append(w.SAYS_TRUTH[language].format(option=exhibit.read_as(truth)[language]) if truth else w.SAYS_NO_TRUTH[language])
     if exhibit.disagrees(answer.conflict):
         said.append(w.SAYS_CONFLICT[language])
     if exhibit.record["rehearsal"]:

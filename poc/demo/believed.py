@@ -44,14 +44,14 @@ class Believed:
     """What one answer depends on.
 
     Attributes:
-        said, share: the answer to everything, and its share.
+        said, share: the answer to everything as people read it, and its share.
         without: modality -> (fall of its log share in nats, its share) with that kind of evidence taken away; of one kind alone, the answer to the bare question.
         marked: modality -> what may be shown as mattering.
         unmarked: modality -> why nothing is marked there.
         whole: nothing is still being looked at.
     """
 
-    said: str
+    said: Text
     share: float
     without: dict[str, tuple[float, float]]
     marked: dict[str, Marked] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def look(pair: ModelPair, sample: Sample, answer: Answer, exhibit: Exhibit) -> C
             return lambda stop: pair.asked(ask, stop)
 
         said = answer.said("tuned")
-        found = Believed(said, answer.tuned[said], (yield one(lambda: contributions(pair.loaded, sample, PIECE + 1))))
+        found = Believed(exhibit.read_as(said), answer.tuned[said], (yield one(lambda: contributions(pair.loaded, sample, PIECE + 1))))
         for modality in sample.modalities:
             turn.tell(found)
             why = untested(exhibit, modality)

@@ -5,7 +5,7 @@ from kit.operations.audit_record import Record
 from poc.demo import words as w
 from poc.demo.answer import Answer
 from poc.demo.exhibit import Exhibit
-from poc.demo.words import safe
+from poc.demo.words import fill, safe
 from poc.threshold import Threshold
 from poc.words import ARMS, KPIS, VERDICTS, Text, both
 
@@ -104,14 +104,17 @@ def hint(text: Text, language: str) -> str:
     return f'<p class="hint">{text[language]}</p>'
 
 
-def question(sample: Sample | None, language: str) -> str:
-    """The question with its options, in the words that the model reads."""
+def question(sample: Sample | None, exhibit: Exhibit, language: str) -> str:
+    """The question with its options, and in which words the model reads it where they are others."""
     if sample is None:
         return ""
-    options = "".join(f"<li>{safe(option)}</li>" for option in sample.options)
+    options = "".join(f"<li>{safe(exhibit.read_as(option)[language])}</li>" for option in sample.options)
+    read = exhibit.read_as(sample.question)[language]
+    asked = fill(w.ASKED_AS, question=sample.question, options=" / ".join(sample.options))[language]
     return (
-        f'<div class="question"><span class="label">{w.QUESTION[language]}</span><p id="question">{safe(sample.question)}</p>'
-        f'<ul class="options" aria-label="{w.OPTIONS[language]}">{options}</ul></div>'
+        f'<div class="question"><span class="label">{w.QUESTION[language]}</span><p id="question">{safe(read)}</p>'
+        f'<ul class="options" aria-label="{w.OPTIONS[language]}">{options}</ul>'
+        + (f'<p class="foot" id="asked-as">{safe(asked)}</p></div>' if read != sample.question else "</div>")
     )
 
 
@@ -121,9 +124,9 @@ def message(text: Text, language: str, kind: str = "quiet") -> str:
     return f'<p class="message {kind}" id="message" role="{role}">{safe(text[language])}</p>'
 
 
-def early(base: dict[str, float], sample: Sample, language: str) -> str:
+def early(base: dict[str, float], sample: Sample, exhibit: Exhibit, language: str) -> str:
     """The base model's answer, while the tuned one is still answering: without right or wrong, which would tell the truth."""
-    known = _card("base", max(base, key=base.get), base, sample.replace(answer=""), language)
+    known = _card("base", max(base, key=base.get), base, sample.replace(answer=""), exhibit, language)
     comes = f'<article class="card tuned" id="tuned-comes"><h3>{ARMS["tuned"][language]}</h3><p class="hint">{w.COMES[language]}</p></article>'
     return f'<div class="result" id="early" role="status"><div class="pair">{known}{comes}</div></div>'
 
@@ -137,16 +140,16 @@ def result(answer: Answer, sample: Sample, exhibit: Exhibit, language: str, reco
         in_words: the answer as a sentence, at its head.
     """
     if sample.answer:
-        truth = f'<p class="truth" id="truth"><span class="label">{w.TRUTH[language]}</span><b>{safe(sample.answer)}</b></p>'
+        truth = f'<p class="truth" id="truth"><span class="label">{w.TRUTH[language]}</span><b>{safe(exhibit.read_as(sample.answer)[language])}</b></p>'
     else:
         truth = f'<p class="truth none" id="truth">{w.NO_TRUTH[language]}</p>'
-    cards = "".join(_card(arm, answer.said(arm), getattr(answer, arm), sample, language, _sure(answer, threshold, language) if arm == "tuned" else "") for arm in ("base", "tuned"))
+    cards = "".join(_card(arm, answer.said(arm), getattr(answer, arm), sample, exhibit, language, _sure(answer, threshold, language) if arm == "tuned" else "") for arm in ("base", "tuned"))
     said = f'<p class="in-words" id="in-words">{safe(in_words)}</p>' if in_words else ""
     took = w.FROM_RECORD[language] if answer.recorded else w.BOTH_ANSWERED[language].format(seconds=answer.seconds)
     made = f"{exhibit.record['model']['name']} + {exhibit.adapter_name}"
     audited = f' <span id="record">{w.AUDITED[language].format(n=record.n)}</span>' if record else ""
     foot = f'<p class="foot"><span id="seconds">{took}</span> <span id="model-name">{safe(made)}</span>{audited}</p><p class="foot">{w.CAUTION[language]}</p>'
-    doubts = _disagreement(answer, exhibit, language) + _orders(answer, language) + _unsure(record, language)
+    doubts = _disagreement(answer, exhibit, language) + _orders(answer, exhibit, language) + _unsure(record, language)
     return f'<div class="result" id="result" role="status">{said}{truth}<div class="pair">{cards}</div>{doubts}{foot}</div>'
 
 
@@ -154,7 +157,7 @@ def _disagreement(answer: Answer, exhibit: Exhibit, language: str) -> str:
     """What the tuned model says to each kind of evidence alone, and whether they contradict each other."""
     if answer.conflict is None:
         return ""
-    alone = ", ".join(f"{w.MODALITIES[modality][language]} → {safe(option)} ({share:.0%})" for modality, (option, share) in answer.alone.items())
+    alone = ", ".join(f"{w.MODALITIES[modality][language]} → {safe(exhibit.read_as(option)[language])} ({share:.0%})" for modality, (option, share) in answer.alone.items())
     measured, disagrees = exhibit.conflict, exhibit.disagrees(answer.conflict)
     threshold = measured.get("threshold")
     if threshold is None:
@@ -165,9 +168,10 @@ def _disagreement(answer: Answer, exhibit: Exhibit, language: str) -> str:
     return f'<p class="alone" id="conflict"><span class="label">{w.ALONE[language]}</span>{alone}. {w.CONFLICT[language].format(score=answer.conflict)}{chip} {safe(says)}</p>'
 
 
-def _orders(answer: Answer, language: str) -> str:
+def _orders(answer: Answer, exhibit: Exhibit, language: str) -> str:
     """What turned the answer and should not have, and a note that gives orders: shown as a conflict."""
-    said = [w.SWAYED[name][language].format(option=answer.without[name][0], share=answer.without[name][1], said=answer.said("tuned")) for name in answer.swayed]
+    followed = exhibit.read_as(answer.said("tuned"))
+    said = [fill(w.SWAYED[name], option=exhibit.read_as(answer.without[name][0]), share=answer.without[name][1], said=followed)[language] for name in answer.swayed]
     said += [w.ORDERS[language]] if answer.orders else []
     chip = f'<span class="chip wrong">{w.A_PERSON[language]}</span> '
     return f'<p class="alone" id="swayed" role="alert">{chip}{safe(" ".join(said))}</p>' if said else ""
@@ -189,16 +193,16 @@ def _sure(answer: Answer, threshold: Threshold | None, language: str) -> str:
     return f'<p class="sure" id="confidence">{told[language].format(sure=f"<b>{safe(percent(threshold.confidence(answer.tuned)))}</b>", **values)}</p>'
 
 
-def _card(arm: str, said: str, shares: dict[str, float], sample: Sample, language: str, more: str = "") -> str:
+def _card(arm: str, said: str, shares: dict[str, float], sample: Sample, exhibit: Exhibit, language: str, more: str = "") -> str:
     mark = ""
     if sample.answer:
         right = said == sample.answer
         sign, name, kind = ("✓", w.RIGHT, "right") if right else ("✗", w.WRONG, "wrong")
         mark = f'<span class="chip {kind}"><span aria-hidden="true">{sign}</span> {name[language]}</span>'
-    bars = "".join(bar(option, share, option == said) for option, share in shares.items())
+    bars = "".join(bar(exhibit.read_as(option)[language], share, option == said) for option, share in shares.items())
     return (
         f'<article class="card {arm}" id="{arm}-answer"><h3>{ARMS[arm][language]}</h3>'
-        f'<p class="said"><b>{safe(said)}</b>{mark}</p><ul class="bars">{bars}</ul>{more}</article>'
+        f'<p class="said"><b>{safe(exhibit.read_as(said)[language])}</b>{mark}</p><ul class="bars">{bars}</ul>{more}</article>'
     )
 
 

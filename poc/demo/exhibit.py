@@ -9,6 +9,8 @@ import pandas as pd
 
 from kit.data import MEDIA, Sample
 from poc import runs
+from poc.translations import read_as
+from poc.words import Text
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Exhibit:
     def disagrees(self, score: float | None) -> bool:
         """Whether evidence with this conflict score disagrees, as far as was measured."""
         return score is not None and self.conflict.get("threshold") is not None and score >= self.conflict["threshold"]
+
+    def read_as(self, words: str) -> Text:
+        """A question or an answer as people read it."""
+        return read_as(self.record, words)
 
     def shown_id(self, sample: Sample) -> str:
         """The sample's id, or its number where the id would give the answer away (class folders do that)."""

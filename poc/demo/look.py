@@ -98,7 +98,7 @@ CSS = f"""
 .evidence blockquote {{ margin: 10px 0 0; padding: 8px 12px; border-left: 3px solid #8b9aa1; background: {PAPER}; white-space: pre-wrap; color: {INK}; }}
 .evidence .missing {{ color: {QUIET}; margin: 4px; }}
 
-.question p {{ font-size: 1.15rem; font-weight: 600; margin: 0 0 6px; text-wrap: balance; }}
+.question p {{ font-size: 1.15rem; font-weight: 600; margin: 0 0 6px; text-wrap: balance; }} .question p.foot {{ font-size: .85rem; font-weight: 400; margin-top: 8px; }}
 .options {{ list-style: none; display: flex; flex-wrap: wrap; gap: 6px; padding: 0; margin: 0; }}
 .options li {{ border: 1px solid {LINE}; border-radius: 999px; padding: 1px 10px; margin: 0; font-size: .875rem; background: {CARD}; color: {QUIET}; }}
 

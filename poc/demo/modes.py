@@ -47,15 +47,27 @@ LISTEN = """() => {
     if (found && found.offsetParent && !found.disabled) { event.preventDefault(); found.click(); }
   });
 }"""
-# the address may name a mode that is there
+# the address may name a language, and the browser does where it is followed
+FIRST_LANGUAGE = """(language) => {
+  const wanted = [new URLSearchParams(location.search).get("language"), ...(%s ? navigator.languages : [])].map((one) => (one || "").slice(0, 2).toLowerCase());
+  return wanted.find((one) => ["en", "ja"].includes(one)) || language;
+}"""
+# and a mode that is there
 FROM_ADDRESS = '(mode) => { const asked = new URLSearchParams(location.search).get("mode"); return document.querySelector(`#mode-${CSS.escape(asked || "")}`) ? asked : mode; }'
 
 
 class Modes:
-    """The whole page."""
+    """The whole page.
 
-    def __init__(self, app: gr.Blocks, desk: Desk, language: str):
-        self.desk = desk
+    Args:
+        app: the page.
+        desk: the run and who answers.
+        language: "en" or "ja" to begin with.
+        follow: the browser's language comes before that.
+    """
+
+    def __init__(self, app: gr.Blocks, desk: Desk, language: str, follow: bool = False):
+        self.desk, self.follow = desk, follow
         made = {"show": Show, "try": Page, "work": Work, "decide": Decide, "watch": Watch}
         with gr.Row(elem_id="bar"):
             self.modes = gr.Button(OTHER[language], size="sm", elem_id="modes", scale=0, min_width=120)
@@ -81,7 +93,8 @@ class Modes:
             event(None, [self.mode], None, js=SET_MODE, **PRIVATE)
         for listening in (LISTEN, borrowed.LISTEN):
             app.load(None, None, None, js=listening, **PRIVATE)
-        for event in (self.language.change, app.load):
+        opened = app.load(None, [self.language], [self.language], js=FIRST_LANGUAGE % str(self.follow).lower(), **PRIVATE)
+        for event in (self.language.change, opened.then):
             event(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
         speaking = [self.modes, self.language, self.mode, self.top, self.progress]
         self.language.change(self._translate, [self.language], speaking, **PRIVATE)
@@ -90,7 +103,7 @@ class Modes:
         page, show, decide = self.made["try"], self.made["show"], self.made["decide"]
         self.mode.change(decide.look, [self.mode, *decide.inputs], decide.shown, **PRIVATE)
         news = [self.top, self.progress, self.clock, *page.news, *show.news]
-        app.load(self._arrive, [self.language], news, **PRIVATE)
+        opened.then(self._arrive, [self.language], news, **PRIVATE)  # in the language that was found: two answers would race
         self.clock.tick(self._news, [self.language], news, **PRIVATE)
 
     def _choices(self, language: str) -> list[tuple[str, str]]:

@@ -67,7 +67,8 @@ class NewSamples:
         if not who.strip():
             raise Refusal(w.NAMELESS)
         if not answer.strip() or (options and answer not in options):
-            raise Refusal(fill(w.NO_ANSWER, options=", ".join(options) or "..."))
+            listed = {language: ", ".join(self.exhibit.read_as(option)[language] for option in options) or "..." for language in LANGUAGES}
+            raise Refusal(fill(w.NO_ANSWER, options=listed))
         asked = own_sample([*files], note, question, options, tuple(self.exhibit.record["decided_by"]), most=most)
         self._refuse_known(asked)
         self._refuse_alike(asked)

@@ -114,23 +114,23 @@ def _believable(sample: Sample, shares: dict[str, float], draw: random.Random) -
     return max(wrong, key=lambda option: shares.get(option, 0.0)) if shares else draw.choice(wrong)
 
 
-def panel(practice: Practice, language: str, clock=time.monotonic) -> str:
+def panel(practice: Practice, exhibit: Exhibit, language: str, clock=time.monotonic) -> str:
     """The item with the AI's answer, the result when it is over, or why there is none; "" before it began."""
     turn = practice.turn
     if turn is None:
-        return result_panel(practice, language) if practice.turns else f'<p class="message quiet" role="status">{w.NOT_ENOUGH[language]}</p>' if practice.over else ""
+        return result_panel(practice, exhibit, language) if practice.turns else f'<p class="message quiet" role="status">{w.NOT_ENOUGH[language]}</p>' if practice.over else ""
     left = max(0, MINUTES - int((clock() - practice.began) // 60))
     place = fill(w.PROGRESS, n=practice.place + 1, of=len(practice.turns), minutes=left)[language]
     name = f"{SAMPLE[language]} {practice.place + 1}"  # ids may give the answer away
     return (
         f'<p class="kicker" role="status" id="practice-place">{safe(place)}</p>'
-        f'<div class="question" id="practice-item" data-place="{practice.place}"><span class="label">{QUESTION[language]}</span><p>{safe(turn.sample.question)}</p></div>'
+        f'<div class="question" id="practice-item" data-place="{practice.place}"><span class="label">{QUESTION[language]}</span><p>{safe(exhibit.read_as(turn.sample.question)[language])}</p></div>'
         f'<div class="evidence">{evidence.panel(turn.sample, name, language)}</div>'
-        f'<p class="message busy" id="practice-advice"><span class="label">{w.ADVICE[language]}</span><b>{safe(turn.advice)}</b></p>'
+        f'<p class="message busy" id="practice-advice"><span class="label">{w.ADVICE[language]}</span><b>{safe(exhibit.read_as(turn.advice)[language])}</b></p>'
     )
 
 
-def result_panel(practice: Practice, language: str) -> str:
+def result_panel(practice: Practice, exhibit: Exhibit, language: str) -> str:
     """The shares with their intervals, then every answered item."""
     found = result(practice)
     rows = []
@@ -138,7 +138,8 @@ def result_panel(practice: Practice, language: str) -> str:
         low, high = wilson(hits, of)
         rows.append((name[language], w.OUT_OF[language].format(hits=hits, of=of), f"{hits / of:.0%} [{low:.0%}, {high:.0%}]" if of else w.NONE_SEEN[language]))
     done = [turn for turn in practice.turns if turn.said is not None]
-    said = [(str(number), turn.advice + (" ✗" if turn.advice != turn.sample.answer else ""), turn.said or w.UNTOLD[language], turn.sample.answer) for number, turn in enumerate(done, 1)]
+    read = lambda words: exhibit.read_as(words)[language] if words else w.UNTOLD[language]  # noqa: E731
+    said = [(str(number), read(turn.advice) + (" ✗" if turn.advice != turn.sample.answer else ""), read(turn.said), read(turn.sample.answer)) for number, turn in enumerate(done, 1)]
     return (
         f'<div id="practice-result" role="status">{table(w.PRACTICE[language], (), rows)}<p class="foot">{w.FEW[language]}</p>'
         f'<details class="about"><summary>{w.ALL_OF_THEM[language]}</summary>{table(w.ALL_OF_THEM[language], [name[language] for name in w.COLUMNS.values()], said)}</details></div>'

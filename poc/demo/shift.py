@@ -101,7 +101,7 @@ class Shift:
             why = kind or (likely_kind(before.answer, answer, (self.exhibit.record.get("costs") or {}).get("ok_answer") or "") if wrong else "")
             item = self.queue.decide(post.claim, answer, why, note.strip(), seconds, saw=before.id in post.told)
             told = post.told | {item.id} if wrong and item.final is not None else post.told
-            return self._next(replace(post, claim=None, told=told, done=post.done + 1, message=_outcome(before.answer, answer, why, wrong, item.final is None), refused=False))
+            return self._next(replace(post, claim=None, told=told, done=post.done + 1, message=_outcome(self.exhibit, before.answer, answer, why, wrong, item.final is None), refused=False))
 
         return self._tried(post, write)
 
@@ -145,15 +145,15 @@ class Shift:
             return replace(post, message=w.FAILED, refused=True)
 
 
-def _outcome(model: str, said: str, kind: str, wrong: bool, opened: bool) -> Text:
+def _outcome(exhibit: Exhibit, model: str, said: str, kind: str, wrong: bool, opened: bool) -> Text:
     """What was written, and what to do now."""
     found = {}
     for language in LANGUAGES:
         with speaking(language):
-            lines = [w.WRITTEN[language].format(said=said or w.UNTOLD[language])]
+            lines = [w.WRITTEN[language].format(said=exhibit.read_as(said)[language] if said else w.UNTOLD[language])]
             lines += [w.ANOTHER[language]] if opened else []
             # where a second person is asked, what the model said stays untold: the two may sit side by side
-            lines += [w.WAS_WRONG[language].format(model=model, now=play(kind).now, tell=play(kind).tell)] if wrong and kind and not opened else []
+            lines += [w.WAS_WRONG[language].format(model=exhibit.read_as(model)[language], now=play(kind).now, tell=play(kind).tell)] if wrong and kind and not opened else []
             found[language] = {"en": " ", "ja": ""}[language].join(lines)
     return found
 
@@ -163,7 +163,7 @@ def options_of(post: Post) -> tuple[str, ...]:
     return post.claim.item.sample.options if post.claim else ()
 
 
-def item_panel(post: Post, language: str) -> str:
+def item_panel(post: Post, exhibit: Exhibit, language: str) -> str:
     """The item as a clerk sees it: evidence, question and reason, without the model's answer and without what gives it away (kit.operations keeps both)."""
     if post.claim is None:
         text = w.NONE_WAITS if post.who else w.NOT_STARTED
@@ -173,7 +173,7 @@ def item_panel(post: Post, language: str) -> str:
     harmless = [w.REASONS[reason][language] for reason in item.reasons if reason in w.REASONS] or [w.ANY_REASON[language]]
     why = {"en": "; ", "ja": "、"}[language].join(harmless)
     return (
-        f'<div class="question" id="work-item" data-item="{item.id}"><span class="label">{safe(name)}</span><p>{safe(item.sample.question)}</p></div>'
+        f'<div class="question" id="work-item" data-item="{item.id}"><span class="label">{safe(name)}</span><p>{safe(exhibit.read_as(item.sample.question)[language])}</p></div>'
         f'<div class="evidence">{evidence.panel(item.sample, name, language)}</div>'
         f'<p class="foot" id="work-reason"><span class="label">{w.REASON[language]}</span>{safe(why)}</p>'
     )

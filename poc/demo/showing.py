@@ -47,7 +47,6 @@ class Show:
     def __init__(self, app: gr.Blocks, desk: Desk, language: str):
         self.desk, self.ahead = desk, None
         self.tour = tour(desk.exhibit, desk.threshold)
-        options = self.tour.guess[0].options if self.tour.guess else ()
         self.language, self.stop = gr.State(language), gr.State(Stop())
         self.progress = gr.HTML(elem_id="tour-progress")
         with gr.Row(equal_height=False, elem_id="tour"):
@@ -56,14 +55,14 @@ class Show:
             with gr.Column(min_width=320):
                 self.body = gr.HTML(elem_id="tour-body")
                 with gr.Row(elem_id="guesses") as self.guesses:
-                    self.options = [gr.Button(f"{n}  {option}", size="lg", min_width=150, interactive=False, elem_id=f"guess-{n}") for n, option in enumerate(options, 1)]
+                    self.options = [gr.Button(name, size="lg", min_width=150, interactive=False, elem_id=f"guess-{n}") for n, name in enumerate(self._names(language), 1)]
                 self.believed = gr.HTML(elem_id="tour-believed")
                 self.another = gr.Button(size="sm", elem_id="tour-another")
         with gr.Row(elem_id="tour-buttons"):
             self.back = gr.Button(interactive=False, elem_id="tour-back")
             self.next = gr.Button(variant="primary", interactive=False, elem_id="tour-next")
         self.shown = [self.stop, self.progress, self.left, self.evidence, self.body, self.guesses, self.another, self.back, self.next, self.believed]
-        self.parts, self.news = [self.language], [*self.options, self.next]
+        self.parts, self.news = [self.language, *self.options], [*self.options, self.next]
         for component, value in zip(self.shown[1:], self._values(Stop(), language)[1:], strict=True):
             for name, one in value.items():
                 setattr(component, name, one)
@@ -72,7 +71,12 @@ class Show:
 
     def translate(self, language: str) -> list:
         """Updates of `parts`."""
-        return [language]
+        return [language, *(gr.update(value=name) for name in self._names(language))]
+
+    def _names(self, language: str) -> list[str]:
+        """What the buttons to guess say."""
+        options = self.tour.guess[0].options if self.tour.guess else ()
+        return [f"{n}  {self.desk.exhibit.read_as(option)[language]}" for n, option in enumerate(options, 1)]
 
     def told(self, language: str) -> list:
         """Gradio drops a click that comes before the page listens: the buttons wake up when the first answer from here has arrived."""
@@ -168,13 +172,13 @@ class Show:
         if stop.step == 5:
             return self._worth(language)
         if stop.step == 3 and (view or sample is None):
-            return tour_cards.lying(view, self.tour.lies, self.desk.exhibit.record["training"].get("drop_irrelevant") or 0.0, waits, language)
+            return tour_cards.lying(view, self.tour.lies, self.desk.exhibit, waits, language)
         if stop.step == 4 and (view or sample is None):
-            return tour_cards.asking(view, self.tour, waits, language)
+            return tour_cards.asking(view, self.tour, self.desk.exhibit, waits, language)
         if sample is None:
             return cards.message(t.NO_CASES, language)
         if stop.step == 1:
-            return tour_cards.guessing(sample, language)
+            return tour_cards.guessing(sample, self.desk.exhibit, language)
         return tour_cards.told(view, stop.guess, self.desk.exhibit, self.desk.threshold, waits, language) if view else ""
 
     def _worth(self, language: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 
+from kit.data import Sample
 from poc.demo import cards
 from poc.demo import tour_words as t
 from poc.demo import words as w
@@ -21,37 +22,36 @@ def progress(step: int, language: str) -> str:
     return f'<div class="tour-line" aria-hidden="true">{dots}</div><p class="hint" id="tour-step" role="status" data-step="{step}">{said} · {t.MINUTES_LEFT[language].format(n=left)}</p><h2 id="tour-title">{t.TITLES[step - 1][language]}</h2>'
 
 
-def guessing(sample, language: str) -> str:
-    return f'<p class="ask-you" id="tour-question">{safe(sample.question)}</p><p>{t.GUESS[language]}</p>{cards.hint(t.RULE, language)}'
+def guessing(sample: Sample, exhibit: Exhibit, language: str) -> str:
+    return f'<p class="ask-you" id="tour-question">{safe(exhibit.read_as(sample.question)[language])}</p><p>{t.GUESS[language]}</p>{cards.hint(t.RULE, language)}'
 
 
 def told(view: View, guess: str, exhibit: Exhibit, threshold: Threshold, waits: bool, language: str) -> str:
     """Step 2: the visitor, both models (the tuned one with its calibrated confidence, as everywhere), the truth, and what one case does not say."""
     answer, truth = view.answer, view.asked.answer
-    shown = [_card("you", t.YOU, guess, truth, language, guess or t.NO_GUESS[language])]
+    shown = [_card("you", t.YOU, guess, truth, exhibit, language)]
     for arm in ("base", "tuned"):
-        shown.append(_card(arm, t.MACHINE[arm], answer.said(arm), truth, language, answer.said(arm), threshold.confidence(answer.tuned) if arm == "tuned" else max(answer.base.values())))
+        shown.append(_card(arm, t.MACHINE[arm], answer.said(arm), truth, exhibit, language, threshold.confidence(answer.tuned) if arm == "tuned" else max(answer.base.values())))
     rates = right_of_hundred(exhibit.predictions, exhibit.record)
     many = ""
     if set(rates) == {"base", "tuned"}:
         ends = {f"{arm}_{end}": round_ for arm, one in rates.items() for end, round_ in (("low", math.floor(100 * one["low"] + 1e-6)), ("high", math.ceil(100 * one["high"] - 1e-6)))}
         many = f'<p id="tour-many">{t.OF_HUNDRED[language].format(n=len(exhibit.samples), sure=exhibit.record["gates"]["confidence"], **ends)}</p>'
-    return f'<div id="tour-told">{_truth(truth, language)}<div class="pair three">{"".join(shown)}</div>{many}{_source(view, waits, language)}</div>'
+    return f'<div id="tour-told">{_truth(exhibit.read_as(truth)[language], language)}<div class="pair three">{"".join(shown)}</div>{many}{_source(view, waits, language)}</div>'
 
 
-def lying(view: View | None, lies: Lies | None, hidden: float, waits: bool, language: str) -> str:
-    """Step 3: the note, the truth, whom it believes, and how often. `hidden`: in which share of the cases the run's model was taught without the note."""
+def lying(view: View | None, lies: Lies | None, exhibit: Exhibit, waits: bool, language: str) -> str:
+    """Step 3: the note, the truth, whom it believes, and how often."""
     if lies is None:
         return cards.message(t.NO_LIES, language)
-    truth = lies.first.answer
-    head = f'<p class="ask-you">{safe(t.LIE[language].format(named=lies.names, truth=truth))}</p>'
-    answer = view.answer
+    head = f'<p class="ask-you">{safe(fill(t.LIE, named=exhibit.read_as(lies.names), truth=exhibit.read_as(lies.first.answer))[language])}</p>'
+    answer, hidden = view.answer, exhibit.record["training"].get("drop_irrelevant") or 0.0  # in which share of the cases the run's model was taught without the note
     mine = fill(t.ARMS_LIE["tuned"], share=hidden) if hidden else t.ARMS_LIE["plain"]
-    shown = [_believer(name, t.ARMS_LIE[name], other["answers"][lies.first.id], lies, language) for name, other in lies.others.items()]
-    shown.append(_believer("tuned", mine, answer.said("tuned"), lies, language))
+    shown = [_believer(name, t.ARMS_LIE[name], other["answers"][lies.first.id], lies, exhibit, language) for name, other in lies.others.items()]
+    shown.append(_believer("tuned", mine, answer.said("tuned"), lies, exhibit, language))
     alone = answer.without["beside"][0] if "beside" in answer.without else best(lies.without[lies.first.id]) if answer.recorded and lies.first.id in lies.without else ""
     if alone:
-        shown.append(_believer("base", t.ARMS_LIE["without"], alone, lies, language))
+        shown.append(_believer("base", t.ARMS_LIE["without"], alone, lies, exhibit, language))
     counts = [(t.ARMS_LIE[name], other) for name, other in lies.others.items()]
     counts.append((mine, {"n": lies.n, "followed": lies.followed, "right": lies.right}))
     said = "".join(f"<li>{safe(_counted(who, one, language))}</li>" for who, one in counts)
@@ -62,7 +62,7 @@ def lying(view: View | None, lies: Lies | None, hidden: float, waits: bool, lang
     return f'{head}{why}<div class="pair three{" four" if len(shown) == 4 else ""}" id="tour-lie">{"".join(shown)}</div><ul id="tour-lies">{said}</ul>{cards.hint(foot, language)}{_source(view, waits, language)}'
 
 
-def asking(view: View | None, tour: Tour, waits: bool, language: str) -> str:
+def asking(view: View | None, tour: Tour, exhibit: Exhibit, waits: bool, language: str) -> str:
     """Step 4: how sure, below which mark a person decides, and how often that happens."""
     if tour.unsure is None:
         return cards.message(t.NO_UNSURE, language)
@@ -70,13 +70,13 @@ def asking(view: View | None, tour: Tour, waits: bool, language: str) -> str:
     sure = unsure.threshold.confidence(view.answer.tuned)
     line = t.PERSON if sure < unsure.threshold.value else t.DECIDES
     percents = {"sure": _percent(sure), "threshold": _percent(unsure.threshold.value)}
-    bars = "".join(cards.bar(option, share, option == said) for option, share in unsure.threshold.heated(view.answer.tuned).items())
+    bars = "".join(cards.bar(exhibit.read_as(option)[language], share, option == said) for option, share in unsure.threshold.heated(view.answer.tuned).items())
     counts = t.PERSON_COUNTS[language].format(n=unsure.n, of=unsure.of, wrong=unsure.wrong, kept=unsure.of - unsure.n, wrong_kept=unsure.wrong_kept)
     promise = t.PROMISED if unsure.threshold.promised else t.NOT_PROMISED
     chip = f'<span class="chip wrong">{w.A_PERSON[language]}</span> ' if line is t.PERSON else ""
     return (
-        f'<p class="ask-you" id="tour-unsure">{chip}{safe(line[language].format(said=said, **percents))}</p><article class="card tuned"><ul class="bars">{bars}</ul></article>'
-        f'<p>{safe(t.PERSON_TRUTH[language].format(truth=unsure.first.answer))}</p><p id="tour-person">{counts}</p>{cards.hint(promise, language)}{_source(view, waits, language)}'
+        f'<p class="ask-you" id="tour-unsure">{chip}{safe(fill(line, said=exhibit.read_as(said), **percents)[language])}</p><article class="card tuned"><ul class="bars">{bars}</ul></article>'
+        f'<p>{safe(fill(t.PERSON_TRUTH, truth=exhibit.read_as(unsure.first.answer))[language])}</p><p id="tour-person">{counts}</p>{cards.hint(promise, language)}{_source(view, waits, language)}'
     )
 
 
@@ -106,15 +106,16 @@ def _truth(truth: str, language: str) -> str:
     return f'<p class="truth"><span class="label">{t.TRUTH[language]}</span><b id="tour-truth">{safe(truth)}</b></p>'
 
 
-def _card(kind: str, name: Text, said: str, truth: str, language: str, shown: str, sure: float | None = None) -> str:
+def _card(kind: str, name: Text, said: str, truth: str, exhibit: Exhibit, language: str, sure: float | None = None) -> str:
     mark = _mark(t.RIGHT if said == truth else t.WRONG, said == truth, language) if said else ""
     how = f'<p class="hint">{t.SURE[language].format(percent=_percent(sure))}</p>' if sure is not None else ""
+    shown = exhibit.read_as(said)[language] if said else t.NO_GUESS[language]
     return f'<article class="card {kind}" id="tour-{kind}"><h3>{safe(name[language])}</h3><p class="said"><b>{safe(shown)}</b>{mark}</p>{how}</article>'
 
 
-def _believer(kind: str, name: Text, said: str, lies: Lies, language: str) -> str:
+def _believer(kind: str, name: Text, said: str, lies: Lies, exhibit: Exhibit, language: str) -> str:
     what = t.RIGHT if said == lies.first.answer else t.FOLLOWS if said == lies.names else t.WRONG
-    return f'<article class="card {"base" if kind != "tuned" else kind}" data-who="{kind}"><h3>{safe(name[language])}</h3><p class="said"><b>{safe(said)}</b>{_mark(what, what is t.RIGHT, language)}</p></article>'
+    return f'<article class="card {"base" if kind != "tuned" else kind}" data-who="{kind}"><h3>{safe(name[language])}</h3><p class="said"><b>{safe(exhibit.read_as(said)[language])}</b>{_mark(what, what is t.RIGHT, language)}</p></article>'
 
 
 def _mark(what: Text, good: bool, language: str) -> str:

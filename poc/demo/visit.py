@@ -184,7 +184,7 @@ class Desk:
         except KitError as error:
             return view.fresh(own=True), cards.message(w.fill(w.NOT_HEARD, reason=str(error)), language, "refused")
         asked = max(shares, key=shares.get)
-        return view.fresh(question=asked, own=True), cards.message(w.fill(w.UNDERSTOOD, question=asked, share=shares[asked]), language)
+        return view.fresh(question=asked, own=True), cards.message(w.fill(w.UNDERSTOOD, question=self.exhibit.read_as(asked), share=shares[asked]), language)
 
     def speak(self, view: View, language: str, visitor: str = "") -> Iterator[str]:
         """HTML of the answer's sentences, one by one with their sounds; one sentence that says why, where there is no voice."""
@@ -223,7 +223,7 @@ class Desk:
             asked.append(question := self.counter.ask(sample, visitor))
             while not question.turn.wait(GLANCE):
                 parts = question.turn.parts if early else ()
-                yield view, cards.early(parts[0], sample, language) if parts else cards.message(self._busy(question.turn.before), language, "busy")
+                yield view, cards.early(parts[0], sample, self.exhibit, language) if parts else cards.message(self._busy(question.turn.before), language, "busy")
             given, record = self.counter.told(question)
             return replace(view.fresh(), asked=sample, answer=given, record=record)
         except GeneratorExit:
@@ -285,7 +285,7 @@ class Desk:
         return f'<div class="evidence" id="evidence" data-sample="{"own" if view.own else w.safe(name)}">{shown}</div>'
 
     def question(self, view: View, language: str) -> str:
-        return cards.question(self.looked_at(view), language)
+        return cards.question(self.looked_at(view), self.exhibit, language)
 
     def outcome(self, view: View, language: str) -> str:
         """The answers, the refusal, or the hint to ask."""

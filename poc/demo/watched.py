@@ -68,7 +68,7 @@ def errors_panel(exhibit: Exhibit, language: str) -> str:
     if frame.empty:
         return _section(w.ERRORS, language, f"<p>{w.NO_ROWS[language]}</p>")
     heads = [w.ROWS[language], w.WRONG[language], w.SHARE[language]]
-    by_class = _rates(frame, "answer")
+    by_class = [(exhibit.read_as(name)[language], *row) for name, *row in _rates(frame, "answer")]
     by_group = sorted(_rates(frame, "group"), key=lambda row: (-row[3], -row[1]))
     column = exhibit.record["data"].get("group_by") or w.GROUP_OF[language]
     more = f"<p class='foot'>{fill(w.MORE_GROUPS, n=len(by_group) - MOST_GROUPS)[language]}</p>" if len(by_group) > MOST_GROUPS else ""
@@ -111,7 +111,7 @@ def people_panel(exhibit: Exhibit, language: str) -> str:
         with speaking(language):
             lines += rate_lines(items, decisions)
     seen, over = Counter(item.final for item in answered), Counter(item.final for item in answered if item.final != item.answer)
-    rows = [_told((name, seen[name], over[name], over[name] / seen[name], *wilson(over[name], seen[name])), language) for name in sorted(seen)]
+    rows = [_told((exhibit.read_as(name)[language], seen[name], over[name], over[name] / seen[name], *wilson(over[name], seen[name])), language) for name in sorted(seen)]
     shown = f"<h4>{w.PEOPLE_BY[language]}</h4>{table(w.PEOPLE_BY[language], ['', w.ROWS[language], w.WRONG[language], w.SHARE[language]], rows)}" if rows else ""
     return _section(w.PEOPLE, language, "".join(f"<p>{safe(line.strip())}</p>" for line in lines) + shown)
 
@@ -123,7 +123,7 @@ def log_panel(exhibit: Exhibit, language: str) -> str:
     if not found:
         return _section(w.LOG, language, f"<p>{w.NO_LOG[language]}</p>")
     place = 1 if language == "ja" else 0
-    rows = [(str(one.n), one.time[:19].replace("T", " "), KINDS.get(one.kind, (one.kind,) * 2)[place], one.who, OWN_NAME[language] if one.what == OWN else one.what, one.answer, w.DECISIONS.get(one.decision, {}).get(language, one.decision)) for one in found]
+    rows = [(str(one.n), one.time[:19].replace("T", " "), KINDS.get(one.kind, (one.kind,) * 2)[place], one.who, OWN_NAME[language] if one.what == OWN else one.what, exhibit.read_as(one.answer)[language], w.DECISIONS.get(one.decision, {}).get(language, one.decision)) for one in found]
     head = read_head(path)
     title = fill(w.LAST, n=len(rows), all=head.n if head else "?")[language]
     return _section(w.LOG, language, f'<p class="foot">{title}</p><div id="log-table">{table(title, [name[language] for name in w.LOG_COLUMNS.values()], rows)}</div>')

@@ -29,6 +29,7 @@ NO_MEDIA = both(
 )
 ABOUT = both("About this run", "この実行について")
 
+ASKED_AS = both("The model is asked: {question} ({options})", "モデルへの質問文：{question}（{options}）")
 STEP_EVIDENCE = both("1. Choose the evidence", "1. 判断材料を選ぶ")
 STEP_ANSWER = both("2. Ask both models", "2. 両方のモデルに聞く")
 HELD_OUT = both("Held-out samples", "評価用サンプル")

@@ -71,14 +71,13 @@ class Work:
         self.note = gr.Textbox(lines=1, max_lines=4, max_length=500, visible=False, elem_id="work-note")
 
     def _new(self) -> None:
-        questions = list(self.exhibit.questions)
-        options = self.exhibit.questions[questions[0]]
+        questions, options = self._choices(self.exhibit.questions, self.language.value), next(iter(self.exhibit.questions.values()))
         self.new_hint = gr.HTML()
         self.upload = gr.UploadButton("", file_count="multiple", type="filepath", elem_id="new-upload")
         self.chosen = gr.HTML(elem_id="new-chosen")
         self.remove = gr.Button(size="sm", elem_id="new-remove")
-        self.question = gr.Dropdown(questions, value=questions[0], visible=len(questions) > 1, elem_id="new-question")
-        self.answer = gr.Dropdown(list(options), value=None, allow_custom_value=not options, elem_id="new-answer")
+        self.question = gr.Dropdown(questions, value=questions[0][1], visible=len(questions) > 1, elem_id="new-question")
+        self.answer = gr.Dropdown(self._choices(options, self.language.value), value=None, allow_custom_value=not options, elem_id="new-answer")
         self.new_note = gr.Textbox(lines=1, max_lines=4, elem_id="new-note")
         self.group = gr.Textbox(max_lines=1, max_length=80, elem_id="new-group")
         self.add = gr.Button(variant="primary", elem_id="new-add")
@@ -105,7 +104,7 @@ class Work:
             self.note: {"label": say(w.WHY)}, self.kind: {"label": say(w.KIND), "choices": kinds_in(language)},
             **self.answers.texts(language),
             self.new_hint: {"value": cards.heading(w.NEW, language) + cards.hint(w.NEW_MEANS, language)},
-            self.upload: {"label": say(w.FILES)}, self.remove: {"value": say(w.REMOVE)}, self.question: {"label": say(w.QUESTION)}, self.answer: {"label": say(w.ANSWER)},
+            self.upload: {"label": say(w.FILES)}, self.remove: {"value": say(w.REMOVE)}, self.question: {"label": say(w.QUESTION), "choices": self._choices(self.exhibit.questions, language)}, self.answer: {"label": say(w.ANSWER)},
             self.new_note: {"label": say(w.NOTE)}, self.group: {"label": fill(w.GROUP, column=column)[language]}, self.add: {"value": say(w.ADD)},
             self.practice_hint: {"value": cards.heading(w.PRACTICE, language) + cards.hint(hint, language)},
             self.seed: {"label": say(w.SEED)}, self.begin: {"value": say(w.BEGIN)}, self.finish: {"value": say(w.FINISH)},
@@ -126,19 +125,28 @@ class Work:
         self.upload.upload(self._choose, [self.files, self.upload, self.language], [self.files, self.chosen], **PRIVATE)
         self.remove.click(self._remove, None, [self.files, self.chosen, self.added], **PRIVATE)
         app.unload(self._gone)
-        self.question.input(self._options, [self.question], [self.answer], **PRIVATE)
+        self.question.input(self._options, [self.question, self.language], [self.answer], **PRIVATE)
         row = [self.files, self.new_note, self.question, self.answer, self.group, self.name, self.language]
         self.add.click(self._add, row, [self.files, self.chosen, self.added, self.answer, self.new_note], trigger_mode="once", **PRIVATE)
         # what a clerk has before them turns when the page has turned
-        self.language.change(self._turned, [self.post, self.practice, self.language], [self.place, self.message, self.item, self.trial, self.chosen, self.added], **PRIVATE)
+        turned = [self.place, self.message, self.item, self.trial, self.chosen, self.added, self.answer, *self.answers.speaking, *self.practised.speaking]
+        self.language.change(self._turned, [self.post, self.practice, self.question, self.language], turned, **PRIVATE)
         app.load(self._arrive, [self.language], [self.name, self.place, self.item], **PRIVATE)
         app.load(None, None, None, js=LISTEN, **PRIVATE)
+
+    def _read(self, options: tuple[str, ...], language: str) -> tuple[str, ...]:
+        """Answers as people read them."""
+        return tuple(self.exhibit.read_as(option)[language] for option in options)
+
+    def _choices(self, words, language: str) -> list[tuple[str, str]]:
+        """(as people read it, as the model does)."""
+        return list(zip(self._read(tuple(words), language), words, strict=True))
 
     # what the events call
 
     def _arrive(self, language: str, request: gr.Request | None = None):
         """Whoever logged in needs no name."""
-        return [gr.update(visible=not visitor_of(request).name), self._place(Post(), language), item_panel(Post(), language)]
+        return [gr.update(visible=not visitor_of(request).name), self._place(Post(), language), item_panel(Post(), self.exhibit, language)]
 
     def _place(self, post: Post, language: str) -> str:
         return f'<p class="kicker" id="work-waiting" role="status">{fill(w.WAITING, waiting=self.shift.waiting, done=post.done)[language]}</p>'
@@ -150,7 +158,7 @@ class Work:
     def _shown(self, post: Post, language: str, keep: bool = False) -> list:
         """Everything that changes with the clerk's item; `keep`: what they typed beside it."""
         busy = post.claim is not None
-        return [post, self._place(post, language), self._message(post, language), item_panel(post, language), *self.answers.shown(options_of(post), busy, bool(post.who)),
+        return [post, self._place(post, language), self._message(post, language), item_panel(post, self.exhibit, language), *self.answers.shown(options_of(post), self._read(options_of(post), language), busy, bool(post.who)),
                 gr.update(visible=busy) if keep else gr.update(value="", visible=busy), gr.update(visible=busy) if keep else gr.update(value="", visible=busy), gr.update(visible=not busy), gr.update(visible=busy)]  # fmt: skip
 
     def _start(self, post: Post, name: str, language: str, request: gr.Request | None = None):
@@ -166,12 +174,14 @@ class Work:
     def _undo(self, post: Post, kind: str, note: str, language: str):
         return self._shown(self.shift.undo(post), language)
 
-    def _turned(self, post: Post, practice: Practice, language: str):
-        return [self._place(post, language), self._message(post, language), item_panel(post, language), practising.panel(practice, language), gr.skip(), ""]
+    def _turned(self, post: Post, practice: Practice, question: str, language: str):
+        said, advised = options_of(post), _advised(practice)
+        return [self._place(post, language), self._message(post, language), item_panel(post, self.exhibit, language), practising.panel(practice, self.desk.exhibit, language), gr.skip(), "",
+                gr.update(choices=self._choices(self.exhibit.questions[question], language)), *self.answers.turned(said, self._read(said, language)), *self.practised.turned(advised, self._read(advised, language))]  # fmt: skip
 
     def _trial(self, practice: Practice, language: str) -> list:
-        turn = practice.turn
-        return [practice, practising.panel(practice, language), *self.practised.shown(turn.sample.options if turn else (), turn is not None, turn is not None and practice.place > 0),
+        turn, options = practice.turn, _advised(practice)
+        return [practice, practising.panel(practice, self.desk.exhibit, language), *self.practised.shown(options, self._read(options, language), turn is not None, turn is not None and practice.place > 0),
                 gr.update(visible=turn is None), gr.update(visible=turn is not None), gr.update(visible=turn is None)]  # fmt: skip
 
     def _begin(self, seed: float | None, language: str):
@@ -207,8 +217,8 @@ class Work:
         """The chosen files go; with the tab, too."""
         self.desk.belongings.leave(_place_of(visitor_of(request).page))
 
-    def _options(self, question: str):
-        return gr.update(choices=list(self.exhibit.questions[question]), value=None)
+    def _options(self, question: str, language: str):
+        return gr.update(choices=self._choices(self.exhibit.questions[question], language), value=None)
 
     def _add(self, files: tuple[str, ...], note: str, question: str, answer: str | None, group: str, name: str, language: str, request: gr.Request | None = None):
         visitor = visitor_of(request)

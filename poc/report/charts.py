@@ -4,6 +4,7 @@ import math
 
 from kit.show.thresholds import at_threshold, cheapest, cost_curve
 from poc.report.wording import percent, points, yen
+from poc.translations import read_as
 from poc.words import ARMS, CONDITIONS
 
 
@@ -37,14 +38,15 @@ def differences(record: dict, metric: str) -> dict:
     return {"rows": rows, "zero": place(0.0), "low": points(low) if place(0.0) > 12 else "", "high": points(reach)}
 
 
-def confusion(row: dict) -> dict:
-    """Counts with a shade for each cell: its share of the true answer's row."""
+def confusion(row: dict, record: dict) -> dict:
+    """Counts with a shade for each cell: its share of the true answer's row; labels as people read them."""
     labels, counts = row["confusion"]["labels"], row["confusion"]["counts"]
     cells = [[{"count": n, "shade": round(n / sum(line), 3) if sum(line) else 0.0, "right": i == j} for j, n in enumerate(line)]
              for i, line in enumerate(counts)]  # fmt: skip
     recall = [percent(row["per_class"][label]["recall"], 0) for label in labels]
     precision = [percent(row["per_class"][label]["precision"], 0) for label in labels]
-    return {"labels": labels, "rows": list(zip(labels, cells, recall, [sum(line) for line in counts])), "precision": precision}
+    names = [read_as(record, label) for label in labels]
+    return {"labels": names, "rows": list(zip(names, cells, recall, [sum(line) for line in counts])), "precision": precision}
 
 
 def cost(frame, record: dict) -> dict | None:

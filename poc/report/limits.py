@@ -1,5 +1,7 @@
 """What a report does not show, said on its own page: read from the run, not from a boilerplate."""
 
+from kit.language import LANGUAGES
+from poc.translations import read_as
 from poc.words import Text, both
 
 _FEW = 30  # rows of one answer below which its recall is a rough number
@@ -7,7 +9,7 @@ _FEW = 30  # rows of one answer below which its recall is a rough number
 
 def limits(record: dict, tuned: dict, groups: int, diagnosed: bool = False, worked_out: bool = False) -> list[Text]:
     """The sentences of the last section, those that fit this run; `worked_out`: what it is worth, all costs in it (roi.json)."""
-    rare = [label for label, row in tuned["per_class"].items() if row["n"] < _FEW]
+    rare = [read_as(record, label) for label, row in tuned["per_class"].items() if row["n"] < _FEW]
     found = [
         both(f"Cases unlike these {tuned['n']:,}: other machines, seasons, suppliers or rooms were not in the folder, so nothing here speaks for them.",
              f"この {tuned['n']:,} 件と異なる条件：別の設備・季節・仕入先・部屋の事例は含まれず、その性能は示していません。"),
@@ -25,9 +27,9 @@ def limits(record: dict, tuned: dict, groups: int, diagnosed: bool = False, work
         found.append(both("Whether a shown probability can be taken at its word: it was not calibrated. See notebook 11.",
                           "表示される確率の正しさ：校正していません。ノートブック 11 を参照してください。"))  # fmt: skip
     if rare:
-        listed = ", ".join(rare)
-        found.insert(0, both(f"Rare answers: fewer than {_FEW} held-out cases of {listed}, so their recall is a rough number.",
-                             f"少ない答え：{listed} の評価データは {_FEW} 件未満で、発見率は目安です。"))  # fmt: skip
+        listed = {language: ", ".join(label[language] for label in rare) for language in LANGUAGES}
+        found.insert(0, both(f"Rare answers: fewer than {_FEW} held-out cases of {listed['en']}, so their recall is a rough number.",
+                             f"少ない答え：{listed['ja']} の評価データは {_FEW} 件未満で、発見率は目安です。"))  # fmt: skip
     if tuned["resampled"] == "sample":
         found.insert(0, both(f"Differences between groups: with {groups} held-out groups, rows were resampled one by one, which makes intervals too narrow when rows of a group err together.",
                              f"グループ間の差：評価グループが {groups} しかないため行単位で再抽出しています。同じグループの誤りが似る場合、区間は狭すぎます。"))  # fmt: skip

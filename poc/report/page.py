@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -16,6 +17,7 @@ from poc.report.bridges import bridges
 from poc.report.certain import said_of_certainty
 from poc.report.limits import limits
 from poc.report.wording import about, duration, percent, points, t, yen
+from poc.translations import read_as
 from poc.words import ARMS, CHECKS, CONDITIONS, KPI_MEANING, KPIS, VERDICTS, Text, both, name_of_finding
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -60,7 +62,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "table": table(record, kpi),
         "differences": charts.differences(record, kpi),
         "winner": winner(record, kpi),
-        "confusions": [(row["arm"], charts.confusion(row)) for row in (rows.get(("base", "as_is")), tuned) if row],
+        "confusions": [(row["arm"], charts.confusion(row, record)) for row in (rows.get(("base", "as_is")), tuned) if row],
         "cases": cases,
         "cost": charts.cost(chosen, record),
         "money": money.yen_range(record, frame),
@@ -75,6 +77,7 @@ def context(record: dict, run: Path, language: str | None, folder: Path | None) 
         "groups_tested": int(chosen["group"].nunique()),
         "limits": limits(record, tuned, int(chosen["group"].nunique()), diagnosed=bool(diagnosis)),
         "arms": ARMS,
+        "read_as": partial(read_as, record),
         "certain": said_of_certainty(record),
         "stages": STAGES, "grey_rules": GREY_RULES,
     }
