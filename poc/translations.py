@@ -27,10 +27,10 @@ def translation_misfits(use) -> Iterator[tuple[tuple, str, str]]:
 
 
 def translation_faults(use, samples: Iterable[Sample]) -> list[Fault]:
-    """Words that no row asks or may be answered with, such as misspelt ones, and a row's own answers that nobody could tell apart; told by `poc check`."""
+    """Words that no row asks or may be answered with, such as misspelt ones, and questions or a row's own answers that nobody could tell apart; told by `poc check`."""
     samples = tuple(samples)
     known = {use.question, *use.options, *(words for sample in samples for words in (sample.question, sample.answer, *sample.options))} - {""}
-    asked = dict.fromkeys(sample.options for sample in samples if sample.options != use.options)
+    asked = [tuple(dict.fromkeys((use.question, *(sample.question for sample in samples)))), *dict.fromkeys(sample.options for sample in samples if sample.options != use.options)]
     faults = []
     for language, given in use.translations.items():
         for words in given:
@@ -38,13 +38,13 @@ def translation_faults(use, samples: Iterable[Sample]) -> list[Fault]:
                 close = difflib.get_close_matches(words, known, 1, 0.6)
                 problem = say(f"translations.{language}: {words!r} is no question and no answer of the folder", f"translations.{language}: {words!r} という質問や答えはフォルダーにありません")
                 faults.append(Fault(None, "", problem, say(f"did you mean {close[0]!r}?", f"もしかして: {close[0]!r}") if close else say("delete it", "削除してください")))
-        alike = {words: (problem, fix) for options in asked for words, problem, fix in _alike(use, language, options)}
+        alike = {words: (problem, fix) for choices in asked for words, problem, fix in _alike(use, language, choices)}
         faults += [Fault(None, "", f"translations.{language}.{words}: {problem}", fix) for words, (problem, fix) in alike.items()]
     return faults
 
 
 def _alike(use, language: str, options: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """(answer, what is wrong, what to do) of those that read like another of the same question."""
+    """(words, what is wrong, what to do) of those that read like others that people choose from beside them."""
     given = use.translations[language]
     read = {option: given.get(option, option) for option in options}
     for option in options:

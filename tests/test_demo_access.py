@@ -147,6 +147,7 @@ def working(page, language: str) -> None:
     held_to(page, "Work, practised")
 
 
+LOOK = 500  # ms: an answer that comes sooner than anybody can look is not taken (poc.demo.shift.UNSEEN)
 # what has the focus: inside which place, and whether that can be seen
 FOCUSED = """() => {
   const one = document.activeElement;
@@ -272,10 +273,12 @@ def alone_in_work(page) -> None:
     reach(page, "#work-kind")
     reach(page, "#work-note")
     page.keyboard.type("seen by keyboard")
+    page.wait_for_timeout(LOOK)
     press(page, "#work-key-2")
-    page.locator("#work-message .message").wait_for()
+    page.locator("#work-message .message", has_text="Written").wait_for()
     press(page, "#work-key-u")
     page.locator("#work-message .message", has_text="Taken back").wait_for()
+    page.wait_for_timeout(LOOK)
     press(page, "#work-key-0")
     page.locator("#work-message .message", has_text="Written").wait_for()
     press(page, "#work-tab-new-button")
@@ -287,6 +290,7 @@ def alone_in_work(page) -> None:
     press(page, "#work-tab-practice-button")
     press(page, "#practice-begin")
     page.locator("#practice-item").wait_for()
+    page.wait_for_timeout(LOOK)
     press(page, "#practice-key-1")
     page.locator("#practice-item[data-place='1']").wait_for()
     press(page, "#practice-finish")

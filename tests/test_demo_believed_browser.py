@@ -100,3 +100,31 @@ def test_the_tour_has_it_folded_under_each_case(served, chromium):
             details.wait_for(state="detached")
         page.locator("#tour-worth").wait_for()
         assert page.locator("#tour-believed-details").count() == 0
+
+
+def test_the_language_that_changes_while_the_models_are_busy_is_that_of_everything_in_the_end(served, slow, chromium):
+    """In the tour while its answer is awaited; in Try twice while the explanation is."""
+    japanese, english = (lambda page: page.locator("#language").get_by_text("日本語").click()), (lambda page: page.locator("#language").get_by_text("English").click())
+    with opened(served.local_url, chromium, "#tour-next:enabled") as page:
+        page.locator("#guess-1").click()
+        page.wait_for_timeout(300)
+        japanese(page)
+        page.locator("#tour-told").wait_for()
+        page.locator("#tour-title", has_text="正しい答え").wait_for()
+        page.locator("#tour-told", has_text="正しい答え").wait_for()
+        assert page.title() == "機械加工部品の外観検査" and "The truth" not in page.locator("#tour-body").inner_text()
+        page.locator("#tour-believed-details", has_text="どの情報を信じたか").wait_for()
+    with opened(served.local_url + TRY, chromium) as page:
+        page.locator("#samples button").nth(3).click()
+        page.wait_for_timeout(300)
+        page.locator("#ask").click()
+        page.locator("#result #tuned-answer").wait_for()
+        page.locator("#believed-panel .hint").wait_for()
+        japanese(page)
+        page.locator("#result", has_text="正しい答え").wait_for()
+        page.wait_for_timeout(700)
+        english(page)
+        page.locator("#believed .contributions").wait_for()
+        page.locator("#stop").wait_for(state="hidden")
+        page.wait_for_timeout(1000)
+        assert "Without the photo" in page.locator("#believed").inner_text() and "除く" not in page.locator("#believed-panel").inner_text()

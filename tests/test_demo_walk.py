@@ -103,7 +103,7 @@ def test_what_the_boxes_say_when_they_are_left_is_what_is_computed(served, chrom
         gives(lambda: page.keyboard.insert_text("-50"), 0)
         gives(lambda: pasted(page, "1,000"), 1000)
         page.locator("#yen-bad input[type=number]").fill("9999")
-        page.locator("#yen-figures", has_text="150 bad ones").wait_for()
+        page.locator("#yen-figures", has_text=f"{page.locator('#yen-bad input[type=range]').get_attribute('max')} bad ones").wait_for()
         page.locator("#yen-threshold input[type=number]").fill("0.01")  # calls everything bad
         page.locator("#yen-bad input[type=number]").fill("0")  # where nothing is
         page.locator('#yen-verdict[data-decision="stop"]').wait_for()

@@ -11,6 +11,8 @@ from PIL import Image
 
 pytest.importorskip("gradio", reason='needs demo: pip install "mllm-poc-kit[demo]"')
 
+import gradio as gr  # noqa: E402
+
 from kit.data import read_folder  # noqa: E402
 from kit.operations.audit_log import records_in  # noqa: E402
 from kit.operations.audit_record import new_key, pseudonym  # noqa: E402
@@ -25,6 +27,7 @@ from poc.demo.practising import Practice, Turn  # noqa: E402
 from poc.demo.shift import Post, Shift, item_panel, kinds_in, options_of  # noqa: E402
 from poc.demo.visit import Desk  # noqa: E402
 from poc.demo.words import Refusal  # noqa: E402
+from poc.demo.working import Work  # noqa: E402
 
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 SATO = Visitor("", "127.0.0.1", "tab-1")
@@ -105,6 +108,19 @@ def test_a_correction_is_written_with_what_to_do_now(desk, shift, exhibit):
     assert post.message["en"].startswith(f"Written, with a record in the audit log: “{row['answer']}”.")
     assert said.note == "the edge is chipped" and said.kind == "miss"
     assert verify(exhibit.run / "operations" / "audit_log.jsonl").ok
+
+
+def test_what_the_queue_refuses_is_said_in_the_pages_language(desk):
+    """Two tabs of one clerk: the second decision is about an item that is decided."""
+    refer(desk)
+    with gr.Blocks() as app:
+        work = Work(app, desk, "en")
+    work.shift.clock = Clock()
+    two = [work.shift.begin(Post(), "Suzuki") for _ in range(2)]
+    work.shift.clock.now += 5
+    work._decide("dent", two[0], "", "", "ja")
+    shown = work._decide("dent", two[1], "", "", "ja")
+    assert shown[0].refused and JAPANESE.search(shown[2]) and "not yours" not in shown[2]
 
 
 def test_two_people_must_agree_on_what_is_dangerous(desk, shift):

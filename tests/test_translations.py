@@ -61,6 +61,9 @@ def test_poc_check_finds_misspelt_words_and_rows_whose_answers_read_the_same(tmp
     told = "\n".join(lines)
     assert "translations.ja: 'scrach' is no question and no answer of the folder -> did you mean 'scratch'?" in told and "'rust' is no question and no answer of the folder -> delete it" in told
     assert "translations.ja.left: '左' is how 'right' is read, too" in told and len(faults) == 4
+    text_of(made, plain + 'translations: {ja: {"Which defect does the part have?": どれ, "Where?": どれ}}\n')
+    lines, faults = check_usecase(made)
+    assert "'どれ' is how 'Where?' is read, too" in "\n".join(lines) and len(faults) == 2, "questions are chosen from, too"
 
 
 def test_the_sample_company_reads_wholly_in_japanese():
@@ -123,6 +126,8 @@ def test_every_view_of_the_demo_says_them_and_the_model_is_asked_in_its_own(run,
     with gr.Blocks():
         keys = AnswerKeys("x")
     assert [one["value"] for one in keys.turned(("ok", "dent"), ("良品", "へこみ"))[:3]] == ["1  良品", "2  へこみ", ""]
+    named = sample.replace(id="良品-1")
+    assert replace(exhibit, samples={named.id: named}).shown_id(named) == "No. 1", "an id that gives the answer away, in whichever language"
     told = reply(desk, sample.id)
     assert told["question"] == exhibit.record["question"] and set(told["tuned"]["probabilities"]) == set(ANSWERS), "programs get the words of the data"
     assert json.loads((run / "run.json").read_text(encoding="utf-8"))["options"] == list(ANSWERS)

@@ -8,7 +8,7 @@ MEANS = both(
     "情報を一つずつ取り除き、同じ質問をしました。答え「{said}」が何に依存しているかを示すもので、正しいかどうかは示しません。",
 )
 ONLY = both("There is one kind of evidence, so it is compared with the question alone.", "情報が一種類なので、質問だけの場合と比べています。")
-SHARE_PLAIN = both("Share that “{said}” gets", "「{said}」に割り当てた割合")
+SHARE_PLAIN = both("Share that “{said}” gets, before its sureness is corrected", "「{said}」に割り当てた割合（確かさの補正前）")
 SHARE_OF = both("Share of “{said}”, before calibration", "「{said}」の割合（校正前）")
 WITH_ALL = both("with everything", "すべてあり")
 WITHOUT = both("without the {what}", "{what}なし")

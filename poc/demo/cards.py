@@ -108,13 +108,13 @@ def question(sample: Sample | None, exhibit: Exhibit, language: str) -> str:
     """The question with its options, and in which words the model reads it where they are others."""
     if sample is None:
         return ""
-    options = "".join(f"<li>{safe(exhibit.read_as(option)[language])}</li>" for option in sample.options)
-    read = exhibit.read_as(sample.question)[language]
+    read, *names = (exhibit.read_as(words)[language] for words in (sample.question, *sample.options))
+    options = "".join(f"<li>{safe(name)}</li>" for name in names)
     asked = fill(w.ASKED_AS, question=sample.question, options=" / ".join(sample.options))[language]
     return (
         f'<div class="question"><span class="label">{w.QUESTION[language]}</span><p id="question">{safe(read)}</p>'
         f'<ul class="options" aria-label="{w.OPTIONS[language]}">{options}</ul>'
-        + (f'<p class="foot" id="asked-as">{safe(asked)}</p></div>' if read != sample.question else "</div>")
+        + (f'<p class="foot" id="asked-as">{safe(asked)}</p></div>' if (read, *names) != (sample.question, *sample.options) else "</div>")
     )
 
 
@@ -122,6 +122,12 @@ def message(text: Text, language: str, kind: str = "quiet") -> str:
     """One sentence where the answer will be: a hint, "please wait", or why there is none."""
     role = "alert" if kind == "refused" else "status"
     return f'<p class="message {kind}" id="message" role="{role}">{safe(text[language])}</p>'
+
+
+def lasting(text: Text, kind: str = "quiet") -> str:
+    """A message that stays when the language changes: it is there in both, and the page shows that of its own (`look.PAGE`)."""
+    said = "".join(f'<span class="said-{language}" lang="{language}">{safe(text[language])}</span>' for language in w.LANGUAGES)
+    return f'<p class="message {kind}" role="{"alert" if kind == "refused" else "status"}">{said}</p>'
 
 
 def early(base: dict[str, float], sample: Sample, exhibit: Exhibit, language: str) -> str:

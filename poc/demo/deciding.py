@@ -92,7 +92,7 @@ class Decide:
         return self._moved(*given)
 
     def _sliders(self, given: Figures) -> dict[str, gr.Slider]:
-        ends = {"miss": (nice(given.miss * 4), 100), "false_alarm": (nice(given.false_alarm * 8), 10), "bad": (nice(max(1000 * given.bad * 3, 10)), 1), "volume": (nice(given.volume * 4), 100), "threshold": (0.99, 0.01)}
+        ends = {"miss": (nice(given.miss * 10), 100), "false_alarm": (nice(given.false_alarm * 10), 10), "bad": (nice(max(1000 * given.bad * 5, 10)), 1), "volume": (nice(given.volume * 10), 100), "threshold": (0.99, 0.01)}
         values = _shown_of(given)
         return {name: Held(0.01 if name == "threshold" else 0, min(top, 1000) if name == "bad" else top, value=values[name], step=_step(values[name], step), elem_id=f"yen-{name}") for name, (top, step) in ends.items()}
 
@@ -132,8 +132,8 @@ def _shown_of(figures: Figures) -> dict[str, float]:
 
 
 def _figures(values: dict[str, float]) -> Figures:
-    """What the sliders say, which is within their ranges (`Held`)."""
-    return Figures(**values | {"bad": values["bad"] / 1000})
+    """What the sliders say, which is within their ranges (`Held`); a threshold as fine as the curve is, so that every figure is of the same."""
+    return Figures(**values | {"bad": values["bad"] / 1000, "threshold": round(values["threshold"], 2)})
 
 
 def _step(value: float, step: float) -> float:

@@ -56,7 +56,7 @@ class Exhibit:
 
     def shown_id(self, sample: Sample) -> str:
         """The sample's id, or its number where the id would give the answer away (class folders do that)."""
-        told = any(option and option.lower() in sample.id.lower() for option in sample.options)
+        told = any(words and words.lower() in sample.id.lower() for option in sample.options for words in (option, *self.read_as(option).values()))
         return f"No. {list(self.samples).index(sample.id) + 1}" if told else sample.id
 
     @property

@@ -114,7 +114,7 @@ CSS = f"""
 .card.base {{ box-shadow: inset 0 3px 0 #8b9aa1; }}
 .card p.said {{ display: flex; align-items: center; flex-wrap: wrap; gap: 4px 10px; margin: 2px 0 12px; }}
 .card p.said b {{ font-size: 1.45rem; line-height: 1.3; overflow-wrap: anywhere; }}
-.bars {{ list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: minmax(4.5em, max-content) 1fr auto; gap: 6px 10px; align-items: center; }}
+.bars {{ list-style: none; padding: 0; margin: 0; display: grid; grid-template-columns: fit-content(50%) minmax(4em, 1fr) auto; gap: 6px 10px; align-items: center; }} .bars .name {{ min-width: 4.5em; }}
 .bars li {{ display: contents; font-size: .9rem; }}
 .bars .name, .bars .share {{ color: {QUIET}; overflow-wrap: anywhere; }} .bars .share {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .bars .said .name, .bars .said .share {{ color: {INK}; font-weight: 650; }}
@@ -178,5 +178,6 @@ html:not(.no-camera) #no-camera {{ display: none; }}
   .chip, .curve, .tour-line span, .track span, .verdict, .worth {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
 }}
 """
-# in the page itself, where Gradio puts no prefix: paper has margins of its own
-PRINT = "<style>@media print { .gradio-container, .gradio-container .fillable { max-width: none !important; padding: 0 !important; } }</style>"
+# in the page itself, where Gradio puts no prefix: paper has margins of its own, and what is there in both languages is shown in the page's
+PAGE = """<style>@media print { .gradio-container, .gradio-container .fillable { max-width: none !important; padding: 0 !important; } }
+html[lang="ja"] .said-en, html:not([lang="ja"]) .said-ja { display: none; }</style>"""

@@ -4,6 +4,7 @@ A mode is a class that lays out its components in the column that is open when i
 the page at once, and the browser shows one: changing the mode costs no question to the server.
 """
 
+import json
 from functools import partial
 
 import gradio as gr
@@ -11,7 +12,7 @@ import gradio as gr
 from poc.demo import borrowed
 from poc.demo import words as w
 from poc.demo.deciding import Decide
-from poc.demo.look import PRINT
+from poc.demo.look import PAGE
 from poc.demo.page import PRIVATE, Page
 from poc.demo.showing import Show
 from poc.demo.visit import Desk
@@ -26,7 +27,7 @@ OTHER = both("Other views", "ほかの画面")
 VIEW = both("View", "画面")
 TICK = 1.0  # seconds between two looks at how far the model is
 # screen readers and the choice of Chinese or Japanese letter forms follow the page's language
-SET_LANGUAGE = "(language) => { document.documentElement.lang = language; }"
+SET_LANGUAGE = "(language) => { document.documentElement.lang = language; document.title = %s[language]; }"
 SET_MODE = "(mode) => { document.documentElement.dataset.mode = mode; }"
 OPEN = """() => {
   const open = document.documentElement.classList.toggle("modes-open");
@@ -76,7 +77,7 @@ class Modes:
             )
         self.names = list(made)
         self.mode = gr.Radio(self._choices(language), value="show", label=VIEW[language], show_label=False, container=False, elem_id="mode")
-        gr.HTML(PRINT, padding=False)
+        gr.HTML(PAGE, padding=False)
         self.top = gr.HTML(desk.top(language), elem_id="head-top")
         self.progress = gr.HTML(desk.progress(language), elem_id="progress")
         self.clock = gr.Timer(TICK, active=False)
@@ -95,7 +96,7 @@ class Modes:
             app.load(None, None, None, js=listening, **PRIVATE)
         opened = app.load(None, [self.language], [self.language], js=FIRST_LANGUAGE % str(self.follow).lower(), **PRIVATE)
         for event in (self.language.change, opened.then):
-            event(None, [self.language], None, js=SET_LANGUAGE, **PRIVATE)
+            event(None, [self.language], None, js=SET_LANGUAGE % json.dumps(self.desk.exhibit.record["title"]), **PRIVATE)
         speaking = [self.modes, self.language, self.mode, self.top, self.progress]
         self.language.change(self._translate, [self.language], speaking, **PRIVATE)
         for mode in self.made.values():

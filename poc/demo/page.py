@@ -7,6 +7,7 @@ from functools import partial
 
 import gradio as gr
 
+from kit.language import speaking
 from poc.demo import believed_words as b
 from poc.demo import camera, cards, evidence
 from poc.demo import words as w
@@ -178,11 +179,12 @@ class Page:
         # who does something else, or unticks the box, hears no more of the last answer
         moves = [self.gallery.select, self.sample.input, self.others.click, self.tab_held.select, self.tab_own.select, self.files.upload, self.taken.change, self.clear.click, self.own_question.input]
         gr.on(moves, self._moved, None, [self.spoken, self.stop, self.believed], **PRIVATE)
-        gr.on([self.microphone.start_recording, self.aloud.input], self._hush, None, [self.spoken], **PRIVATE)
+        gr.on([self.microphone.start_recording, self.aloud.input, self.language.change], self._hush, None, [self.spoken], **PRIVATE)
         self.app.load(None, None, None, js=camera.LISTEN, **PRIVATE)
         spoken = list(self.texts(self.desk.first_view(), self.start))
         translated = self.language.change(self._translate, [self.view, self.language], spoken, **PRIVATE)
-        translated.success(self._believe, [self.view, self.language], [self.believed, self.stop], concurrency_limit=MOST, **PRIVATE)
+        # as often as the language changes: each of them ends the one before
+        translated.success(self._believe, [self.view, self.language], [self.believed, self.stop], concurrency_limit=MOST, trigger_mode="multiple", **PRIVATE)
         self.app.unload(self._leave)
 
     # what the events call; each returns what its list of outputs asks for
@@ -245,7 +247,8 @@ class Page:
 
     def _record(self, view: View, recording: str, recording_is: str, language: str, request: gr.Request | None = None):
         self._moved(request)
-        view, told = self.desk.add_recording(view, recording, recording_is == "question", language, visitor_of(request))
+        with speaking(language):
+            view, told = self.desk.add_recording(view, recording, recording_is == "question", visitor_of(request))
         return [*self._parts(view, language, request), told, view.question]
 
     def _ask_by_voice(self, view: View, note: str, recording_is: str, language: str, request: gr.Request | None = None):
@@ -284,6 +287,7 @@ class Page:
         return [*self._upload(view, [taken[0]], language, request), None]
 
     def _clear(self, view: View, language: str, request: gr.Request | None = None):
+        self.desk.looking.end(visitor_of(request).page)  # before its files go
         self.desk.belongings.leave(visitor_of(request).page)
         return [*self._parts(view.fresh(files=(), own=True), language, request), ""]
 

@@ -30,29 +30,29 @@ class Refer:
     """
 
     def __init__(self, desk: Desk, language: str, view: gr.State, outcome: gr.HTML):
-        self.desk, self.language = desk, gr.State(language)
+        self.desk = desk
         self.last = gr.State(0)  # the record that was referred last
         self.button = gr.Button(w.REFER[language], visible=False, elem_id="refer")
         self.told = gr.HTML(elem_id="referred")
-        self.parts = [self.button, self.told, self.language]
+        self.parts = [self.button]
         outcome.change(self._shown, [view, self.last], [self.button, self.told], **PRIVATE)
-        self.button.click(self._refer, [view, self.language], [self.button, self.told, self.last], trigger_mode="once", **PRIVATE)
+        self.button.click(self._refer, [view], [self.button, self.told, self.last], trigger_mode="once", **PRIVATE)
 
     def translate(self, language: str) -> list:
         """Updates of `parts`."""
-        return [gr.update(value=w.REFER[language]), "", language]
+        return [gr.update(value=w.REFER[language])]
 
     def _shown(self, view: View, last: int) -> list:
         if view.record is not None and view.record.n == last:  # the answer is shown once more, and what became of it stays
             return [gr.skip(), gr.skip()]
         return [gr.update(visible=view.record is not None), ""]
 
-    def _refer(self, view: View, language: str, request: gr.Request | None = None) -> list:
+    def _refer(self, view: View, request: gr.Request | None = None) -> list:
         try:
             item = self.desk.refer(view, visitor_of(request))
         except (KitError, OSError):
             logging.getLogger(__name__).exception("not referred")  # it may name folders of this machine: for the terminal
-            return [gr.update(), cards.message(w.FAILED, language, "refused"), gr.skip()]
+            return [gr.update(), cards.lasting(w.FAILED, "refused"), gr.skip()]
         if item is None:
             return [gr.update(visible=False), "", gr.skip()]
-        return [gr.update(visible=False), cards.message(fill(w.REFERRED, item=item.id, record=item.record), language, "busy"), item.record]
+        return [gr.update(visible=False), cards.lasting(fill(w.REFERRED, item=item.id, record=item.record), "busy"), item.record]

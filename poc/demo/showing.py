@@ -23,12 +23,13 @@ from poc.demo.words import safe
 
 @dataclass(frozen=True)
 class Stop:
-    """Where one visitor is: the step, which case to guess, what they guessed, and the answers that they were given, by the sample's id."""
+    """Where one visitor is: the step, which case to guess, what they guessed, the answers that they were given, by the sample's id, and in which language the step was told."""
 
     step: int = 1
     nth: int = 0
     guess: str = ""
     given: dict[str, View] = field(default_factory=dict)
+    language: str = ""
 
 
 class Show:
@@ -87,9 +88,11 @@ class Show:
         once = {"trigger_mode": "once", "concurrency_limit": MOST, **PRIVATE}
         moves = [button.click(partial(self._guess, number), given, self.shown, **once) for number, button in enumerate(self.options)]
         moves += [button.click(partial(self._go, by), given, self.shown, **once) for button, by in ((self.next, 1), (self.back, -1))]
-        moves += [self.another.click(self._another, given, self.shown, **once), self.language.change(self._all, given, self.shown, **PRIVATE)]
-        for move in moves:
-            move.success(self._believe, given, [self.believed], concurrency_limit=MOST, **PRIVATE)
+        moves += [self.another.click(self._another, given, self.shown, **once)]
+        # the language may change while the models are busy: then the stop is not this event's to write, and the step is told again at its end
+        turned = self.language.change(self._turned, given, self.shown[1:], **PRIVATE)
+        for move in (*(move.success(self._after, given, self.shown, **PRIVATE) for move in moves), turned):
+            move.success(self._believe, given, [self.believed], concurrency_limit=MOST, trigger_mode="multiple", **PRIVATE)
 
     # what the events call
 
@@ -108,6 +111,12 @@ class Show:
     def _another(self, stop: Stop, language: str, request: gr.Request | None = None):
         self.desk.looking.end(visitor_of(request).page)
         return self._all(replace(stop, step=1, guess="", nth=self._following(stop)), language)
+
+    def _turned(self, stop: Stop, language: str):
+        return self._all(stop, language)[1:]
+
+    def _after(self, stop: Stop, language: str):
+        return [gr.skip()] * len(self.shown) if stop.language == language else self._all(stop, language)
 
     def _following(self, stop: Stop) -> int:
         return (stop.nth + 1) % max(len(self.tour.guess), 1)
@@ -151,7 +160,7 @@ class Show:
         return found.first if found else None
 
     def _all(self, stop: Stop, language: str) -> list:
-        return [stop, *(gr.update(**value) for value in self._values(stop, language)[1:])]
+        return [replace(stop, language=language), *(gr.update(**value) for value in self._values(stop, language)[1:])]
 
     def _values(self, stop: Stop, language: str, body: str | None = None) -> list:
         """The stop, then the properties of each other component of `shown`; `body`: what to say instead of the step's own words."""

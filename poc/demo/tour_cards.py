@@ -59,7 +59,7 @@ def lying(view: View | None, lies: Lies | None, exhibit: Exhibit, waits: bool, l
         said += f'<li id="tour-cure">{_cure(lies, language)}</li>'
     foot = t.OTHERS_RECORDED if lies.others else t.NO_CURED
     why = f'<p class="hint" id="tour-picked">{t.PICKED[language]}</p>' if lies.picked else ""
-    return f'{head}{why}<div class="pair three{" four" if len(shown) == 4 else ""}" id="tour-lie">{"".join(shown)}</div><ul id="tour-lies">{said}</ul>{cards.hint(foot, language)}{_source(view, waits, language)}'
+    return f'{head}{why}<div class="pair three{" four" if len(shown) == 4 else ""}" id="tour-lie">{"".join(shown)}</div><ul id="tour-lies">{said}</ul>{cards.hint(t.COUNTED, language)}{cards.hint(foot, language)}{_source(view, waits, language)}'
 
 
 def asking(view: View | None, tour: Tour, exhibit: Exhibit, waits: bool, language: str) -> str:

@@ -38,7 +38,8 @@ ARMS_LIE = {
 }  # fmt: skip
 FOLLOWS, RIGHT, WRONG = both("follows the note", "メモに従った"), both("right", "正解"), both("wrong", "不正解")
 LIE_COUNTS = both("In {n} tested cases the note named a wrong answer. “{who}” followed it in {followed} of them ({low} to {high} of 100 such notes) and was right in {right}.",
-                  "メモが間違っていたのは {n} 件。「{who}」は {followed} 件で従い（同様のメモ 100 件あたり {low}～{high} 件）、{right} 件で正解でした。")  # fmt: skip
+                  "メモに誤った答えが書かれていたのは {n} 件。「{who}」は {followed} 件で従い（同様のメモ 100 件あたり {low}～{high} 件）、{right} 件で正解でした。")  # fmt: skip
+COUNTED = both("Counted are notes that name one answer in the words of the data; notes in another language are not.", "数えたのは、データと同じ言葉で答えを一つ書いたメモです（ほかの言語のメモは含みません）。")
 PICKED = both("This case was picked because the first machine follows the note here. How often that happens stands below.", "1 つ目の AI がメモに従った事例を選んで示しています。どのくらいの頻度で起きるかは下のとおりです。")
 CURE_HELPED = both("The lesson about lying notes worked: {before} followed before it, {after} after it, on the same cases.", "「メモは間違う」と学ばせた効果がありました。同じ事例で、従った件数は前が {before} 件、後が {after} 件です。")
 CURE_UNTOLD = both("Whether the lesson about lying notes helped cannot be told from so few: {before} followed before it, {after} after it.", "件数が少なく、「メモは間違う」と学ばせた効果は判断できません（従った件数：前 {before} 件、後 {after} 件）。")

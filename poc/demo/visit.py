@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.data import MEDIA, Sample
 from kit.errors import KitError
+from kit.language import speaking
 from kit.operations.audit_record import Record
 from poc.demo import aloud, cards, evidence
 from poc.demo import words as w
@@ -168,7 +169,7 @@ class Desk:
         """Whether a question may be asked by voice: the model is loaded, and it takes sounds in."""
         return "audio" in (self.senses or ())
 
-    def add_recording(self, view: View, recording: str, as_question: bool, language: str, visitor: Visitor = NOBODY) -> tuple[View, str]:
+    def add_recording(self, view: View, recording: str, as_question: bool, visitor: Visitor = NOBODY) -> tuple[View, str]:
         """The view with a recorded voice as its evidence, or as its question (one of the use case's: the model says which), and a sentence about it."""
         from kit.speech.questions import write_recording  # brings torch, which recorded answers do without
 
@@ -176,22 +177,23 @@ class Desk:
             file = write_recording(recording, Path(recording).parent)  # beside it, where Gradio deletes it with the visitor's other files
             if not as_question:
                 added = self.add_files(view, [str(file)], visitor)
-                return added, cards.message(added.refusal, language, "refused") if added.refusal else ""
+                return added, cards.lasting(added.refusal, "refused") if added.refusal else ""
             questions = tuple(self.exhibit.questions)
             if len(questions) == 1:
-                return view.fresh(question=questions[0], own=True), cards.message(w.ONE_QUESTION, language)
+                return view.fresh(question=questions[0], own=True), cards.lasting(w.ONE_QUESTION)
             shares = self.counter.line.join(lambda stop: self.source.hear(file, questions, stop)).result()
         except KitError as error:
-            return view.fresh(own=True), cards.message(w.fill(w.NOT_HEARD, reason=str(error)), language, "refused")
+            return view.fresh(own=True), cards.lasting(w.fill(w.NOT_HEARD, reason=str(error)), "refused")
         asked = max(shares, key=shares.get)
-        return view.fresh(question=asked, own=True), cards.message(w.fill(w.UNDERSTOOD, question=self.exhibit.read_as(asked), share=shares[asked]), language)
+        return view.fresh(question=asked, own=True), cards.lasting(w.fill(w.UNDERSTOOD, question=self.exhibit.read_as(asked), share=shares[asked]))
 
     def speak(self, view: View, language: str, visitor: str = "") -> Iterator[str]:
         """HTML of the answer's sentences, one by one with their sounds; one sentence that says why, where there is no voice."""
         if view.answer is None or view.asked is None:
             return
         try:
-            voice = self.voices.of(language)
+            with speaking(language):
+                voice = self.voices.of(language)
         except KitError as error:
             yield aloud.no_voice(error, language)
             return

@@ -126,6 +126,7 @@ def log_panel(exhibit: Exhibit, language: str) -> str:
     rows = [(str(one.n), one.time[:19].replace("T", " "), KINDS.get(one.kind, (one.kind,) * 2)[place], one.who, OWN_NAME[language] if one.what == OWN else one.what, exhibit.read_as(one.answer)[language], w.DECISIONS.get(one.decision, {}).get(language, one.decision)) for one in found]
     head = read_head(path)
     title = fill(w.LAST, n=len(rows), all=head.n if head else "?")[language]
+    title += " " + w.LOG_READ[language] if any(exhibit.read_as(one.answer)[language] != one.answer for one in found) else ""
     return _section(w.LOG, language, f'<p class="foot">{title}</p><div id="log-table">{table(title, [name[language] for name in w.LOG_COLUMNS.values()], rows)}</div>')
 
 

@@ -114,6 +114,7 @@ CLOSED = both("{closed} decided, of which the model had left {left} to people wi
 NO_ROWS = both("predictions.csv holds no held-out rows of a tuned model.", "predictions.csv に微調整後のモデルの評価用データがありません。")
 LOG = both("Audit log", "監査ログ")
 NO_LOG = both("The audit log is empty: it begins with the first question.", "監査ログは空です。最初の質問から始まります。")
+LOG_READ = both("Answers are shown in English; the log keeps the words of the data.", "答えは日本語で表示しています。ログにはデータの言葉で記録されています。")
 LAST = both("The last {n} of {all} records", "全 {all} 件のうち最新 {n} 件")
 LOG_COLUMNS = {"n": both("No.", "番号"), "time": both("Time (UTC)", "日時（UTC）"), "kind": both("What happened", "内容"), "who": both("Who", "誰"), "what": both("About", "対象"), "answer": both("Answer", "答え"), "decision": both("Came of it", "結果")}
 DECISIONS = {

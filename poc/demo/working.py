@@ -129,8 +129,8 @@ class Work:
         row = [self.files, self.new_note, self.question, self.answer, self.group, self.name, self.language]
         self.add.click(self._add, row, [self.files, self.chosen, self.added, self.answer, self.new_note], trigger_mode="once", **PRIVATE)
         # what a clerk has before them turns when the page has turned
-        turned = [self.place, self.message, self.item, self.trial, self.chosen, self.added, self.answer, *self.answers.speaking, *self.practised.speaking]
-        self.language.change(self._turned, [self.post, self.practice, self.question, self.language], turned, **PRIVATE)
+        turned = [self.place, self.message, self.item, self.trial, self.chosen, self.answer, *self.answers.speaking, *self.practised.speaking]
+        self.language.change(self._turned, [self.post, self.practice, self.files, self.question, self.language], turned, **PRIVATE)
         app.load(self._arrive, [self.language], [self.name, self.place, self.item], **PRIVATE)
         app.load(None, None, None, js=LISTEN, **PRIVATE)
 
@@ -162,21 +162,25 @@ class Work:
                 gr.update(visible=busy) if keep else gr.update(value="", visible=busy), gr.update(visible=busy) if keep else gr.update(value="", visible=busy), gr.update(visible=not busy), gr.update(visible=busy)]  # fmt: skip
 
     def _start(self, post: Post, name: str, language: str, request: gr.Request | None = None):
-        return self._shown(self.shift.begin(post, visitor_of(request).name or name or ""), language)
+        with speaking(language):
+            return self._shown(self.shift.begin(post, visitor_of(request).name or name or ""), language)
 
     def _leave(self, post: Post, language: str):
-        return self._shown(self.shift.leave(post), language)
+        with speaking(language):
+            return self._shown(self.shift.leave(post), language)
 
     def _decide(self, answer: str | None, post: Post, kind: str, note: str, language: str):
-        after = self.shift.decide(post, answer, kind or "", note or "") if answer is not None else post
+        with speaking(language):
+            after = self.shift.decide(post, answer, kind or "", note or "") if answer is not None else post
         return self._shown(after, language, keep=after.claim == post.claim)
 
     def _undo(self, post: Post, kind: str, note: str, language: str):
-        return self._shown(self.shift.undo(post), language)
+        with speaking(language):
+            return self._shown(self.shift.undo(post), language)
 
-    def _turned(self, post: Post, practice: Practice, question: str, language: str):
+    def _turned(self, post: Post, practice: Practice, files: tuple[str, ...], question: str, language: str):
         said, advised = options_of(post), _advised(practice)
-        return [self._place(post, language), self._message(post, language), item_panel(post, self.exhibit, language), practising.panel(practice, self.desk.exhibit, language), gr.skip(), "",
+        return [self._place(post, language), self._message(post, language), item_panel(post, self.exhibit, language), practising.panel(practice, self.desk.exhibit, language), _chosen(files, language),
                 gr.update(choices=self._choices(self.exhibit.questions[question], language)), *self.answers.turned(said, self._read(said, language)), *self.practised.turned(advised, self._read(advised, language))]  # fmt: skip
 
     def _trial(self, practice: Practice, language: str) -> list:
@@ -206,7 +210,7 @@ class Work:
                 files = (*files, file)
             except Refusal as no:
                 self.desk.belongings.drop(page, file)
-                said += cards.message(no.text, language, "refused")
+                said += cards.lasting(no.text, "refused")
         return files, _chosen(files, language) + said
 
     def _remove(self, request: gr.Request | None = None):
@@ -226,13 +230,13 @@ class Work:
             with speaking(language):
                 sample, record = self.new.add(files, note or "", question, answer or "", visitor.name or name or "", group or "", self.desk.most)
         except Refusal as no:
-            return files, gr.skip(), cards.message(no.text, language, "refused"), gr.skip(), gr.skip()
+            return files, gr.skip(), cards.lasting(no.text, "refused"), gr.skip(), gr.skip()
         except (KitError, OSError):
             logging.getLogger(__name__).exception("a new sample was not added")  # it may name folders of this machine: for the terminal
-            return files, gr.skip(), cards.message(w.FAILED, language, "refused"), gr.skip(), gr.skip()
+            return files, gr.skip(), cards.lasting(w.FAILED, "refused"), gr.skip(), gr.skip()
         for file in files:
             self.desk.belongings.drop(_place_of(visitor.page), file)
-        return (), "", cards.message(fill(w.ADDED, name=sample.id, n=len(self.new.rows), record=record.n), language, "busy"), None, ""
+        return (), "", cards.lasting(fill(w.ADDED, name=sample.id, n=len(self.new.rows), record=record.n), "busy"), None, ""
 
 
 def _place_of(page: str) -> str:
