@@ -90,7 +90,8 @@ def test_what_the_boxes_say_when_they_are_left_is_what_is_computed(served, chrom
             put()
             page.wait_for_function("said => document.querySelector('#yen-figures').innerText.includes(said)", arg=f"a miss ¥{amount:,.0f},")
             box.blur()
-            page.wait_for_timeout(400)
+            page.wait_for_function("amount => ['number', 'range'].every(kind => Number(document.querySelector(`#yen-miss input[type=${kind}]`).value) === amount)", arg=amount)
+            page.wait_for_timeout(400)  # and stay
             assert float(box.input_value()) == float(bar.input_value()) == amount
             assert f"a miss ¥{amount:,.0f}," in page.locator("#yen-figures").inner_text()
 
