@@ -123,6 +123,24 @@ def test_what_the_queue_refuses_is_said_in_the_pages_language(desk):
     assert shown[0].refused and JAPANESE.search(shown[2]) and "not yours" not in shown[2]
 
 
+def test_a_clerk_who_closes_the_page_gives_the_item_back(desk, shift):
+    item, row = refer(desk, wrong=False)
+    first = shift.begin(Post(), "Suzuki", "page 1")
+    assert first.claim.item.id == item.id and shift.begin(Post(), "Tanaka", "page 2").claim is None
+    again = shift.begin(Post(), "Suzuki", "page 3")
+    shift.gone("page 3")
+    assert again.claim.item.id == item.id and shift.begin(Post(), "Tanaka", "page 2").claim is None, "they have it on another page, too"
+    shift.gone("page 1")
+    second = shift.begin(Post(), "Tanaka", "page 2")
+    shift.gone("page 1")
+    assert second.claim.item.id == item.id
+    shift.clock.now += 5
+    done = shift.decide(second, row["answer"])
+    assert done.claim is None and not done.refused, done.message
+    shift.gone("page 2")
+    assert shift.waiting == 0, "nothing of a closed item comes back"
+
+
 def test_two_people_must_agree_on_what_is_dangerous(desk, shift):
     _, row = refer(desk, wrong=False, dangerous=True)
     first = shift.begin(Post(), "Suzuki")

@@ -3,12 +3,15 @@
 Screenshots are kept in build/screenshots/ for a person to look at.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +160,33 @@ def test_from_make_demo_to_a_corrected_answer_in_the_verified_log(tmp_path, chro
     for asked, told in ((["audit", "verify", str(run)], "3"), (["queue", str(run)], "shadow")):
         said = subprocess.run([sys.executable, "-m", "poc", *asked], cwd=root, env=environment, capture_output=True, text=True)
         assert said.returncode == 0 and told in said.stdout, said.stdout + said.stderr
+
+
+def test_a_clerk_who_closes_the_tab_leaves_the_item_to_others(mounted, chromium):
+    from kit.operations.review_queue import FILE
+
+    app, exhibit = mounted
+
+    def has(item: str) -> str | None:
+        with contextlib.closing(sqlite3.connect(exhibit.run / "operations" / FILE)) as db:
+            return db.execute("SELECT claimed_by FROM items WHERE id=?", (int(item),)).fetchone()[0]
+
+    with opened(f"{app.local_url}?mode=try", chromium) as page:
+        page.locator("#ask").click()
+        page.locator("#refer:visible").wait_for()
+        page.wait_for_timeout(800)  # the answer is said once more when it is complete, and takes back what stood below
+        page.locator("#refer").click()
+        page.locator("#referred .message").wait_for()
+        mode(page, "Work")
+        page.locator("#work-name input, #work-name textarea").fill("Suzuki")
+        page.locator("#work-start").click()
+        page.locator("#work-item").wait_for()
+        item = page.locator("#work-item").get_attribute("data-item")
+        assert has(item)
+    end = time.monotonic() + 30
+    while has(item) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert has(item) is None
 
 
 def test_practice_and_a_new_sample_in_japanese_on_a_phone(mounted, chromium, tmp_path):

@@ -36,6 +36,7 @@ class Post:
 
     Attributes:
         who: their name; "" before they begin.
+        page: that they look at.
         claim: the item; None where none waits.
         began: when it was shown.
         told: items of which they were told what the model had said; after an undo these are not blind any more.
@@ -44,6 +45,7 @@ class Post:
     """
 
     who: str = ""
+    page: str = ""
     claim: Claim | None = None
     began: float = 0.0
     told: frozenset[int] = frozenset()
@@ -64,6 +66,7 @@ class Shift:
     def __init__(self, exhibit: Exhibit, key: bytes | None = None, clock: Callable[[], float] = time.monotonic):
         self.exhibit, self.key, self.clock = exhibit, key, clock
         self.folder = Path(exhibit.run) / FOLDER
+        self._held: dict[str, Claim] = {}  # page -> the item before it
 
     @cached_property
     def queue(self) -> ReviewQueue:
@@ -75,11 +78,11 @@ class Shift:
         """How many items nobody has closed."""
         return sum(item.final is None for item in self.queue.items()) if (self.folder / QUEUE).is_file() else 0
 
-    def begin(self, post: Post, who: str) -> Post:
-        """The clerk's next item; the one they have already, if any."""
+    def begin(self, post: Post, who: str, page: str = "") -> Post:
+        """The clerk's next item; the one they have already, if any. `page`: where they look at it, see `gone`."""
         if not who.strip():
             return replace(post, message=w.NAMELESS, refused=True)
-        begun = Post(who.strip(), told=post.told) if who.strip() != post.who else post
+        begun = Post(who.strip(), page, told=post.told) if who.strip() != post.who else post
         return self._tried(begun, lambda: self._next(replace(begun, message=None, refused=False)))
 
     def decide(self, post: Post, answer: str, kind: str = "", note: str = "") -> Post:
@@ -122,9 +125,18 @@ class Shift:
         def away() -> Post:
             if post.claim:
                 self.queue.release(post.claim)
-            return Post(told=post.told)
+            return Post(page=post.page, told=post.told)
 
         return self._tried(post, away)
+
+    def gone(self, page: str) -> None:
+        """The page is closed: its item is free for others, unless the clerk has it before them on another page."""
+        claim = self._held.pop(page, None)
+        if claim and all((other.who, other.item.id) != (claim.who, claim.item.id) for other in self._held.values()):
+            try:
+                self.queue.release(claim)
+            except KitError:  # its lease will end it
+                logging.getLogger(__name__).exception("an item was not given back")
 
     def _next(self, post: Post) -> Post:
         self.queue.require_key()
@@ -137,12 +149,17 @@ class Shift:
     def _tried(self, post: Post, action: Callable[[], Post]) -> Post:
         """What the action makes of the post; a refusal in the words of both languages where it fails, without this machine's folders."""
         try:
-            return action()
+            after = action()
         except KitError as error:
             if str(self.folder) not in str(error):
                 return replace(post, message={language: str(error) for language in LANGUAGES}, refused=True)
             logging.getLogger(__name__).error("%s", error)
             return replace(post, message=w.FAILED, refused=True)
+        if after.claim:
+            self._held[after.page] = after.claim
+        else:
+            self._held.pop(after.page, None)
+        return after
 
 
 def _outcome(exhibit: Exhibit, model: str, said: str, kind: str, wrong: bool, opened: bool) -> Text:

@@ -124,7 +124,7 @@ class Work:
         self.practised.wire(_advised, self._practised, self._practised_back, [self.practice, self.language], trial)
         self.upload.upload(self._choose, [self.files, self.upload, self.language], [self.files, self.chosen], **PRIVATE)
         self.remove.click(self._remove, None, [self.files, self.chosen, self.added], **PRIVATE)
-        app.unload(self._gone)
+        app.unload(self._closed)
         self.question.input(self._options, [self.question, self.language], [self.answer], **PRIVATE)
         row = [self.files, self.new_note, self.question, self.answer, self.group, self.name, self.language]
         self.add.click(self._add, row, [self.files, self.chosen, self.added, self.answer, self.new_note], trigger_mode="once", **PRIVATE)
@@ -163,7 +163,7 @@ class Work:
 
     def _start(self, post: Post, name: str, language: str, request: gr.Request | None = None):
         with speaking(language):
-            return self._shown(self.shift.begin(post, visitor_of(request).name or name or ""), language)
+            return self._shown(self.shift.begin(post, visitor_of(request).name or name or "", visitor_of(request).page), language)
 
     def _leave(self, post: Post, language: str):
         with speaking(language):
@@ -218,8 +218,13 @@ class Work:
         return (), "", ""
 
     def _gone(self, request: gr.Request | None = None) -> None:
-        """The chosen files go; with the tab, too."""
+        """The chosen files go."""
         self.desk.belongings.leave(_place_of(visitor_of(request).page))
+
+    def _closed(self, request: gr.Request | None = None) -> None:
+        """The tab is closed: the item is free for others, and the chosen files go."""
+        self.shift.gone(visitor_of(request).page)
+        self._gone(request)
 
     def _options(self, question: str, language: str):
         return gr.update(choices=self._choices(self.exhibit.questions[question], language), value=None)
