@@ -89,7 +89,7 @@ language: {language}  # {t("of reports and messages: en or ja", "レポートと
 question: {_yaml(question)}
 {options}
 # {t("How people read them in the demo and the report, where that is another language; the model is asked in the words above.", "デモとレポートで別の言語で表示する場合の言い方。モデルへの質問は上の言葉のままです。")}
-# {t("translations: {ja: {OK: 良品, NG: 不良}}", "translations: {en: {良品: good, 不良: bad}}")}
+# {t("translations: {ja: {OK: ..., NG: ...}}", "translations: {en: {良品: good, 不良: bad}}")}
 # {t("The evidence that should decide: image, audio, video, text. Every other evidence should not change the answer.", "判断に使う情報: image、audio、video、text。それ以外の情報で答えが変わってはいけません。")}
 decided_by: [{", ".join(decided_by)}]
 

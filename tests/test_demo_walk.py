@@ -140,3 +140,23 @@ def test_a_printed_page_is_calm(served, chromium, address):
         if address:
             assert page.locator("#yen-miss input[type=number]:visible").count() == 1 and page.locator("#yen-verdict").bounding_box()["width"] > 600
         page.pdf(path=SHOTS / f"print-{'decide' if address else 'worth'}.pdf", format="A4")
+
+
+def test_the_focus_is_seen_at_every_control_of_a_player(served, copied, chromium):  # noqa: F811
+    """The browser's own controls are inside, where the page's rings do not reach."""
+    from test_demo_access import FOCUSED
+
+    from poc import demo
+
+    heard = next(sample for sample in demo.open_exhibit(copied).samples.values() if sample.audio)
+    with opened(served.local_url + "?mode=try", chromium) as page:
+        page.locator("#sample input").fill(heard.id)
+        page.keyboard.press("Enter")
+        page.locator("#evidence-panel audio").first.wait_for()
+        page.evaluate("document.querySelector('#sample input').focus()")
+        seen = []
+        for _ in range(25):
+            page.keyboard.press("Tab")
+            now = page.evaluate(FOCUSED)
+            seen += [now["seen"]] if now and "AUDIO" in now["what"] else []
+        assert len(seen) > 1 and all(seen)

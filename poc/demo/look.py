@@ -161,7 +161,7 @@ html:not(.no-camera) #no-camera {{ display: none; }}
 
 .about {{ color: {QUIET}; font-size: .9rem; }} .about summary {{ cursor: pointer; width: fit-content; }}
 .about dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 10px 0 0; }} .about dd {{ margin: 0; color: {INK}; overflow-wrap: anywhere; }}
-:is(button, summary, input, select, textarea, audio, video, [tabindex]):focus-visible {{ outline: 3px solid {TEAL} !important; outline-offset: 2px; }}
+:is(button, summary, input, select, textarea, [tabindex]):focus-visible, :is(audio, video):focus-within {{ outline: 3px solid {TEAL} !important; outline-offset: 2px; }}
 
 @media (max-width: 640px) {{
   #samples .caption-label {{ max-width: 100%; padding: 1px 5px; }}
