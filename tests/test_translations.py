@@ -125,7 +125,7 @@ def test_every_view_of_the_demo_says_them_and_the_model_is_asked_in_its_own(run,
     assert work.answer.choices == [("良品", "ok"), ("傷", "scratch"), ("へこみ", "dent"), ("汚れ", "stain"), ("ひび", "crack")]
     with gr.Blocks():
         keys = AnswerKeys("x")
-    assert [one["value"] for one in keys.turned(("ok", "dent"), ("良品", "へこみ"))[:3]] == ["1  良品", "2  へこみ", ""]
+    assert [one["value"] for one in keys.turned(exhibit.choices(("ok", "dent"), "ja"))[:3]] == ["1  良品", "2  へこみ", ""]
     named = sample.replace(id="良品-1")
     assert replace(exhibit, samples={named.id: named}).shown_id(named) == "No. 1", "an id that gives the answer away, in whichever language"
     told = reply(desk, sample.id)

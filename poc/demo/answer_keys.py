@@ -45,27 +45,26 @@ class AnswerKeys:
         """component -> the property that speaks."""
         return {self.choose: {"label": w.CHOOSE[language]}, self.free: {"label": w.FREE[language]}, self.cannot: {"value": w.CANNOT[language]}, self.undo: {"value": w.UNDO[language]}}
 
-    def shown(self, options: tuple[str, ...], names: tuple[str, ...], waits: bool, back: bool) -> list:
+    def shown(self, choices: list[tuple[str, str]], waits: bool, back: bool) -> list:
         """Updates of `components`.
 
         Args:
-            options: the answers.
-            names: each as people read it.
+            choices: the answers, of `Exhibit.choices`.
             waits: something is to be answered.
             back: there may be an answer to take back.
         """
-        few = len(options) <= MOST_BUTTONS
-        buttons = [gr.update(value=_on_button(names, n), visible=waits and few and n <= len(options)) for n in range(1, MOST_BUTTONS + 1)]
-        return [*buttons, gr.update(choices=list(zip(names, options, strict=True)), value=None, visible=waits and not few), gr.update(value="", visible=waits and not options), gr.update(visible=waits), gr.update(visible=back)]
+        few = len(choices) <= MOST_BUTTONS
+        buttons = [gr.update(value=_on_button(choices, n), visible=waits and few and n <= len(choices)) for n in range(1, MOST_BUTTONS + 1)]
+        return [*buttons, gr.update(choices=choices, value=None, visible=waits and not few), gr.update(value="", visible=waits and not choices), gr.update(visible=waits), gr.update(visible=back)]
 
     @property
     def speaking(self) -> list:
         """Those of `components` that name answers."""
         return [*self.buttons, self.choose]
 
-    def turned(self, options: tuple[str, ...], names: tuple[str, ...]) -> list:
+    def turned(self, choices: list[tuple[str, str]]) -> list:
         """Updates of `speaking` when the language changes; what was chosen or typed stays."""
-        return [*(gr.update(value=_on_button(names, n)) for n in range(1, MOST_BUTTONS + 1)), gr.update(choices=list(zip(names, options, strict=True)))]
+        return [*(gr.update(value=_on_button(choices, n)) for n in range(1, MOST_BUTTONS + 1)), gr.update(choices=choices)]
 
     def wire(self, options: Callable, said: Callable, undone: Callable, inputs: list, outputs: list) -> None:
         """Calls `said(answer, *inputs)` and `undone(*inputs)`; `options(*inputs)` are the answers that the buttons stand for."""
@@ -83,5 +82,5 @@ class AnswerKeys:
         self.free.submit(said, [self.free, *inputs], outputs, **once)
 
 
-def _on_button(names: tuple[str, ...], n: int) -> str:
-    return f"{n}  {names[n - 1]}" if n <= len(names) else ""
+def _on_button(choices: list[tuple[str, str]], n: int) -> str:
+    return f"{n}  {choices[n - 1][0]}" if n <= len(choices) else ""

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,10 @@ class Exhibit:
     def read_as(self, words: str) -> Text:
         """A question or an answer as people read it."""
         return read_as(self.record, words)
+
+    def choices(self, words: Iterable[str], language: str) -> list[tuple[str, str]]:
+        """(as people read it, as the model does) of each."""
+        return [(self.read_as(word)[language], word) for word in words]
 
     def shown_id(self, sample: Sample) -> str:
         """The sample's id, or its number where the id would give the answer away (class folders do that)."""

@@ -88,7 +88,7 @@ class Page:
                     self.microphone = gr.Audio(sources=["microphone"], type="filepath", interactive=True, elem_id="microphone")
                 self.heard = gr.HTML(elem_id="heard")
                 self.note = gr.Textbox(lines=2, max_lines=6, elem_id="note")
-                self.own_question = gr.Dropdown(self._questions(self.start), value=view.question or None, visible=len(self.desk.exhibit.questions) > 1, elem_id="own-question")
+                self.own_question = gr.Dropdown(self.desk.exhibit.choices(self.desk.exhibit.questions, self.start), value=view.question or None, visible=len(self.desk.exhibit.questions) > 1, elem_id="own-question")
 
     def _right(self) -> None:
         self.step_answer = gr.HTML()
@@ -104,10 +104,6 @@ class Page:
 
     def _pictures(self, view: View) -> list:
         return [(evidence.small_picture(sample), self.desk.exhibit.shown_id(sample)) for sample in self.desk.offered(view)]
-
-    def _questions(self, language: str) -> list[tuple[str, str]]:
-        """(as people read it, as the model does)."""
-        return [(self.desk.exhibit.read_as(question)[language], question) for question in self.desk.exhibit.questions]
 
     def texts(self, view: View, language: str) -> dict:
         """component -> the property that speaks, in `language`: every word of the page."""
@@ -129,7 +125,7 @@ class Page:
             self.microphone: {"label": say(w.RECORD)},
             self.aloud: {"label": say(w.ALOUD)},
             self.note: {"label": say(w.NOTE), "placeholder": say(w.NOTE_HINT)},
-            self.own_question: {"label": say(w.QUESTION), "choices": self._questions(language)},
+            self.own_question: {"label": say(w.QUESTION), "choices": self.desk.exhibit.choices(self.desk.exhibit.questions, language)},
             self.step_answer: {"value": cards.heading(w.STEP_ANSWER, language)},
             self.ask: {"value": say(w.ASK)},
             self.stop: {"value": say(w.STOP)},

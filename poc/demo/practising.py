@@ -138,7 +138,10 @@ def result_panel(practice: Practice, exhibit: Exhibit, language: str) -> str:
         low, high = wilson(hits, of)
         rows.append((name[language], w.OUT_OF[language].format(hits=hits, of=of), f"{hits / of:.0%} [{low:.0%}, {high:.0%}]" if of else w.NONE_SEEN[language]))
     done = [turn for turn in practice.turns if turn.said is not None]
-    read = lambda words: exhibit.read_as(words)[language] if words else w.UNTOLD[language]  # noqa: E731
+
+    def read(words: str) -> str:
+        return exhibit.read_as(words)[language] if words else w.UNTOLD[language]
+
     said = [(str(number), read(turn.advice) + (" ✗" if turn.advice != turn.sample.answer else ""), read(turn.said), read(turn.sample.answer)) for number, turn in enumerate(done, 1)]
     return (
         f'<div id="practice-result" role="status">{table(w.PRACTICE[language], (), rows)}<p class="foot">{w.FEW[language]}</p>'

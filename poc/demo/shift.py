@@ -132,7 +132,7 @@ class Shift:
     def gone(self, page: str) -> None:
         """The page is closed: its item is free for others, unless the clerk has it before them on another page."""
         claim = self._held.pop(page, None)
-        if claim and all((other.who, other.item.id) != (claim.who, claim.item.id) for other in self._held.values()):
+        if claim and all((other.who, other.item.id) != (claim.who, claim.item.id) for other in list(self._held.values())):  # of a copy: other clerks go on
             try:
                 self.queue.release(claim)
             except KitError:  # its lease will end it

@@ -71,13 +71,13 @@ class Work:
         self.note = gr.Textbox(lines=1, max_lines=4, max_length=500, visible=False, elem_id="work-note")
 
     def _new(self) -> None:
-        questions, options = self._choices(self.exhibit.questions, self.language.value), next(iter(self.exhibit.questions.values()))
+        questions, options = self.exhibit.choices(self.exhibit.questions, self.language.value), next(iter(self.exhibit.questions.values()))
         self.new_hint = gr.HTML()
         self.upload = gr.UploadButton("", file_count="multiple", type="filepath", elem_id="new-upload")
         self.chosen = gr.HTML(elem_id="new-chosen")
         self.remove = gr.Button(size="sm", elem_id="new-remove")
         self.question = gr.Dropdown(questions, value=questions[0][1], visible=len(questions) > 1, elem_id="new-question")
-        self.answer = gr.Dropdown(self._choices(options, self.language.value), value=None, allow_custom_value=not options, elem_id="new-answer")
+        self.answer = gr.Dropdown(self.exhibit.choices(options, self.language.value), value=None, allow_custom_value=not options, elem_id="new-answer")
         self.new_note = gr.Textbox(lines=1, max_lines=4, elem_id="new-note")
         self.group = gr.Textbox(max_lines=1, max_length=80, elem_id="new-group")
         self.add = gr.Button(variant="primary", elem_id="new-add")
@@ -104,7 +104,7 @@ class Work:
             self.note: {"label": say(w.WHY)}, self.kind: {"label": say(w.KIND), "choices": kinds_in(language)},
             **self.answers.texts(language),
             self.new_hint: {"value": cards.heading(w.NEW, language) + cards.hint(w.NEW_MEANS, language)},
-            self.upload: {"label": say(w.FILES)}, self.remove: {"value": say(w.REMOVE)}, self.question: {"label": say(w.QUESTION), "choices": self._choices(self.exhibit.questions, language)}, self.answer: {"label": say(w.ANSWER)},
+            self.upload: {"label": say(w.FILES)}, self.remove: {"value": say(w.REMOVE)}, self.question: {"label": say(w.QUESTION), "choices": self.exhibit.choices(self.exhibit.questions, language)}, self.answer: {"label": say(w.ANSWER)},
             self.new_note: {"label": say(w.NOTE)}, self.group: {"label": fill(w.GROUP, column=column)[language]}, self.add: {"value": say(w.ADD)},
             self.practice_hint: {"value": cards.heading(w.PRACTICE, language) + cards.hint(hint, language)},
             self.seed: {"label": say(w.SEED)}, self.begin: {"value": say(w.BEGIN)}, self.finish: {"value": say(w.FINISH)},
@@ -134,14 +134,6 @@ class Work:
         app.load(self._arrive, [self.language], [self.name, self.place, self.item], **PRIVATE)
         app.load(None, None, None, js=LISTEN, **PRIVATE)
 
-    def _read(self, options: tuple[str, ...], language: str) -> tuple[str, ...]:
-        """Answers as people read them."""
-        return tuple(self.exhibit.read_as(option)[language] for option in options)
-
-    def _choices(self, words, language: str) -> list[tuple[str, str]]:
-        """(as people read it, as the model does)."""
-        return list(zip(self._read(tuple(words), language), words, strict=True))
-
     # what the events call
 
     def _arrive(self, language: str, request: gr.Request | None = None):
@@ -158,7 +150,7 @@ class Work:
     def _shown(self, post: Post, language: str, keep: bool = False) -> list:
         """Everything that changes with the clerk's item; `keep`: what they typed beside it."""
         busy = post.claim is not None
-        return [post, self._place(post, language), self._message(post, language), item_panel(post, self.exhibit, language), *self.answers.shown(options_of(post), self._read(options_of(post), language), busy, bool(post.who)),
+        return [post, self._place(post, language), self._message(post, language), item_panel(post, self.exhibit, language), *self.answers.shown(self.exhibit.choices(options_of(post), language), busy, bool(post.who)),
                 gr.update(visible=busy) if keep else gr.update(value="", visible=busy), gr.update(visible=busy) if keep else gr.update(value="", visible=busy), gr.update(visible=not busy), gr.update(visible=busy)]  # fmt: skip
 
     def _start(self, post: Post, name: str, language: str, request: gr.Request | None = None):
@@ -179,13 +171,12 @@ class Work:
             return self._shown(self.shift.undo(post), language)
 
     def _turned(self, post: Post, practice: Practice, files: tuple[str, ...], question: str, language: str):
-        said, advised = options_of(post), _advised(practice)
         return [self._place(post, language), self._message(post, language), item_panel(post, self.exhibit, language), practising.panel(practice, self.desk.exhibit, language), _chosen(files, language),
-                gr.update(choices=self._choices(self.exhibit.questions[question], language)), *self.answers.turned(said, self._read(said, language)), *self.practised.turned(advised, self._read(advised, language))]  # fmt: skip
+                gr.update(choices=self.exhibit.choices(self.exhibit.questions[question], language)), *self.answers.turned(self.exhibit.choices(options_of(post), language)), *self.practised.turned(self.exhibit.choices(_advised(practice), language))]  # fmt: skip
 
     def _trial(self, practice: Practice, language: str) -> list:
-        turn, options = practice.turn, _advised(practice)
-        return [practice, practising.panel(practice, self.desk.exhibit, language), *self.practised.shown(options, self._read(options, language), turn is not None, turn is not None and practice.place > 0),
+        turn = practice.turn
+        return [practice, practising.panel(practice, self.desk.exhibit, language), *self.practised.shown(self.exhibit.choices(_advised(practice), language), turn is not None, turn is not None and practice.place > 0),
                 gr.update(visible=turn is None), gr.update(visible=turn is not None), gr.update(visible=turn is None)]  # fmt: skip
 
     def _begin(self, seed: float | None, language: str):
@@ -227,7 +218,7 @@ class Work:
         self._gone(request)
 
     def _options(self, question: str, language: str):
-        return gr.update(choices=self._choices(self.exhibit.questions[question], language), value=None)
+        return gr.update(choices=self.exhibit.choices(self.exhibit.questions[question], language), value=None)
 
     def _add(self, files: tuple[str, ...], note: str, question: str, answer: str | None, group: str, name: str, language: str, request: gr.Request | None = None):
         visitor = visitor_of(request)
